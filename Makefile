@@ -1,0 +1,40 @@
+# Every target makes its own set-up; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON_ENV := .venv/bin/python
+ARGS ?=
+
+.PHONY: help setup demo up check format test bench lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## make the two environments of this checkout (.venv, .venv-tf)
+	@infra/setup
+
+demo: setup ## the main job on the embedded stack, with a timeline (ARGS=--once ends by itself)
+	@$(PYTHON_ENV) -m infra.local demo $(ARGS)
+
+up: setup ## the embedded stack for your own models, until Ctrl-C
+	@$(PYTHON_ENV) -m infra.local up $(ARGS)
+
+check: setup ## format, lint, types, import contracts
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: setup ## rewrite the code in the project's format
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+test: setup ## every test that needs no container engine
+	@$(PYTHON_ENV) -m pytest -n 4 --dist worksteal $(ARGS)
+
+bench: setup ## measure, print a table, write build/bench/*.json
+	@$(PYTHON_ENV) -m bench $(ARGS)
+
+lock: setup ## choose newer dependencies and write requirements/*.txt
+	@infra/lock
+
+clean: ## remove what the targets made
+	rm -rf .venv .venv-tf build
