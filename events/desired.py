@@ -1,0 +1,115 @@
+"""Desired state: what operators want of a model, one document a model in the KV bucket `mm_desired`.
+
+A model without a document has the default policy: the newest version, found by itself. Nodes read it, operators write
+it (through the master or a NATS command), with a revision check.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from events.names import ModelName, NodeName, Version
+
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class BadDesired(ValueError):
+    """A desired-state document that cannot be read."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Latest(_Document):
+    """The newest `count` versions that are complete and not quarantined."""
+
+    kind: Literal["latest"] = "latest"
+    count: int = Field(default=1, ge=1, le=16)
+
+
+class Pinned(_Document):
+    """Exactly these versions, whatever else arrives."""
+
+    kind: Literal["pinned"] = "pinned"
+    versions: tuple[Version, ...] = Field(min_length=1, max_length=16)
+
+    @field_validator("versions")
+    @classmethod
+    def _distinct(cls, versions: tuple[Version, ...]) -> tuple[Version, ...]:
+        if len(set(versions)) != len(versions):
+            raise ValueError("a version is named twice")
+        return tuple(sorted(versions))
+
+
+class Policy(_Document):
+    """What is wanted of a model on a node."""
+
+    want: Annotated[Latest | Pinned, Field(discriminator="kind")] = Latest()
+    labels: Mapping[Label, Version] = Field(default_factory=dict)
+    paused: bool = False  # no automatic update: what is served stays
+    removed: bool = False  # the model shall be neither fetched nor served
+    refused: tuple[Version, ...] = ()  # versions an operator took away; never fetched or served
+    retry: Mapping[Version, str] = Field(
+        default_factory=dict
+    )  # quarantined version -> id of the request to try it again
+    retention: int | None = Field(default=None, ge=0, le=1000)  # older versions kept on disk; None: the node's setting
+
+
+class Desired(_Document):
+    """A model's document: a policy for all nodes, and policies of single nodes that stand in its place."""
+
+    policy: Policy = Policy()
+    nodes: Mapping[NodeName, Policy] = Field(default_factory=dict)
+
+    def on(self, node: NodeName) -> Policy:
+        """Return the policy that holds on a node."""
+        return self.nodes.get(node, self.policy)
+
+
+class DesiredState:
+    """All models' documents as one node sees them; a model without one has the default policy."""
+
+    def __init__(self, node: NodeName, documents: Mapping[ModelName, Desired]) -> None:
+        self._node = node
+        self._documents = documents
+
+    def of(self, model: ModelName) -> Policy:
+        """Return a model's policy on this node."""
+        document = self._documents.get(model)
+        return document.on(self._node) if document else _DEFAULT
+
+    @property
+    def models(self) -> frozenset[ModelName]:
+        """The models that have a document."""
+        return frozenset(self._documents)
+
+
+_DEFAULT = Policy()
+
+
+def parse(data: bytes) -> Desired:
+    """Read a document; `BadDesired` says what is wrong with it."""
+    try:
+        return Desired.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "document"
+        raise BadDesired(f"desired state is not readable: {place}: {first['msg']}") from error
+
+
+def choose(policy: Policy, candidates: Iterable[Version]) -> tuple[Version, ...]:
+    """Choose from the versions that could be served those that the policy wants, ascending.
+
+    The one rule for both services: the puller applies it to what the bucket can give, the configurator to what the
+    disk has. A pinned version that is no candidate is simply not chosen; saying why is the caller's part.
+    """
+    if policy.removed:
+        return ()
+    allowed = sorted(set(candidates) - set(policy.refused))
+    match policy.want:
+        case Pinned(versions=versions):
+            return tuple(version for version in allowed if version in versions)
+        case Latest(count=count):
+            return tuple(allowed[-count:])

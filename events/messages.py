@@ -1,0 +1,278 @@
+"""Events as CloudEvents 1.0 (JSON): one class an event type, in one list.
+
+Events are history and hints. Nothing waits for one: losing, doubling or reordering any of them changes no decision.
+Readers ignore fields they do not know, so that services one minor version apart understand each other.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from events.names import ModelName, NodeName, Version
+
+CONTENT_TYPE = "application/cloudevents+json"
+TYPE_PREFIX = "mm.v1."
+MAX_MESSAGE_BYTES = 256 * 1024
+
+
+class BadMessage(ValueError):
+    """A message that cannot be read."""
+
+
+class Event(BaseModel):
+    """What all events share: their type, which is the last part of their subject."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    type: ClassVar[str]
+
+
+class VersionEvent(Event):
+    """An event about a version of a model."""
+
+    model: ModelName
+    version: Version
+
+
+class NotificationReceived(VersionEvent):
+    """The puller heard of a new object; `event_time` is Cloud Storage's time of the upload's end."""
+
+    type: ClassVar[str] = "notification.received"
+    object_name: str
+    generation: int
+    event_time: datetime | None = None
+
+
+class VersionIncomplete(VersionEvent):
+    """Objects of the version are in the bucket, but not all of them, or not the right ones."""
+
+    type: ClassVar[str] = "version.incomplete"
+    reason: str
+
+
+class VersionMutated(VersionEvent):
+    """The bucket's objects changed after the version was published; the published bytes stay."""
+
+    type: ClassVar[str] = "version.mutated"
+    reason: str
+
+
+class DownloadStarted(VersionEvent):
+    """The transfer of a version began; linked bytes are equal to those of a version on disk and are not moved."""
+
+    type: ClassVar[str] = "download.started"
+    files: int
+    bytes_total: int
+
+
+class DownloadProgress(VersionEvent):
+    """How far a transfer is; at most one a second for each version."""
+
+    type: ClassVar[str] = "download.progress"
+    bytes_done: int
+    bytes_total: int
+    bytes_per_second: float
+    seconds_left: float | None
+
+
+class DownloadFinished(VersionEvent):
+    """All bytes are staged: some moved, some linked from another version, some left from an earlier try."""
+
+    type: ClassVar[str] = "download.finished"
+    bytes_moved: int
+    bytes_linked: int
+    bytes_resumed: int
+    seconds: float
+
+
+class DownloadFailed(VersionEvent):
+    """A transfer ended without success; the next pass tries again."""
+
+    type: ClassVar[str] = "download.failed"
+    reason: str
+
+
+class VersionVerified(VersionEvent):
+    """Size and CRC32C of every staged file are right and the bucket still lists the same generations."""
+
+    type: ClassVar[str] = "version.verified"
+    files: int
+    bytes: int
+
+
+class VersionPublished(VersionEvent):
+    """The version is on the local disk, whole."""
+
+    type: ClassVar[str] = "version.published"
+    files: int
+    bytes: int
+
+
+class VersionRefused(VersionEvent):
+    """The version cannot be used as it is in the bucket."""
+
+    type: ClassVar[str] = "version.refused"
+    reason: str
+
+
+class NoSpace(VersionEvent):
+    """The disk cannot take the version; the configurator is asked to make room."""
+
+    type: ClassVar[str] = "disk.no_space"
+    bytes_needed: int
+    bytes_free: int
+
+
+class ReloadSent(VersionEvent):
+    """TensorFlow Serving was told to serve these versions of a model; `version` is the highest of them."""
+
+    type: ClassVar[str] = "reload.sent"
+    versions: tuple[Version, ...]
+
+
+class ReloadFailed(Event):
+    """TensorFlow Serving refused a reload, or did not answer in time."""
+
+    type: ClassVar[str] = "reload.failed"
+    model: ModelName | None
+    reason: str
+
+
+class VersionAvailable(VersionEvent):
+    """TensorFlow Serving reports the version AVAILABLE without error."""
+
+    type: ClassVar[str] = "version.available"
+    seconds: float  # since the reload was sent
+
+
+class SmokePassed(VersionEvent):
+    """The version answered the sample it brings as it should."""
+
+    type: ClassVar[str] = "smoke.passed"
+
+
+class VersionServed(VersionEvent):
+    """The version is confirmed: available, and its sample (if it brings one) answered right."""
+
+    type: ClassVar[str] = "version.served"
+
+
+class VersionQuarantined(VersionEvent):
+    """The version will not be tried again until its bytes change or an operator says so."""
+
+    type: ClassVar[str] = "version.quarantined"
+    reason: str
+
+
+class VersionUnloaded(VersionEvent):
+    """TensorFlow Serving reports that it no longer holds the version."""
+
+    type: ClassVar[str] = "version.unloaded"
+
+
+class VersionRemoved(VersionEvent):
+    """The version was deleted from the local disk."""
+
+    type: ClassVar[str] = "version.removed"
+    reason: str
+
+
+class ServingLost(Event):
+    """TensorFlow Serving does not answer."""
+
+    type: ClassVar[str] = "serving.lost"
+    reason: str
+
+
+class ServingStarted(Event):
+    """TensorFlow Serving answers (again) and does not have what it was told; the config is sent anew."""
+
+    type: ClassVar[str] = "serving.started"
+
+
+ALL: tuple[type[Event], ...] = (
+    NotificationReceived,
+    VersionIncomplete,
+    VersionMutated,
+    DownloadStarted,
+    DownloadProgress,
+    DownloadFinished,
+    DownloadFailed,
+    VersionVerified,
+    VersionPublished,
+    VersionRefused,
+    NoSpace,
+    ReloadSent,
+    ReloadFailed,
+    VersionAvailable,
+    SmokePassed,
+    VersionServed,
+    VersionQuarantined,
+    VersionUnloaded,
+    VersionRemoved,
+    ServingLost,
+    ServingStarted,
+)
+_BY_TYPE = {event.type: event for event in ALL}
+
+
+class Source(BaseModel):
+    """Who speaks."""
+
+    model_config = ConfigDict(frozen=True)
+    node: NodeName
+    service: str
+
+
+class Envelope(BaseModel):
+    """A CloudEvent around one of our events."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    time: datetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: dict[str, object]
+
+
+def render(event: Event, *, source: Source, event_id: str, time: datetime) -> bytes:
+    """Write an event as a CloudEvent."""
+    subject = f"{event.model}/{event.version}" if isinstance(event, VersionEvent) else None
+    return (
+        Envelope(
+            id=event_id,
+            source=f"/nodes/{source.node}/{source.service}",
+            type=f"{TYPE_PREFIX}{event.type}",
+            subject=subject,
+            time=time,
+            data=event.model_dump(mode="json"),
+        )
+        .model_dump_json(exclude_none=True)
+        .encode()
+    )
+
+
+def parse(data: bytes) -> tuple[Envelope, Event]:
+    """Read a CloudEvent of ours; `BadMessage` says what is wrong with it."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise BadMessage(f"the message has {len(data)} bytes, more than {MAX_MESSAGE_BYTES}")
+    try:
+        envelope = Envelope.model_validate_json(data)
+        kind = _BY_TYPE.get(envelope.type.removeprefix(TYPE_PREFIX))
+        if kind is None:
+            raise BadMessage(f"unknown event type {envelope.type[:80]!a}")
+        return envelope, kind.model_validate(envelope.data, strict=False)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BadMessage(f"not an event of ours: {first['loc']}: {first['msg']}") from error
+
+
+class Hint(BaseModel):
+    """One puller tells the others that the bucket has something new for a model."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    node: NodeName
+    model: ModelName

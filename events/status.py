@@ -1,0 +1,137 @@
+"""What each service reports of itself, whole: at `/status`, and to the KV bucket `mm_status` for the fleet view.
+
+Every difference between desired and serving has a state, an age (`since`) and a reason that a person understands.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from events.names import ModelName, NodeName, Version
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Stage(StrEnum):
+    """Where a version is on the puller's side."""
+
+    SETTLING = "settling"  # complete by structure, waiting until no object changes any more
+    INCOMPLETE = "incomplete"
+    WAITING = "waiting"  # complete and wanted, its turn has not come
+    DOWNLOADING = "downloading"
+    FAILED = "failed"  # the last try failed, another follows
+    NO_SPACE = "no space"
+    INVALID = "invalid"  # will not work until its bytes change
+    PUBLISHED = "published"
+    MUTATED = "mutated"  # published, and the bucket's objects differ since
+    QUARANTINED = "quarantined"  # published once, refused by TensorFlow Serving; the same bytes are not fetched again
+    NOT_WANTED = "not wanted"  # complete, but desired state does not ask for it
+
+
+class Progress(_Report):
+    """How far a transfer is."""
+
+    bytes_done: int
+    bytes_total: int
+    bytes_per_second: float
+    seconds_left: float | None
+
+
+class PulledVersion(_Report):
+    """A version as the puller sees it."""
+
+    version: Version
+    state: Stage
+    reason: str = ""
+    since: datetime
+    progress: Progress | None = None
+
+
+class Connection(_Report):
+    """Whether something outside answers, since when, and what it said last."""
+
+    is_connected: bool
+    since: datetime
+    reason: str = ""
+
+
+class Pass(_Report):
+    """The last pass: when it ended, how long it took, what went wrong."""
+
+    finished: datetime | None = None
+    seconds: float = 0.0
+    error: str = ""
+
+
+class Disk(_Report):
+    """The file system that holds the models, in bytes; `reserve` is never used by us."""
+
+    total: int
+    free: int
+    reserve: int
+
+
+class Report(_Report):
+    """What every service reports."""
+
+    node: NodeName
+    service: str
+    software: str  # version of model.manager
+    started: datetime
+    reported: datetime
+    is_ready: bool
+    last_pass: Pass
+    nats: Connection
+
+
+class PullerReport(Report):
+    """The puller's whole truth."""
+
+    bucket: Connection
+    pubsub: Connection
+    disk: Disk
+    models: dict[ModelName, list[PulledVersion]] = Field(default_factory=dict)
+    ignored_objects: dict[str, int] = Field(default_factory=dict)  # reason -> objects in the last full listing
+    unparseable_messages: int = 0
+
+
+class ServedStage(StrEnum):
+    """Where a version on disk is on the configurator's side."""
+
+    ON_DISK = "on disk"  # kept for rollback
+    LOADING = "loading"
+    SERVING = "serving"
+    UNLOADING = "unloading"
+    QUARANTINED = "quarantined"
+    REMOVING = "removing"  # not wanted any more; deleted after the grace time
+
+
+class ServedVersion(_Report):
+    """A version as the configurator sees it."""
+
+    version: Version
+    state: ServedStage
+    reason: str = ""
+    since: datetime
+
+
+class ServedModel(_Report):
+    """A model as the configurator sees it; `difference` says why serving is not what is desired, empty when it is."""
+
+    desired: tuple[Version, ...]
+    serving: tuple[Version, ...]
+    labels: dict[str, Version] = Field(default_factory=dict)
+    difference: str = ""
+    differs_since: datetime | None = None
+    versions: list[ServedVersion] = Field(default_factory=list)
+
+
+class ConfiguratorReport(Report):
+    """The configurator's whole truth."""
+
+    serving: Connection
+    disk: Disk
+    models: dict[ModelName, ServedModel] = Field(default_factory=dict)
