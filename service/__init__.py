@@ -1,0 +1,1 @@
+"""What the services share: settings, files, the loop, NATS, HTTP, metrics, logs. Imports `events`, never a service."""

@@ -1,0 +1,63 @@
+"""Writing to disk so that a crash at any moment leaves the old or the new, never a half."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from service.errors import NoSpaceLeft, Transient
+
+
+def write(path: Path, content: bytes) -> bool:
+    """Replace a file's content atomically and durably; tell whether anything changed.
+
+    Raises `Transient` (`NoSpaceLeft` where that is the reason), and then the old content is still there.
+    """
+    with disk_errors(f"cannot write {path}"):
+        if _read(path) == content:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid4().hex}.new")
+        try:
+            _write_synced(temporary, content)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+        return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turn the operating system's errors into ours, with what was being done."""
+    try:
+        yield
+    except OSError as error:
+        kind = NoSpaceLeft if error.errno in {errno.ENOSPC, errno.EDQUOT} else Transient
+        raise kind(f"{what}: {error.strerror or error}") from error
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,161 @@
+"""Where things are on a node's disk, and how to read them.
+
+    MODELS_DIR/<model>/<version>/…                          exactly the files of a published version
+    MODELS_DIR/models.config                                what TensorFlow Serving starts with
+    MODELS_DIR/.model-manager/receipts/<model>/<version>    what was published: every file's size, CRC32C, generation
+    MODELS_DIR/.model-manager/quarantine/<model>/<version>  why a version is not tried again, and which bytes it had
+    MODELS_DIR/.model-manager/stage/<model>/<version>/      a download in progress (puller)
+    MODELS_DIR/.model-manager/trash/                        on its way out (configurator)
+    MODELS_DIR/.model-manager/desired.<service>             the service's copy of desired state, for when NATS is away
+
+A folder with a version's canonical number is a published version; that one rename is the truth. Its receipt is
+written before, so a published version of ours always has one; a version without was put there by hand.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+
+from events.names import BadName, FileName, ModelName, Version
+from service.files import disk_errors
+
+T = TypeVar("T", bound=BaseModel)
+OWN = ".model-manager"
+
+
+class FileRecord(BaseModel):
+    """A published file."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    name: FileName
+    size: NonNegativeInt
+    crc32c: NonNegativeInt
+    generation: NonNegativeInt
+    md5: str | None = None  # base64, as Cloud Storage writes it; composite objects have none
+
+
+class Receipt(BaseModel):
+    """What was published under a version's number."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    model: ModelName
+    version: Version
+    staged: datetime
+    files: tuple[FileRecord, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """What makes two contents of a version equal."""
+        return fingerprint(self.files)
+
+
+class Quarantine(BaseModel):
+    """A version that will not be tried again while its bytes are these."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    model: ModelName
+    version: Version
+    since: datetime
+    reason: str
+    fingerprint: str | None  # None: the version had no receipt
+    retry: str | None = None  # the operator's retry request that was already followed
+
+
+def fingerprint(files: tuple[FileRecord, ...]) -> str:
+    """Sum up names and contents; generations do not count, the same bytes uploaded again are the same."""
+    content = sorted((file.name, file.size, file.crc32c) for file in files)
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths below one models directory."""
+
+    models_dir: Path
+
+    @property
+    def own(self) -> Path:
+        """The folder for everything that is not a model's file."""
+        return self.models_dir / OWN
+
+    def model(self, model: ModelName) -> Path:
+        """TensorFlow Serving's base path of a model."""
+        return self.models_dir / model
+
+    def version(self, model: ModelName, version: Version) -> Path:
+        """The folder of a published version."""
+        return self.models_dir / model / str(version)
+
+    def receipt(self, model: ModelName, version: Version) -> Path:
+        """The receipt of a version."""
+        return self.own / "receipts" / model / f"{version}.json"
+
+    def quarantine(self, model: ModelName, version: Version) -> Path:
+        """The quarantine record of a version."""
+        return self.own / "quarantine" / model / f"{version}.json"
+
+    def stage(self, model: ModelName, version: Version) -> Path:
+        """Where a version is put together."""
+        return self.own / "stage" / model / str(version)
+
+    @property
+    def trash(self) -> Path:
+        """Where removed folders wait for their deletion."""
+        return self.own / "trash"
+
+    def desired(self, service: str) -> Path:
+        """A service's copy of desired state."""
+        return self.own / f"desired.{service}.json"
+
+
+def published(layout: Layout) -> dict[ModelName, frozenset[Version]]:
+    """Tell which versions are on disk; a model without any is left out. Raises `Transient`."""
+    with disk_errors(f"cannot list {layout.models_dir}"):
+        found = {model: _versions(layout.models_dir / model) for model in _models(layout.models_dir)}
+    return {model: versions for model, versions in found.items() if versions}
+
+
+def read_receipt(layout: Layout, model: ModelName, version: Version) -> Receipt | None:
+    """Read a version's receipt; None where there is none or it is unreadable (then it counts as put there by hand)."""
+    return _read(Receipt, layout.receipt(model, version))
+
+
+def quarantined(layout: Layout) -> dict[tuple[ModelName, Version], Quarantine]:
+    """Read all quarantine records."""
+    records = (_read(Quarantine, path) for path in sorted((layout.own / "quarantine").glob("*/*.json")))
+    return {(record.model, record.version): record for record in records if record}
+
+
+def _models(folder: Path) -> Iterator[ModelName]:
+    for entry in folder.iterdir():
+        try:
+            model = ModelName.parse(entry.name)
+        except BadName:
+            continue
+        if entry.is_dir():
+            yield model
+
+
+def _versions(folder: Path) -> frozenset[Version]:
+    found = set()
+    for entry in folder.iterdir():
+        try:
+            version = Version.parse(entry.name)
+        except BadName:
+            continue
+        if entry.is_dir():
+            found.add(version)
+    return frozenset(found)
+
+
+def _read(kind: type[T], path: Path) -> T | None:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None

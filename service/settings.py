@@ -1,0 +1,93 @@
+"""Settings come from the environment, as one frozen class a service; this module alone reads it.
+
+A wrong setting stops the process at the start with one line that names the variable, the value's problem, and exit
+code 2. `--help` lists every setting with its meaning and default.
+"""
+
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from events.names import NodeName
+from service.errors import BadSettings
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class Settings(BaseModel):
+    """What every service on a node needs to know. A field's variable is `MM_` and its name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    node: NodeName = Field(
+        default_factory=lambda: NodeName.parse(socket.gethostname()),
+        description="this node's name (default: host name)",
+    )
+    nats_url: str = Field("nats://127.0.0.1:4222", description="NATS servers, separated by commas")
+    nats_user: str = Field("", description="NATS user name")
+    nats_password: SecretStr = Field(SecretStr(""), description="NATS password")
+    nats_nkey_file: Path | None = Field(None, description="file with the NATS nkey seed, instead of user and password")
+    nats_ca_file: Path | None = Field(None, description="CA certificates to check the NATS servers by (turns TLS on)")
+    models_dir: Path = Field(Path("/models"), description="the node's models directory")
+    http_host: str = Field("127.0.0.1", description="address of the HTTP port; 0.0.0.0 inside a container")
+    log_format: Literal["json", "text"] = Field("json", description="json or text")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(kind: type[S], environment: Mapping[str, str]) -> S:
+    """Read a service's settings; `BadSettings` names every variable that is wrong, in one line.
+
+    An empty variable counts as not set, so that compose files can pass optional ones through.
+    """
+    given = {name: environment[variable] for name in kind.model_fields if environment.get(variable := _variable(name))}
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{_variable(str(problem['loc'][0])) if problem['loc'] else 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False, include_context=False)
+        )
+        raise BadSettings(problems) from error
+
+
+def start(kind: type[S], *, arguments: list[str], environment: Mapping[str, str], purpose: str) -> S:
+    """Read settings for a program, or end it: `--help` with 0, anything wrong with one line and 2."""
+    if arguments in (["--help"], ["-h"]):
+        sys.stdout.write(f"{purpose}\n\nSettings, from the environment:\n{describe(kind)}")
+        raise SystemExit(0)
+    if arguments:
+        sys.stderr.write(f"error: unknown argument {arguments[0]!a}; settings come from the environment, see --help\n")
+        raise SystemExit(2)
+    try:
+        return load(kind, environment)
+    except BadSettings as error:
+        sys.stderr.write(f"error: wrong settings: {error}\n")
+        raise SystemExit(2) from error
+
+
+def describe(kind: type[Settings]) -> str:
+    """List the settings with meaning and default, a line each."""
+    rows = [(_variable(name), _default(field), field.description or "") for name, field in kind.model_fields.items()]
+    width = max(len(variable) for variable, _, _ in rows)
+    return "".join(f"  {variable:<{width}}  {meaning}{default}\n" for variable, default, meaning in rows)
+
+
+def _variable(name: str) -> str:
+    return f"MM_{name.upper()}"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return " (required)"
+    if field.default_factory is not None or field.default in (None, "", SecretStr("")):
+        return ""
+    return f" (default: {field.default})"
