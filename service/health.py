@@ -1,0 +1,42 @@
+"""What the loop knows of itself: ready once a pass has succeeded, alive while no pass is stuck."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from events.status import Pass
+
+STUCK_SECONDS = 300.0
+
+
+class Health:
+    """Kept by the loop, read by `/livez`, `/readyz` and the report."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._pass_started: float | None = None
+        self.is_ready = False
+        self.last_pass = Pass()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the loop turns: no pass has been under way for longer than any pass may take."""
+        return self._pass_started is None or self._monotonic() - self._pass_started < STUCK_SECONDS
+
+    def begin(self) -> None:
+        """Note that a pass begins."""
+        self._pass_started = self._monotonic()
+
+    def succeed(self) -> None:
+        """Note that the pass has succeeded."""
+        self.is_ready = True
+        self._end("")
+
+    def fail(self, reason: str) -> None:
+        """Note that the pass has failed."""
+        self._end(reason)
+
+    def _end(self, error: str) -> None:
+        seconds = self._monotonic() - (self._pass_started or self._monotonic())
+        self._pass_started = None
+        self.last_pass = Pass(finished=datetime.now(UTC), seconds=round(seconds, 6), error=error)

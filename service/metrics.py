@@ -1,0 +1,13 @@
+"""Every Prometheus metric of every service, in one list. Names say the unit."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+# All services
+PASSES = Counter("mm_passes", "Passes of the loop", ["outcome"])
+PASS_SECONDS = Histogram("mm_pass_seconds", "Duration of a successful pass", buckets=_FAST)
+NATS_CONNECTED = Gauge("mm_nats_connected", "1 while NATS is connected")
+EVENTS_SENT = Counter("mm_events_sent", "Events acknowledged by the stream", ["type"])
+EVENTS_DROPPED = Counter("mm_events_dropped", "Events dropped because NATS was away for too long")
+BAD_MESSAGES = Counter("mm_bad_messages", "Messages that could not be read", ["subject"])
