@@ -1,0 +1,93 @@
+"""The servers around a node, each as a command: NATS, the GCS server, Pub/Sub."""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from infra.local import programs
+from infra.local.child import Command
+from infra.local.ports import LOOPBACK
+from infra.local.ready import grpc_ready, http_ok
+
+NATS_CONFIG = """\
+host: {host}
+port: {port}
+http: "{host}:{monitor}"
+server_name: embedded
+max_payload: 1MB
+jetstream {{ store_dir: "{store}", max_file_store: 1GB }}
+"""
+
+
+class PubSubKind(StrEnum):
+    """Which Pub/Sub server: Google's emulator, our embedded one, or Google's where it is."""
+
+    GOOGLE = "google"
+    EMBEDDED = "embedded"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Where the GCS server publishes what happens to objects."""
+
+    pubsub_port: int
+    project: str
+    topic: str
+
+
+def nats(folder: Path, port: int, monitor: int) -> Command:
+    """The real NATS server with JetStream; `monitor` is its own HTTP port, which says when JetStream is up."""
+    config = folder / "nats.conf"
+    config.write_text(NATS_CONFIG.format(host=LOOPBACK, port=port, monitor=monitor, store=folder / "jetstream"))
+    argv = (str(programs.nats_server()), "--config", str(config))
+    return Command("nats", argv, ready=http_ok(monitor, "/healthz"))
+
+
+def gcs(folder: Path, port: int, *, events: Events) -> Command:
+    """The GCS server; it publishes every change of an object to the topic, which must exist before the first upload."""
+    url = f"http://{LOOPBACK}:{port}"
+    flags = {
+        "scheme": "http",
+        "host": LOOPBACK,
+        "port": str(port),
+        "public-host": f"{LOOPBACK}:{port}",
+        "external-url": url,
+        "backend": "filesystem" if keeps_attributes(folder) else "memory",
+        "filesystem-root": str(folder),
+        "event.pubsub-project-id": events.project,
+        "event.pubsub-topic": events.topic,
+        "event.list": "finalize,delete,metadataUpdate",
+    }
+    argv = (str(programs.gcs_server()), *(word for name, value in flags.items() for word in (f"-{name}", value)))
+    return Command(
+        "gcs",
+        argv,
+        ready=http_ok(port, "/_internal/healthcheck"),
+        environment={"PUBSUB_EMULATOR_HOST": f"{LOOPBACK}:{events.pubsub_port}"},
+    )
+
+
+def pubsub(kind: PubSubKind, port: int) -> Command:
+    """Google's Pub/Sub emulator, or the embedded server where it is asked for or the emulator cannot run."""
+    google = None if kind is PubSubKind.EMBEDDED else programs.google_pubsub_emulator()
+    if google is not None:
+        return Command("pubsub", (str(google), f"--host={LOOPBACK}", f"--port={port}"), ready=grpc_ready(port))
+    if kind is PubSubKind.GOOGLE:
+        raise programs.MissingProgram(
+            "Google's Pub/Sub emulator or Java is missing; install google-cloud-cli-pubsub-emulator and a Java runtime,"
+            " or choose --pubsub embedded"
+        )
+    argv = (str(programs.python()), "-m", "infra.local.pubsub", "--host", LOOPBACK, "--port", str(port))
+    return Command("pubsub", argv, ready=grpc_ready(port))
+
+
+def keeps_attributes(folder: Path) -> bool:
+    """Whether files here carry user attributes, in which the GCS server keeps generation and checksums."""
+    try:
+        os.setxattr(folder, "user.probe", b"1")
+        os.removexattr(folder, "user.probe")
+    except OSError:
+        return False
+    return True
