@@ -33,7 +33,7 @@ class Log:
 
     def bug(self, message: str, **fields: object) -> None:
         """Log an exception that should not exist, with its traceback."""
-        self._logger.exception(message, extra={_FIELDS: fields})
+        self._logger.error(message, extra={_FIELDS: fields}, exc_info=True)  # noqa: LOG014 - called from the handler
 
 
 def get(name: str) -> Log:

@@ -1,0 +1,228 @@
+"""NATS, as the services use it: everything here works, or waits, while NATS is away.
+
+The connection is made anew after each loss, with all subscriptions and watches, instead of being repaired by the
+client: a watch that starts from nothing shows the whole truth, and nothing sent long ago is delivered late. Events
+wait in an outbox and go out in order, each with its id as `Nats-Msg-Id`, so that a repeated send is one message.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.kv import KV_DEL, KV_PURGE
+
+from events import messages, subjects
+from events.status import Connection
+from service import jetstream, logs, metrics
+from service.settings import Settings
+
+log = logs.get("service.bus")
+
+OUTBOX_EVENTS = 2000
+CONNECT_SECONDS = 2.0
+REPLY_SECONDS = 5.0
+RETRY_SECONDS = 0.5
+WATCH_SECONDS = 300.0  # a watch starts anew this often: the poll that heals a watch that died silently
+
+Receive = Callable[[bytes], None]
+Snapshot = Callable[[Mapping[str, bytes]], None]
+
+
+class Bus:
+    """One service's connection to NATS. Register with `subscribe` and `watch`, then `run`."""
+
+    def __init__(self, settings: Settings, service: str) -> None:
+        self._settings = settings
+        self._source = messages.Source(node=settings.node, service=service)
+        self._outbox: deque[tuple[str, str, bytes]] = deque(maxlen=OUTBOX_EVENTS)
+        self._kept: dict[tuple[str, str], bytes] = {}
+        self._unsent: set[tuple[str, str]] = set()
+        self._work = asyncio.Event()
+        self._subscriptions: list[tuple[str, Receive]] = []
+        self._watches: list[tuple[str, Snapshot]] = []
+        self._client: Client | None = None
+        self.connection = Connection(is_connected=False, since=datetime.now(UTC), reason="not connected yet")
+
+    def subscribe(self, subject: str, receive: Receive) -> None:
+        """Have each message on a subject given to `receive`; before `run`."""
+        self._subscriptions.append((subject, receive))
+
+    def watch(self, bucket: str, show: Snapshot) -> None:
+        """Have the whole content of a KV bucket given to `show`, at first and on every change; before `run`."""
+        self._watches.append((bucket, show))
+
+    def emit(self, event: messages.Event) -> None:
+        """Queue an event; where NATS is away for so long that the outbox is full, the oldest is dropped and counted."""
+        if len(self._outbox) == OUTBOX_EVENTS:
+            metrics.EVENTS_DROPPED.inc()
+        event_id = uuid4().hex
+        data = messages.render(event, source=self._source, event_id=event_id, time=datetime.now(UTC))
+        subject = subjects.event(self._source.node, self._source.service, event.type)
+        self._outbox.append((subject, event_id, data))
+        self._work.set()
+
+    def publish(self, subject: str, data: bytes) -> None:
+        """Send a hint now, or never: while NATS is away it is dropped."""
+        if self._client and self._client.is_connected:
+            task = asyncio.ensure_future(self._client.publish(subject, data))
+            task.add_done_callback(_forget)
+
+    def keep(self, bucket: str, key: str, value: bytes) -> None:
+        """Have a key hold this value; only the newest is sent where several wait."""
+        self._kept[bucket, key] = value
+        self._unsent.add((bucket, key))
+        self._work.set()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        servers = self._settings.nats_url.split(",")
+        while True:
+            try:
+                await self._session(servers)
+            except (NatsError, OSError, TimeoutError) as error:
+                self._note(is_connected=False, reason=f"NATS at {servers[0]}: {_words(error)}")
+            servers = [*servers[1:], servers[0]]
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _session(self, servers: list[str]) -> None:
+        """Connect, work until the connection is lost, and clean up."""
+        lost = asyncio.Event()
+
+        async def on_close() -> None:
+            lost.set()
+
+        client = await nats.connect(servers[0], closed_cb=on_close, error_cb=self._on_error, **self._options())
+        self._client = client
+        try:
+            for subject, receive in self._subscriptions:
+                await client.subscribe(subject, cb=_receiver(subject, receive))
+            self._note(is_connected=True, reason="")
+            async with asyncio.TaskGroup() as tasks:
+                stream = client.jetstream(timeout=REPLY_SECONDS)
+                jobs = [_persist(lambda: self._send(stream))]
+                jobs += [_persist(_watcher(stream, bucket, show)) for bucket, show in self._watches]
+                running = [tasks.create_task(job) for job in jobs]
+                await lost.wait()
+                for task in running:
+                    task.cancel()
+            self._note(is_connected=False, reason="connection lost")
+        finally:
+            self._client = None
+            with contextlib.suppress(NatsError, OSError, TimeoutError):
+                await asyncio.wait_for(client.close(), CONNECT_SECONDS)
+
+    def _options(self) -> dict[str, object]:
+        settings = self._settings
+        options: dict[str, object] = {
+            "name": f"{self._source.service}@{self._source.node}",
+            "allow_reconnect": False,
+            "connect_timeout": CONNECT_SECONDS,
+            "ping_interval": 10,
+            "max_outstanding_pings": 2,
+        }
+        if settings.nats_nkey_file:
+            options["nkeys_seed"] = str(settings.nats_nkey_file)
+        elif settings.nats_user:
+            options |= {"user": settings.nats_user, "password": settings.nats_password.get_secret_value()}
+        if settings.nats_ca_file:
+            options["tls"] = ssl.create_default_context(cafile=str(settings.nats_ca_file))
+        return options
+
+    async def _send(self, stream: JetStreamContext) -> None:
+        """Empty the outbox and the kept values, then wait for more."""
+        await jetstream.ensure_stream(stream)
+        self._unsent.update(self._kept)
+        while True:
+            self._work.clear()
+            while self._outbox:
+                subject, event_id, data = self._outbox[0]
+                await stream.publish(subject, data, headers={"Nats-Msg-Id": event_id})
+                metrics.EVENTS_SENT.labels(type=subject.split(".", 4)[4]).inc()
+                if self._outbox and self._outbox[0][1] == event_id:
+                    self._outbox.popleft()
+            while self._unsent:
+                bucket, key = place = next(iter(self._unsent))
+                value = self._kept[place]
+                await (await jetstream.bucket(stream, bucket)).put(key, value)
+                if self._kept[place] is value:
+                    self._unsent.discard(place)
+            await self._work.wait()
+
+    async def _on_error(self, error: Exception) -> None:
+        log.debug("nats client error", reason=_words(error))
+
+    def _note(self, *, is_connected: bool, reason: str) -> None:
+        before = self.connection
+        metrics.NATS_CONNECTED.set(is_connected)
+        if (before.is_connected, before.reason) == (is_connected, reason):
+            return
+        since = datetime.now(UTC) if before.is_connected != is_connected else before.since
+        self.connection = Connection(is_connected=is_connected, since=since, reason=reason)
+        if is_connected:
+            log.info("nats connected")
+        else:
+            log.warning("nats away; events wait, hints stop, polling goes on", reason=reason)
+
+
+def _receiver(subject: str, receive: Receive) -> Callable[[Msg], Awaitable[None]]:
+    async def on_message(message: Msg) -> None:
+        try:
+            receive(message.data)
+        except ValueError as error:
+            metrics.BAD_MESSAGES.labels(subject=subject).inc()
+            log.warning("message ignored", subject=message.subject, reason=str(error))
+
+    return on_message
+
+
+def _watcher(stream: JetStreamContext, name: str, show: Snapshot) -> Callable[[], Awaitable[None]]:
+    async def watch() -> None:
+        content: dict[str, bytes] = {}
+        watcher = await (await jetstream.bucket(stream, name)).watchall()
+        is_whole = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_SECONDS):
+                async for entry in watcher:
+                    if entry is None:
+                        is_whole = True
+                    elif entry.operation in {KV_DEL, KV_PURGE}:
+                        content.pop(entry.key, None)
+                    else:
+                        content[entry.key] = entry.value or b""
+                    if is_whole:
+                        show(dict(content))
+        await watcher.stop()  # type: ignore[no-untyped-call]  # nats-py leaves it unannotated
+
+    return watch
+
+
+async def _persist(job: Callable[[], Awaitable[None]]) -> None:
+    """Do a job again and again while the connection lasts; one that fails waits a little first."""
+    told = ""
+    while True:
+        try:
+            await job()
+        except (NatsError, OSError, TimeoutError) as error:
+            if (reason := _words(error)) != told:
+                log.warning("nats request failed, trying again", reason=reason)
+                told = reason
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+def _forget(task: "asyncio.Future[None]") -> None:
+    """A hint that could not be sent is a hint lost, which changes nothing but the delay."""
+    if not task.cancelled() and (error := task.exception()):
+        log.debug("hint lost", reason=_words(error))
+
+
+def _words(error: BaseException) -> str:
+    return str(error).removeprefix("nats: ") or type(error).__name__

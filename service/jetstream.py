@@ -1,0 +1,45 @@
+"""What we keep in JetStream, and making it where it is missing.
+
+Existing streams and buckets are taken as they are: an operator's choice of limits and replicas is not ours to change.
+"""
+
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, KeyValueConfig, StreamConfig
+from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.kv import KeyValue
+
+from events import subjects
+
+EVENT_DAYS = 30
+EVENT_BYTES = 1024**3
+DESIRED_HISTORY = 32  # earlier documents of a model, for the audit
+
+_BUCKETS = {
+    subjects.DESIRED_BUCKET: KeyValueConfig(bucket=subjects.DESIRED_BUCKET, history=DESIRED_HISTORY),
+    subjects.STATUS_BUCKET: KeyValueConfig(bucket=subjects.STATUS_BUCKET, history=1),
+}
+
+
+async def ensure_stream(jetstream: JetStreamContext) -> None:
+    """Make the event stream where it is missing."""
+    try:
+        await jetstream.stream_info(subjects.EVENT_STREAM)
+    except NotFoundError:
+        await jetstream.add_stream(
+            StreamConfig(
+                name=subjects.EVENT_STREAM,
+                subjects=[f"{subjects.EVENTS}.>"],
+                discard=DiscardPolicy.OLD,
+                max_age=EVENT_DAYS * 86400,
+                max_bytes=EVENT_BYTES,
+                duplicate_window=120,
+            )
+        )
+
+
+async def bucket(jetstream: JetStreamContext, name: str) -> KeyValue:
+    """Open a KV bucket, made where it is missing."""
+    try:
+        return await jetstream.key_value(name)
+    except BucketNotFoundError:
+        return await jetstream.create_key_value(_BUCKETS[name])

@@ -1,0 +1,137 @@
+"""A service as a process: the shared parts wired around its own, run together, stopped cleanly by a signal."""
+
+import asyncio
+import importlib.metadata
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from events import subjects
+from events.status import Report
+from service import http, logs
+from service.bus import Bus
+from service.desired import DesiredStore
+from service.errors import BadSettings
+from service.health import Health
+from service.layout import Layout
+from service.loop import Doorbell, Outcome, Timing, run
+from service.settings import Settings
+
+log = logs.get("service.process")
+
+HEARTBEAT_SECONDS = 10.0
+REPORT_PAUSE_SECONDS = 0.2  # between two reports on change
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service brings: its pass, its report, and what else runs beside them until the end."""
+
+    one_pass: Callable[[], Coroutine[None, None, Outcome]]
+    timing: Timing
+    report: Callable[[], Report]
+    tasks: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What a service is given."""
+
+    service: str
+    settings: Settings
+    layout: Layout
+    bus: Bus
+    desired: DesiredStore
+    doorbell: Doorbell
+    health: Health
+    started: datetime
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def report_changed(self) -> None:
+        """Have the report sent to NATS soon, not only with the next heartbeat."""
+        self.changed.set()
+
+    def about(self) -> Report:
+        """The part of the report that is the same in every service."""
+        return Report(
+            node=self.settings.node,
+            service=self.service,
+            software=software_version(),
+            started=self.started,
+            reported=datetime.now(UTC),
+            is_ready=self.health.is_ready,
+            last_pass=self.health.last_pass,
+            nats=self.bus.connection,
+        )
+
+
+def main(service: str, settings: Settings, *, http_port: int, build: Callable[[Core], Parts]) -> int:
+    """Run a service until SIGTERM or SIGINT; the exit code."""
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        asyncio.run(_run(service, settings, http_port=http_port, build=build))
+    except BadSettings as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+def software_version() -> str:
+    """Tell which model.manager this is."""
+    try:
+        return importlib.metadata.version("model-manager")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+checkout"
+
+
+async def _run(service: str, settings: Settings, *, http_port: int, build: Callable[[Core], Parts]) -> None:
+    listener = http.listen(settings.http_host, http_port)
+    core = _core(service, settings)
+    parts = build(core)
+    app = http.create_app(service, health=core.health, report=parts.report)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    host, port = listener.getsockname()[:2]
+    log.info("service started", service=service, node=settings.node, http=f"{host}:{port}")
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(job)
+            for job in (
+                http.serve(app, listener),
+                core.bus.run(),
+                run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
+                _send_reports(core, parts.report),
+                *(task() for task in parts.tasks),
+            )
+        ]
+        await stop.wait()
+        log.info("service stopping")
+        for task in running:
+            task.cancel()
+
+
+def _core(service: str, settings: Settings) -> Core:
+    layout = Layout(settings.models_dir)
+    bus = Bus(settings, service)
+    doorbell = Doorbell()
+    desired = DesiredStore(settings.node, layout=layout, service=service, on_change=doorbell.ring)
+    desired.load()
+    bus.watch(subjects.DESIRED_BUCKET, desired.show)
+    return Core(service, settings, layout, bus, desired, doorbell, Health(), datetime.now(UTC))
+
+
+async def _send_reports(core: Core, report: Callable[[], Report]) -> None:
+    """Keep the service's key in the status bucket up to date: on change, and as a heartbeat."""
+    key = subjects.status_key(core.settings.node, core.service)
+    while True:
+        core.changed.clear()
+        core.bus.keep(subjects.STATUS_BUCKET, key, report().model_dump_json().encode())
+        await asyncio.sleep(REPORT_PAUSE_SECONDS)
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS - REPORT_PAUSE_SECONDS):
+                await core.changed.wait()
+        except TimeoutError:
+            continue
