@@ -49,7 +49,7 @@ class State(IntEnum):
     END = 50
 
 
-class Failure(Exception):
+class StatusError(Exception):
     """A status that is not OK: TensorFlow Serving's code and words."""
 
     def __init__(self, code: Code, message: str) -> None:
@@ -58,11 +58,11 @@ class Failure(Exception):
         self.message = message
 
 
-class LoadFailure(Failure):
+class LoadFailure(StatusError):
     """This version could not be loaded."""
 
 
-class RequestFailure(Failure):
+class RequestFailure(StatusError):
     """This request cannot be answered."""
 
 
