@@ -73,7 +73,7 @@ PROTOTYPES: Mapping[str, tuple[type | None, tuple[type, ...]]] = {
 }
 
 
-class TensorFlowMissing(Exception):
+class TensorFlowMissing(StatusError):
     """This environment has no TensorFlow to load models with."""
 
 
@@ -86,8 +86,9 @@ def open_runtime() -> ctypes.CDLL:
         if all(file.is_file() for file in files):
             return declare([ctypes.CDLL(str(file), mode=ctypes.RTLD_GLOBAL) for file in files][-1])
     raise TensorFlowMissing(
+        Code.FAILED_PRECONDITION,
         f"this environment has no TensorFlow ({LIBRARIES[-1]} is not in the package `tensorflow`); start the server "
-        "with the environment that has it, or choose the scripted loader"
+        "with the environment that has it, or choose the scripted loader",
     )
 
 
