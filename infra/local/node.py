@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.local import programs
 from infra.local.child import Child, Command
 from infra.local.ports import LOOPBACK, Ports
-from infra.local.ready import grpc_ready, http_ok
+from infra.local.ready import both, grpc_ready, http_ok, port_open
 
 SERVICE_SECONDS = 30.0
 # Importing TensorFlow takes 10 s on a quiet machine and a minute on a busy one.
@@ -130,7 +130,8 @@ def serving(plan: NodePlan, loader: Loader) -> Command:
         f"--loader={Loader.TENSORFLOW if with_tensorflow else Loader.SCRIPTED}",
     )
     seconds = TENSORFLOW_SECONDS if with_tensorflow else SERVICE_SECONDS
-    return Command(f"serving-{plan.name}", argv, ready=grpc_ready(plan.grpc_port), ready_seconds=seconds)
+    ready = both(port_open(plan.rest_port), grpc_ready(plan.grpc_port))
+    return Command(f"serving-{plan.name}", argv, ready=ready, ready_seconds=seconds)
 
 
 def service(plan: NodePlan, program: str, *, port: int) -> Command:

@@ -13,6 +13,11 @@ TRY_SECONDS = 1.0
 Condition = Callable[[], bool]
 
 
+def both(first: Condition, second: Condition) -> Condition:
+    """Two conditions hold."""
+    return lambda: first() and second()
+
+
 def port_open(port: int) -> Condition:
     """Something accepts connections on the port."""
 

@@ -34,7 +34,7 @@ class StackOptions:
     pubsub_port: int | None = None  # of a Pub/Sub server that runs already, instead of one of our own
     loader: Loader = Loader.AUTO
     bucket: str = "models"
-    prefix: str = ""
+    prefix: str = ""  # empty, or ending in '/'
     nodes: tuple[str, ...] = ("node-1",)
     settings: Mapping[str, str] = field(default_factory=dict)  # for pullers and configurators, over the stack's own
     folder: Path | None = None  # keep data and logs here; without it they are temporary

@@ -110,6 +110,10 @@ class Supervisor:
         child.stop()
         self._children.remove(child)
 
+    def fallen(self) -> list[Child]:
+        """The children that ended by themselves."""
+        return [child for child in self._children if child.exit_code is not None]
+
     def new_folder(self, name: str) -> Path:
         """A new empty folder whose name starts with `name`; it goes away with everything else."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))

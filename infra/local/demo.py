@@ -1,0 +1,199 @@
+"""The main job, shown: an upload is served, a newer one takes over, a half one and a broken one change nothing.
+
+Every sentence it prints was checked: the answers come from real Predict calls of a client that never stops asking.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from events.messages import VersionQuarantined, VersionServed
+from events.names import ModelName, Version
+from events.status import PulledVersion, Stage
+from infra.local import look
+from infra.local.client import nats_client
+from infra.local.event_log import EventLog, Kind, listening
+from infra.local.predict import Answer, Answers, asking
+from infra.local.screen import Screen
+from infra.local.stack import Stack
+from infra.local.timeline import Moment, moments, rows
+from infra.local.upload import Upload
+from infra.local.versions import CORRUPT, FIRST, HALF, LINES, SECOND, write_corrupt, write_half
+
+MODEL = ModelName("line")
+XS = (-2.0, 0.5, 4.0)
+STEP_SECONDS = 120.0
+LOOK_SECONDS = 0.005
+
+
+class DemoFailed(Exception):
+    """Something the demo shows did not come true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the acts of the demo play with."""
+
+    stack: Stack
+    screen: Screen
+    log: EventLog
+    answers: Answers
+    versions: Path
+    with_manifest: bool
+
+
+async def play(stack: Stack, screen: Screen, *, versions: Path, with_manifest: bool) -> None:
+    """Run the whole demo, or raise `DemoFailed` at the first thing that is not as it should be."""
+    async with (
+        nats_client(stack.nats_url) as client,
+        listening(client) as log,
+        asking(stack.node.serving_address, MODEL, xs=XS) as answers,
+    ):
+        scene = Scene(stack, screen, log, answers, versions, with_manifest)
+        await first(scene)
+        await switch(scene)
+        await half(scene)
+        await corrupt(scene)
+
+
+async def first(scene: Scene) -> None:
+    """Upload version 1 and see it answer."""
+    scene.screen.act(f"Version {FIRST}: {_learnt(FIRST)}")
+    await deliver(scene, FIRST)
+
+
+async def switch(scene: Scene) -> None:
+    """Upload version 2 under the eyes of a client that never stops asking."""
+    scene.screen.act(f"Version {SECOND}: {_learnt(SECOND)}, while a client goes on asking")
+    start = datetime.now(UTC)
+    await deliver(scene, SECOND)
+    asked = scene.answers.since(start)
+    _check_all(asked, {FIRST, SECOND})
+    old, new = ([one for one in asked if one.version == version] for version in (FIRST, SECOND))
+    gap = (new[0].at - old[-1].at).total_seconds() * 1000
+    scene.screen.fact(
+        f"{len(asked)} Predict calls through the switch, none failed or was wrong: {len(old)} answered by version"
+        f" {FIRST}, then {len(new)} by version {SECOND}; {gap:.0f} ms between the last old and the first new answer"
+    )
+
+
+async def half(scene: Scene) -> None:
+    """Leave an upload half done and see that it is not loaded, and why."""
+    scene.screen.act(f"Version {HALF}: half an upload, the weights never come")
+    start = datetime.now(UTC)
+    write_half(scene.versions / str(SECOND), scene.versions / str(HALF))
+    await send(scene, HALF, with_manifest=False)
+    seen = await _incomplete(scene)
+    served = await asyncio.to_thread(look.served, scene.stack.node.rest_url, MODEL)
+    if HALF in served:
+        raise DemoFailed(f"version {HALF} is half uploaded, and TensorFlow Serving knows it: {served[HALF]}")
+    scene.screen.fact(f"the puller says: {seen.state}: {seen.reason}")
+    scene.screen.fact(f"TensorFlow Serving was told nothing of it: {_states(served)}")
+    _check_still(scene, start)
+
+
+async def corrupt(scene: Scene) -> None:
+    """Upload weights with one flipped bit and see the version before go on answering."""
+    scene.screen.act(f"Version {CORRUPT}: whole by every checksum, but its weights are broken")
+    start = datetime.now(UTC)
+    write_corrupt(scene.versions / str(SECOND), scene.versions / str(CORRUPT))
+    uploaded = await send(scene, CORRUPT, with_manifest=scene.with_manifest)
+    refused = await _wait_event(scene, VersionQuarantined, CORRUPT)
+    await _answered(scene, SECOND, since=datetime.now(UTC))
+    scene.screen.timeline(rows(uploaded, moments(scene.log.of(CORRUPT))))
+    scene.screen.fact(f"the configurator says: quarantined: {refused.reason}")
+    _check_still(scene, start)
+
+
+async def deliver(scene: Scene, version: Version) -> None:
+    """Upload a version, wait until it answers right and is confirmed, and show the way it took."""
+    start = datetime.now(UTC)
+    uploaded = await send(scene, version, with_manifest=scene.with_manifest)
+    answer = await _answered(scene, version, since=start)
+    await _wait_event(scene, VersionServed, version)
+    seen = Moment(answer.at, "first right answer", f"Predict {_numbers(XS)} -> {_numbers(answer.values)}")
+    scene.screen.timeline(rows(uploaded, [*moments(scene.log.of(version)), seen]))
+
+
+async def send(scene: Scene, version: Version, *, with_manifest: bool) -> datetime:
+    """Upload a version and return when the upload ended."""
+    upload = Upload(scene.stack.bucket, prefix=scene.stack.options.prefix, model=MODEL, version=version)
+    started = time.monotonic()
+    count = await asyncio.to_thread(upload.send, scene.versions / str(version), with_manifest=with_manifest)
+    ended = datetime.now(UTC)
+    took = (time.monotonic() - started) * 1000
+    last = ", the manifest last" if with_manifest else ", no manifest"
+    scene.screen.fact(f"uploaded {count} files in {took:.0f} ms{last}")
+    return ended
+
+
+async def _answered(scene: Scene, version: Version, *, since: datetime) -> Answer:
+    """Wait for the first answer of a version, and check it."""
+    async with _patience(f"version {version} to answer"):
+        while True:
+            answer = next((one for one in scene.answers.since(since) if one.version == version), None)
+            if answer:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+    _check_all([answer], {version})
+    return answer
+
+
+async def _incomplete(scene: Scene) -> PulledVersion:
+    """Wait until the puller says why the half version is not taken."""
+    async with _patience(f"the puller to report version {HALF} as incomplete"):
+        while True:
+            seen = await asyncio.to_thread(look.pulled, scene.stack.node.puller_url, MODEL, HALF)
+            if seen and seen.state == Stage.INCOMPLETE:
+                return seen
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _wait_event(scene: Scene, kind: type[Kind], version: Version) -> Kind:
+    async with _patience(f"the event {kind.type} of version {version}"):
+        return await scene.log.wait_for(kind, version)
+
+
+@asynccontextmanager
+async def _patience(what: str) -> AsyncIterator[None]:
+    """Give up waiting with a sentence that says for what."""
+    try:
+        async with asyncio.timeout(STEP_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise DemoFailed(f"waited {STEP_SECONDS:.0f} s in vain for {what}") from error
+
+
+def _check_still(scene: Scene, start: datetime) -> None:
+    """Check that version 2 alone answered since, and always right."""
+    asked = scene.answers.since(start)
+    _check_all(asked, {SECOND})
+    scene.screen.fact(f"version {SECOND} answered all {len(asked)} Predict calls meanwhile, every one right")
+
+
+def _check_all(asked: list[Answer], allowed: set[Version]) -> None:
+    for answer in asked:
+        if answer.error:
+            raise DemoFailed(f"a Predict call failed: {answer.error}")
+        if answer.version not in allowed:
+            raise DemoFailed(f"version {answer.version} answered, not one of {sorted(allowed)}")
+        expected = LINES[Version(answer.version)].at(XS)
+        if not answer.is_right(expected):
+            raise DemoFailed(f"version {answer.version} answered {answer.values}, right is {expected}")
+
+
+def _learnt(version: Version) -> str:
+    line = LINES[version]
+    return f"has learnt y = {line.slope:g} x {'+' if line.offset >= 0 else '-'} {abs(line.offset):g}"
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return f"[{', '.join(f'{value:.2f}' for value in values)}]"
+
+
+def _states(served: dict[int, str]) -> str:
+    return ", ".join(f"version {version} is {state}" for version, state in sorted(served.items()))

@@ -1,0 +1,57 @@
+"""The node's own events, as they come over NATS: the demo shows them, and waits for them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from events import messages, subjects
+from events.messages import Event, VersionEvent
+from events.names import Version
+
+Kind = TypeVar("Kind", bound=VersionEvent)
+
+
+@dataclass(slots=True)
+class EventLog:
+    """All events of the node since we listen, with the time each was made at."""
+
+    seen: list[tuple[datetime, Event]] = field(default_factory=list)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def of(self, version: Version) -> list[tuple[datetime, VersionEvent]]:
+        """The events about a version, oldest first."""
+        about = [(at, event) for at, event in self.seen if isinstance(event, VersionEvent) and event.version == version]
+        return sorted(about, key=lambda pair: pair[0])
+
+    async def wait_for(self, kind: type[Kind], version: Version) -> Kind:
+        """Return the first event of a kind about a version, waiting for it if need be."""
+        while True:
+            self._changed.clear()
+            for _, event in self.of(version):
+                if isinstance(event, kind):
+                    return event
+            await self._changed.wait()
+
+    async def take(self, message: Msg) -> None:
+        """Keep one message of the event stream."""
+        envelope, event = messages.parse(message.data)
+        self.seen.append((envelope.time, event))
+        self._changed.set()
+
+
+@asynccontextmanager
+async def listening(client: Client) -> AsyncIterator[EventLog]:
+    """Keep every event from now on."""
+    log = EventLog()
+    subscription = await client.subscribe(f"{subjects.EVENTS}.>", cb=log.take)
+    await client.flush()
+    try:
+        yield log
+    finally:
+        await subscription.unsubscribe()
