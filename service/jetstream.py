@@ -11,7 +11,7 @@ from nats.js.kv import KeyValue
 from events import subjects
 
 EVENT_DAYS = 30
-EVENT_BYTES = 1024**3
+EVENT_BYTES = 256 * 1024**2  # JetStream sets them aside at once, so a small server must have them
 DESIRED_HISTORY = 32  # earlier documents of a model, for the audit
 
 _BUCKETS = {

@@ -1,0 +1,85 @@
+"""Messages: CloudEvents 1.0, readable one minor version apart."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events import messages, subjects
+from events.messages import BadMessage, Source, VersionPublished
+from events.names import ModelName, NodeName, Version
+
+EVENT = VersionPublished(model=ModelName("m"), version=Version(3), files=2, bytes=10)
+SOURCE = Source(node=NodeName("n1"), service="puller")
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def rendered(**change: object) -> bytes:
+    document = json.loads(messages.render(EVENT, source=SOURCE, event_id="e1", time=MOMENT))
+    return json.dumps(document | change).encode()
+
+
+def test_wire_format_holds() -> None:
+    """Golden: this is what other programs read."""
+    assert json.loads(rendered()) == {
+        "specversion": "1.0",
+        "id": "e1",
+        "source": "/nodes/n1/puller",
+        "type": "mm.v1.version.published",
+        "subject": "m/3",
+        "time": "2026-01-02T03:04:05Z",
+        "datacontenttype": "application/json",
+        "data": {"model": "m", "version": 3, "files": 2, "bytes": 10},
+    }
+
+
+def test_event_is_read_as_it_was_written() -> None:
+    """Both ends agree."""
+    envelope, event = messages.parse(rendered())
+    assert event == EVENT
+    assert envelope.time == MOMENT
+
+
+def test_fields_of_a_later_minor_version_are_ignored() -> None:
+    """An older reader understands a newer writer."""
+    data = {"model": "m", "version": 3, "files": 2, "bytes": 10, "colour": "red"}
+    assert messages.parse(rendered(data=data, traceparent="00-x"))[1] == EVENT
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        rendered(type="mm.v1.unheard.of"),
+        rendered(data={"model": "../x", "version": 3, "files": 2, "bytes": 10}),
+        rendered(data={}),
+        b" " * (messages.MAX_MESSAGE_BYTES + 1),
+    ],
+)
+def test_anything_else_is_a_bad_message(data: bytes) -> None:
+    """Hostile or broken messages are refused with a reason, never more."""
+    with pytest.raises(BadMessage):
+        messages.parse(data)
+
+
+def test_every_type_is_listed_once() -> None:
+    """The list of events is closed, and names are unique."""
+    types = [event.type for event in messages.ALL]
+    assert len(set(types)) == len(types)
+
+
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True))
+def test_any_name_is_one_token_and_can_be_read_back(name: str) -> None:
+    """Dots in names never change the depth of a subject, nor make two names one."""
+    token = subjects.token(name)
+    assert "." not in token
+    assert subjects.name(token) == name
+
+
+def test_subject_of_an_event_names_node_service_and_type() -> None:
+    """Subscribers can choose by each part."""
+    subject = subjects.event(NodeName("rack1.example"), "puller", VersionPublished.type)
+    assert subject == "mm.v1.event.rack1=2Eexample.puller.version.published"

@@ -1,0 +1,74 @@
+"""Desired state on a node: the newest that could be read, also without NATS."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from events.desired import Pinned
+from events.names import ModelName, NodeName, Version
+from service.desired import DesiredStore
+from service.layout import Layout
+
+NODE = NodeName("n1")
+PINNED = json.dumps({"policy": {"want": {"kind": "pinned", "versions": [3]}}}).encode()
+
+
+class Bell:
+    rings = 0
+
+    def ring(self) -> None:
+        self.rings += 1
+
+
+@pytest.fixture
+def bell() -> Bell:
+    return Bell()
+
+
+@pytest.fixture
+def store(tmp_path: Path, bell: Bell) -> DesiredStore:
+    return DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
+
+
+def wants(store: DesiredStore, model: str) -> object:
+    return store.state.of(ModelName(model)).want
+
+
+def test_change_rings_and_is_seen(store: DesiredStore, bell: Bell) -> None:
+    """A new document rings the bell, and holds."""
+    store.show({"m": PINNED})
+    assert bell.rings == 1
+    assert wants(store, "m") == Pinned(versions=(Version(3),))
+
+
+def test_same_content_rings_no_second_time(store: DesiredStore, bell: Bell) -> None:
+    """A watch that starts anew causes nothing."""
+    store.show({"m": PINNED})
+    store.show({"m": PINNED})
+    assert bell.rings == 1
+
+
+def test_copy_on_disk_serves_while_nats_is_away(tmp_path: Path, store: DesiredStore, bell: Bell) -> None:
+    """A restart without NATS keeps the pins."""
+    store.show({"a=2Eb": PINNED})
+    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
+    again.load()
+    assert wants(again, "a.b") == Pinned(versions=(Version(3),))
+
+
+def test_unreadable_document_leaves_the_one_before(store: DesiredStore) -> None:
+    """A slip of the pen upstream never unpins or unloads a model."""
+    store.show({"m": PINNED})
+    store.show({"m": b'{"policy": {"want": {"kind": "newest"}}}'})
+    assert wants(store, "m") == Pinned(versions=(Version(3),))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"m": 7}', b'{"../x": {}}'])
+def test_broken_copy_is_no_document(tmp_path: Path, store: DesiredStore, content: bytes) -> None:
+    """A copy that cannot be read stops nothing."""
+    path = Layout(tmp_path).desired("puller")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    store.load()
+    assert store.state.models == frozenset()
