@@ -36,13 +36,16 @@ def open_grpc(core: ServerCore, flags: Flags) -> grpc.Server:
     if flags.enable_grpc_healthcheck_service:
         add_health(server)
     credentials = _credentials(flags)
+    addresses = []
     if flags.port or not flags.grpc_socket_path:
         port = _listen(server, f"{flags.bind_address}:{max(flags.port, 0)}", credentials)
-        log.info("Running gRPC ModelServer at %s:%s ...", flags.bind_address, port)
+        addresses.append(f"{flags.bind_address}:{port}")
     if flags.grpc_socket_path:
         _listen(server, f"unix:{flags.grpc_socket_path}", credentials)
-        log.info("Running gRPC ModelServer at UNIX socket %s ...", flags.grpc_socket_path)
+        addresses.append(f"UNIX socket {flags.grpc_socket_path}")
     server.start()
+    for address in addresses:
+        log.info("Running gRPC ModelServer at %s ...", address)
     return server
 
 
