@@ -27,6 +27,10 @@ INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
 LOOK_SECONDS = 1.0
 
 
+class MissingBucket(Exception):
+    """There is nothing to upload to."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; SIGTERM and SIGHUP end it as cleanly as Ctrl-C."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -35,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Screen()
     try:
         return int(given.run(given, screen))
-    except (ChildError, DemoFailed, BadFolder, BadName, programs.MissingProgram) as error:
+    except (ChildError, DemoFailed, BadFolder, BadName, MissingBucket, programs.MissingProgram) as error:
         screen.failure(f"failed: {error}")
         return 1
     except KeyboardInterrupt:
@@ -44,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def demo(given: argparse.Namespace, screen: Screen) -> int:
     """Show the main job, then stay or end."""
-    options = _options(given)
+    options = StackOptions(pubsub=given.pubsub, loader=given.loader)
     python = programs.tensorflow_python() if options.loader is not Loader.SCRIPTED else None
     screen.act("Starting")
     with Supervisor(progress=screen.progress) as trainer:
@@ -66,7 +70,8 @@ def demo(given: argparse.Namespace, screen: Screen) -> int:
 def up(given: argparse.Namespace, screen: Screen) -> int:
     """Start the stack and stay."""
     screen.act("Starting")
-    with Stack(_options(given), progress=screen.progress) as stack:
+    options = StackOptions(pubsub=given.pubsub, loader=given.loader, folder=given.folder)
+    with Stack(options, progress=screen.progress) as stack:
         screen.addresses(stack)
         screen.act("Serve your own model")
         address = f"--gcs-url {stack.gcs_url} --bucket {stack.bucket.name}"
@@ -83,6 +88,8 @@ def upload(given: argparse.Namespace, screen: Screen) -> int:
     folder, model, version = given.folder, ModelName.parse(given.model), Version.parse(given.version)
     total = sum((folder / name).stat().st_size for name in files_of(folder))
     with Bucket(given.gcs_url, name=given.bucket, project="local") as bucket, Progress() as bar:
+        if not bucket.is_there():
+            raise MissingBucket(f"there is no bucket {given.bucket} at {given.gcs_url}; `up` prints the right command")
         task = bar.add_task(f"{model} {version}", total=total)
         sending = Upload(bucket, prefix=parse_prefix(given.prefix), model=model, version=version)
         count = sending.send(
@@ -107,17 +114,12 @@ def stay(stack: Stack, screen: Screen) -> None:
         screen.act("Stopping")
 
 
-def _options(given: argparse.Namespace) -> StackOptions:
-    return StackOptions(pubsub=given.pubsub, loader=given.loader, folder=given.folder)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     stack = argparse.ArgumentParser(add_help=False)
     stack.add_argument("--pubsub", type=PubSubKind, choices=list(PubSubKind), default=PubSubKind.AUTO)
     stack.add_argument("--loader", type=Loader, choices=list(Loader), default=Loader.AUTO)
-    stack.add_argument("--folder", type=Path, help="keep data and logs here; without it they are temporary")
     manifest = argparse.ArgumentParser(add_help=False)
     manifest.add_argument("--no-manifest", action="store_true", help="upload as a training job does, without manifest")
     one = commands.add_parser("demo", parents=[stack, manifest], help="show the main job with a timeline")
@@ -125,7 +127,9 @@ def _parser() -> argparse.ArgumentParser:
         "--once", action="store_true", help="end when it is shown (always so if the output is no terminal)"
     )
     one.set_defaults(run=demo)
-    commands.add_parser("up", parents=[stack], help="the stack, until Ctrl-C").set_defaults(run=up)
+    stays = commands.add_parser("up", parents=[stack], help="the stack for your own models, until Ctrl-C")
+    stays.add_argument("--folder", type=Path, help="keep objects, models and logs here, for the next time, too")
+    stays.set_defaults(run=up)
     send = commands.add_parser("upload", parents=[manifest], help="upload a version, the manifest last")
     send.add_argument("folder", type=Path)
     send.add_argument("model")

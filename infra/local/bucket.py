@@ -1,12 +1,13 @@
 """The bucket and its topic from the side of whoever makes and fills them: a training job, a person, a test."""
 
+import contextlib
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import grpc
 import requests
-from google.api_core.exceptions import AlreadyExists
+from google.api_core.exceptions import AlreadyExists, Conflict, GoogleAPICallError
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[import-untyped] # ships no types
 from google.pubsub_v1 import PublisherClient
@@ -43,8 +44,16 @@ class Bucket:
         self._session.close()
 
     def create(self) -> None:
-        """Make the bucket."""
-        self.client.create_bucket(self.name, timeout=TIMEOUT_SECONDS)
+        """Make the bucket if it is not there."""
+        with contextlib.suppress(Conflict):
+            self.client.create_bucket(self.name, timeout=TIMEOUT_SECONDS)
+
+    def is_there(self) -> bool:
+        """Whether a server answers and has the bucket."""
+        try:
+            return bool(self._bucket.exists(timeout=TIMEOUT_SECONDS, retry=None))
+        except (requests.ConnectionError, GoogleAPICallError):
+            return False
 
     def write(self, name: str, data: bytes) -> int:
         """Write an object and return its generation; the server checks the CRC32C."""
@@ -80,7 +89,5 @@ def make_topic(address: str, *, project: str, topic: str) -> None:
     """Make the topic if it is not there; the GCS server loses what it publishes to a missing one."""
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
-        try:
+        with contextlib.suppress(AlreadyExists):
             publisher.create_topic(name=f"projects/{project}/topics/{topic}", timeout=TIMEOUT_SECONDS)
-        except AlreadyExists:
-            return

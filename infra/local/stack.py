@@ -37,7 +37,7 @@ class StackOptions:
     prefix: str = ""  # empty, or ending in '/'
     nodes: tuple[str, ...] = ("node-1",)
     settings: Mapping[str, str] = field(default_factory=dict)  # for pullers and configurators, over the stack's own
-    folder: Path | None = None  # keep data and logs here; without it they are temporary
+    folder: Path | None = None  # of data and logs, which stay and are found again; without it they are temporary
 
 
 class Stack:
@@ -91,7 +91,7 @@ class Stack:
         return self._finish(plan, self._launch_serving(plan))
 
     def _start(self, closing: ExitStack) -> None:
-        ports, launch, folder = self.supervisor.ports, self.supervisor.launch, self.supervisor.new_folder
+        ports, launch, folder = self.supervisor.ports, self.supervisor.launch, self.supervisor.keep_folder
         self._nats_port, self._gcs_port = ports.reserve(), ports.reserve()
         self._pubsub_port = self.options.pubsub_port or ports.reserve()
         self.nats = launch(parts.nats(folder("nats"), self._nats_port, ports.reserve()))
@@ -111,7 +111,7 @@ class Stack:
     def _plan(self, name: str, settings: Mapping[str, str]) -> NodePlan:
         return nodes.plan(
             name,
-            folder=self.supervisor.new_folder(name),
+            folder=self.supervisor.keep_folder(name),
             ports=self.supervisor.ports,
             settings={**self._settings(), **self.options.settings, **settings},
         )

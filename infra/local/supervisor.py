@@ -58,7 +58,7 @@ class Guard:
 class Supervisor:
     """The children of one embedded stack, their folder, logs and ports.
 
-    With a `folder` of the caller's everything written stays there afterwards; without one it is temporary.
+    With a `folder` of the caller's everything written stays there; without one it is temporary, and goes with us.
     """
 
     def __init__(self, folder: Path | None = None, *, progress: Progress = silent) -> None:
@@ -69,7 +69,7 @@ class Supervisor:
         self.folder = Path()
 
     def __enter__(self) -> Self:
-        self.folder = self._given or Path(tempfile.mkdtemp(prefix="model-manager-"))
+        self.folder = self._given.absolute() if self._given else Path(tempfile.mkdtemp(prefix="model-manager-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._guard = Guard(None if self._given else self.folder)
         return self
@@ -114,13 +114,18 @@ class Supervisor:
         """The children that ended by themselves."""
         return [child for child in self._children if child.exit_code is not None]
 
+    def keep_folder(self, name: str) -> Path:
+        """The folder of this name: empty at first, and found again by the next supervisor of the same folder."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def new_folder(self, name: str) -> Path:
-        """A new empty folder whose name starts with `name`; it goes away with everything else."""
+        """A new empty folder whose name starts with `name`."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
 
     def _new(self, command: Command) -> Child:
-        logs = self.folder / "logs"
-        logs.mkdir(exist_ok=True)
+        logs = self.keep_folder("logs")
         taken = len(list(logs.glob(f"{command.name}*.log")))
         log = logs / (f"{command.name}-{taken + 1}.log" if taken else f"{command.name}.log")
         child = Child(command, log=log, watch=self._guard)
