@@ -1,0 +1,100 @@
+"""How this process reaches Cloud Storage: one address, one account and one HTTP session for everything.
+
+`STORAGE_EMULATOR_HOST` and the default credentials mean what they mean to Google's clients. Calls of Google's libraries
+block, so they run in the threads kept here: a slow bucket cannot use up the threads of the rest of the process.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from service.errors import Transient
+
+if TYPE_CHECKING:  # loaded on first use: they cost 50 MB and a third of a second
+    import requests
+    from google.auth.credentials import Credentials
+    from google.cloud.storage import Client
+
+R = TypeVar("R")
+
+GOOGLE = "https://storage.googleapis.com"
+SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
+TIMEOUT_SECONDS = (5.0, 15.0)  # to connect, and between two pieces of an answer
+THREADS = 8  # every lane of a transfer with Google's client, or eight lists at once
+
+
+class Access:
+    """Connects on first use. `emulator` is what STORAGE_EMULATOR_HOST says, empty for the real Cloud Storage."""
+
+    def __init__(self, *, emulator: str) -> None:
+        self.is_emulator = bool(emulator)
+        self.endpoint = _url(emulator) if emulator else GOOGLE
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
+
+    async def run(self, call: Callable[[], R]) -> R:
+        """Run a blocking call in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def close(self) -> None:
+        """Let go of connections and idle threads; a call that is under way ends by its own time-out."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if "session" in self.__dict__:
+            self.session.close()
+
+    @cached_property
+    def client(self) -> "Client":
+        """Google's client. Blocking on first use."""
+        from google.cloud.storage import Client  # noqa: PLC0415
+
+        options = {"api_endpoint": self.endpoint} if self.is_emulator else None
+        return Client(
+            project="none", credentials=self._credentials, client_options=options, _http=self.session
+        )  # a project is only asked for where buckets are made
+
+    @cached_property
+    def session(self) -> "requests.Session":
+        """The HTTP session, signed in. Blocking on first use."""
+        import requests  # noqa: PLC0415
+
+        session = requests.Session() if self.is_emulator else self._signed_in()
+        session.trust_env = not self.is_emulator  # no proxy stands before an emulator
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=THREADS)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+    def token(self) -> tuple[str, datetime | None]:
+        """A fresh access token and when it ends. Blocking."""
+        from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
+        from google.auth.transport.requests import Request  # noqa: PLC0415
+
+        try:
+            self._credentials.refresh(Request())  # type: ignore[no-untyped-call] # google-auth is partly typed
+        except GoogleAuthError as error:
+            raise Transient(f"cannot sign in to Cloud Storage: {error}; trying again at each poll") from error
+        return str(self._credentials.token), self._credentials.expiry
+
+    def _signed_in(self) -> "requests.Session":
+        from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415
+
+        return AuthorizedSession(self._credentials)  # type: ignore[no-untyped-call] # google-auth is partly typed
+
+    @cached_property
+    def _credentials(self) -> "Credentials":
+        import google.auth  # noqa: PLC0415
+        from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415
+
+        if self.is_emulator:
+            return AnonymousCredentials()  # type: ignore[no-untyped-call] # google-auth is partly typed
+        try:
+            credentials, _ = google.auth.default(scopes=[SCOPE])
+        except google.auth.exceptions.DefaultCredentialsError as error:
+            raise Transient(f"no Google credentials: {error}") from error
+        return credentials
+
+
+def _url(host: str) -> str:
+    return host.rstrip("/") if "://" in host else f"http://{host.rstrip('/')}"
