@@ -1,5 +1,7 @@
 """What a node says of itself over HTTP: the puller's whole status, and TensorFlow Serving's word on a model."""
 
+import http
+import urllib.error
 import urllib.request
 
 from pydantic import BaseModel
@@ -28,8 +30,13 @@ def pulled(puller_url: str, model: ModelName, version: Version) -> PulledVersion
 
 
 def served(rest_url: str, model: ModelName) -> dict[int, str]:
-    """The versions of a model that TensorFlow Serving knows, with their states."""
-    statuses = _Statuses.model_validate_json(_get(f"{rest_url}/v1/models/{model}"))
+    """The versions of a model that TensorFlow Serving knows, with their states; none where it does not know it."""
+    try:
+        statuses = _Statuses.model_validate_json(_get(f"{rest_url}/v1/models/{model}"))
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.NOT_FOUND:
+            raise
+        return {}
     return {one.version: one.state for one in statuses.model_version_status}
 
 
