@@ -32,6 +32,9 @@ def main() -> NoReturn:
         serve(flags)
     except StatusError as error:
         _leave(f"Failed to start server. Error: {error}\n", code=_FAILED)
+    except Exception:  # the process must end, and other threads would keep it
+        logging.getLogger("tfserving").exception("the server broke")
+        _leave("", code=_FAILED)
     _leave("", code=0)
 
 

@@ -3,6 +3,7 @@
 Pure but for reading the file.
 """
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,8 @@ from tensorflow_serving.config.model_server_config_pb2 import (
 
 from infra.tfserving.servable import Code, StatusError
 from infra.tfserving.source import Monitored
+
+log = logging.getLogger("tfserving.config")
 
 PLATFORM = "tensorflow"
 _Text = TypeVar("_Text", bound=Message)
@@ -38,8 +41,8 @@ def read_text(path: Path, empty: _Text) -> _Text:
     except OSError as error:
         raise ConfigError(Code.UNKNOWN, f"{path}; {error.strerror}") from error
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        reason = f"Error parsing text-format {empty.DESCRIPTOR.full_name}: {error}"
-        raise ConfigError(Code.INVALID_ARGUMENT, f"Invalid protobuf file: '{path}'") from ValueError(reason)
+        log.error("Error parsing text-format %s: %s", empty.DESCRIPTOR.full_name, error)  # noqa: TRY400
+        raise ConfigError(Code.INVALID_ARGUMENT, f"Invalid protobuf file: '{path}'") from error
 
 
 def single_model(name: str, base_path: str) -> ModelServerConfig:

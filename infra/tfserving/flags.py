@@ -31,7 +31,6 @@ class Flags:
     grpc_socket_path: str = _flag("", "Listen for gRPC on this Unix socket, too.")
     grpc_max_threads: int = _flag(4 * (os.cpu_count() or 1), "Threads for gRPC; a reload that waits holds one.")
     rest_api_port: int = _flag(0, "TCP port of HTTP/REST. Zero: no REST API. Negative: any free port (our extension).")
-    rest_api_num_threads: int = _flag(4 * (os.cpu_count() or 1), "Threads for HTTP/REST.")
     rest_api_timeout_in_ms: int = _flag(30000, "Timeout for HTTP/REST API calls.")
     rest_api_enable_cors_support: bool = _flag(False, "Enable CORS headers in response.")  # noqa: FBT003
     model_config_file: str = _flag("", "Serve the models of this ModelServerConfig (text proto).")
@@ -82,6 +81,7 @@ _INERT_VALUES: Final = frozenset(
         "num_tflite_pools",
         "per_process_gpu_memory_fraction",
         "platform_config_file",
+        "rest_api_num_threads",
         "tensorflow_inter_op_parallelism",
         "tensorflow_intra_op_parallelism",
         "tensorflow_session_config_file",

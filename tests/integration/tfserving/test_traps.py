@@ -182,7 +182,7 @@ def test_d9_a_failed_version_is_never_tried_again_while_it_is_aspired(lab: Lab) 
     lab.until_state("a", 1, State.AVAILABLE)
     assert lab.status("a")[2] == (State.END, Code.DATA_LOSS)
     lab.reload(model("a", lab.base("a"), versions=[1]))
-    lab.until_forgotten("a", 2)
+    lab.let_pass()
     lab.reload(model("a", lab.base("a"), versions=[1, 2]))
     lab.until_state("a", 2, State.AVAILABLE)
 
