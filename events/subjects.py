@@ -11,10 +11,13 @@ PREFIX = "mm.v1"
 EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>: CloudEvents, kept by the stream
 HINT = f"{PREFIX}.hint"  # a peer says: look at this model now; not kept
 RETENTION_REQUEST = f"{PREFIX}.retention"  # mm.v1.retention.<node>: the puller asks its configurator for room; not kept
+COMMAND = f"{PREFIX}.cmd"  # mm.v1.cmd.<node>.<service>.<command>: a request; "_all" in place of a node asks every node
+ALL_NODES = "_all"
 
 EVENT_STREAM = "MM_EVENTS"
 DESIRED_BUCKET = "mm_desired"  # key: <model>
 STATUS_BUCKET = "mm_status"  # key: <node>.<service>
+PRESENCE_BUCKET = "mm_presence"  # key: <node>.<service>; goes by itself, with a marker, when a service stops beating
 
 
 def token(name: str) -> str:
@@ -45,3 +48,8 @@ def desired_key(model: ModelName) -> str:
 def status_key(node: NodeName, service: str) -> str:
     """The key of a service's status."""
     return f"{token(node)}.{service}"
+
+
+def command(node: NodeName | None, service: str, name: str) -> str:
+    """The subject of a command to one node's service, or to that service on every node."""
+    return f"{COMMAND}.{token(node) if node else ALL_NODES}.{service}.{name}"

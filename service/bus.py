@@ -22,7 +22,8 @@ from nats.js.kv import KV_DEL, KV_PURGE
 
 from events import messages, subjects
 from events.status import Connection
-from service import jetstream, logs, metrics
+from service import jetstream, logs, metrics, micro
+from service.commands import Commands
 from service.settings import Settings
 
 log = logs.get("service.bus")
@@ -49,6 +50,7 @@ class Bus:
         self._work = asyncio.Event()
         self._subscriptions: list[tuple[str, Receive]] = []
         self._watches: list[tuple[str, Snapshot]] = []
+        self._commands: tuple[Commands, str] | None = None
         self._client: Client | None = None
         self.connection = Connection(is_connected=False, since=datetime.now(UTC), reason="not connected yet")
 
@@ -59,6 +61,10 @@ class Bus:
     def watch(self, bucket: str, show: Snapshot) -> None:
         """Have the whole content of a KV bucket given to `show`, at first and on every change; before `run`."""
         self._watches.append((bucket, show))
+
+    def answer(self, commands: Commands, *, software: str) -> None:
+        """Answer these admin commands; before `run`."""
+        self._commands = (commands, software)
 
     def emit(self, event: messages.Event) -> None:
         """Queue an event; where NATS is away for so long that the outbox is full, the oldest is dropped and counted."""
@@ -105,6 +111,9 @@ class Bus:
         try:
             for subject, receive in self._subscriptions:
                 await client.subscribe(subject, cb=_receiver(subject, receive))
+            if self._commands:
+                commands, software = self._commands
+                await micro.offer(client, commands, node=self._source.node, software=software)
             self._note(is_connected=True, reason="")
             async with asyncio.TaskGroup() as tasks:
                 stream = client.jetstream(timeout=REPLY_SECONDS)

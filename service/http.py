@@ -1,23 +1,32 @@
-"""The HTTP port of a service: `/livez`, `/readyz`, `/status`, `/metrics`."""
+"""The HTTP port of a service: `/livez`, `/readyz`, `/status`, `/metrics`, and the admin commands.
+
+The pages read and change nothing. `POST /commands/<name>` is the way round NATS for when it is away: it needs the
+bearer token `MM_COMMAND_TOKEN`, and without one configured only this host itself is answered.
+"""
 
 import asyncio
 import contextlib
+import ipaddress
+import secrets
 import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import SecretStr
 
+from events.commands import MAX_REQUEST_BYTES
 from events.status import Report
+from service.commands import Commands
 from service.errors import BadSettings
 from service.health import Health
 
 
-def create_app(service: str, *, health: Health, report: Callable[[], Report]) -> FastAPI:
-    """Build the application; its pages read, they change nothing."""
-    app = FastAPI(title=f"model.manager {service}", docs_url=None, redoc_url=None)
+def create_app(health: Health, *, report: Callable[[], Report], commands: Commands, token: SecretStr) -> FastAPI:
+    """Build the application."""
+    app = FastAPI(title=f"model.manager {commands.service}", docs_url=None, redoc_url=None)
 
     @app.get("/livez", response_class=PlainTextResponse, summary="Whether the loop turns")
     async def livez() -> Response:
@@ -35,6 +44,16 @@ def create_app(service: str, *, health: Health, report: Callable[[], Report]) ->
     @app.get("/metrics", response_class=PlainTextResponse, summary="Prometheus metrics")
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.post("/commands/{name}", summary="Follow an admin command (the way round NATS)")
+    async def command(name: str, request: Request) -> Response:
+        if not _is_allowed(request, token):
+            return PlainTextResponse("commands need the bearer token MM_COMMAND_TOKEN", status_code=401)
+        if int(request.headers.get("content-length", MAX_REQUEST_BYTES + 1)) > MAX_REQUEST_BYTES:
+            return PlainTextResponse(f"send at most {MAX_REQUEST_BYTES} bytes, with Content-Length", status_code=413)
+        answer = await commands.answer(name, await request.body())
+        status = 400 if answer.error else 200
+        return Response(answer.model_dump_json(exclude_none=True), status_code=status, media_type="application/json")
 
     return app
 
@@ -80,3 +99,10 @@ class _Server(uvicorn.Server):
 
 def _verdict(holds: bool, yes: str, no: str) -> Response:  # noqa: FBT001 - the two sentences name it
     return PlainTextResponse(yes if holds else no, status_code=200 if holds else 503)
+
+
+def _is_allowed(request: Request, token: SecretStr) -> bool:
+    if expected := token.get_secret_value():
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return secrets.compare_digest(given.encode(), expected.encode())
+    return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback

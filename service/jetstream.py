@@ -14,9 +14,15 @@ EVENT_DAYS = 30
 EVENT_BYTES = 256 * 1024**2  # JetStream sets them aside at once, so a small server must have them
 DESIRED_HISTORY = 32  # earlier documents of a model, for the audit
 
+PRESENCE_SECONDS = 30.0  # three heartbeats missed
+MARKER_SECONDS = 3600.0
+
 _BUCKETS = {
     subjects.DESIRED_BUCKET: KeyValueConfig(bucket=subjects.DESIRED_BUCKET, history=DESIRED_HISTORY),
     subjects.STATUS_BUCKET: KeyValueConfig(bucket=subjects.STATUS_BUCKET, history=1),
+    subjects.PRESENCE_BUCKET: KeyValueConfig(
+        bucket=subjects.PRESENCE_BUCKET, history=1, ttl=PRESENCE_SECONDS, limit_marker_ttl=MARKER_SECONDS
+    ),
 }
 
 

@@ -1,17 +1,20 @@
 """A service as a process: the shared parts wired around its own, run together, stopped cleanly by a signal."""
 
 import asyncio
+import contextlib
 import importlib.metadata
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from events import subjects
+from events.commands import Command, Status
 from events.status import Report
 from service import http, logs
 from service.bus import Bus
+from service.commands import Commands, Handle
 from service.desired import DesiredStore
 from service.errors import BadSettings
 from service.health import Health
@@ -22,6 +25,7 @@ from service.settings import Settings
 log = logs.get("service.process")
 
 HEARTBEAT_SECONDS = 10.0
+REPORT_SECONDS = 60.0  # a report without change is sent this often
 REPORT_PAUSE_SECONDS = 0.2  # between two reports on change
 
 
@@ -33,6 +37,7 @@ class Parts:
     timing: Timing
     report: Callable[[], Report]
     tasks: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
+    commands: Mapping[type[Command], Handle] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,9 @@ async def _run(service: str, settings: Settings, *, http_port: int, build: Calla
     listener = http.listen(settings.http_host, http_port)
     core = _core(service, settings)
     parts = build(core)
-    app = http.create_app(service, health=core.health, report=parts.report)
+    commands = _commands(core, parts)
+    core.bus.answer(commands, software=software_version())
+    app = http.create_app(core.health, report=parts.report, commands=commands, token=settings.command_token)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -104,6 +111,7 @@ async def _run(service: str, settings: Settings, *, http_port: int, build: Calla
                 core.bus.run(),
                 run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
                 _send_reports(core, parts.report),
+                _beat(core),
                 *(task() for task in parts.tasks),
             )
         ]
@@ -123,15 +131,28 @@ def _core(service: str, settings: Settings) -> Core:
     return Core(service, settings, layout, bus, desired, doorbell, Health(), datetime.now(UTC))
 
 
+def _commands(core: Core, parts: Parts) -> Commands:
+    async def status(_request: Command) -> Report:
+        return parts.report()
+
+    return Commands(core.settings.node, core.service, {Status: status, **parts.commands})
+
+
 async def _send_reports(core: Core, report: Callable[[], Report]) -> None:
-    """Keep the service's key in the status bucket up to date: on change, and as a heartbeat."""
+    """Keep the service's key in the status bucket up to date, on change and now and then."""
     key = subjects.status_key(core.settings.node, core.service)
     while True:
         core.changed.clear()
         core.bus.keep(subjects.STATUS_BUCKET, key, report().model_dump_json().encode())
         await asyncio.sleep(REPORT_PAUSE_SECONDS)
-        try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS - REPORT_PAUSE_SECONDS):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REPORT_SECONDS):
                 await core.changed.wait()
-        except TimeoutError:
-            continue
+
+
+async def _beat(core: Core) -> None:
+    """Show that the service is there; the key goes by itself when this stops."""
+    key = subjects.status_key(core.settings.node, core.service)
+    while True:
+        core.bus.keep(subjects.PRESENCE_BUCKET, key, core.started.isoformat().encode())
+        await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -36,6 +36,9 @@ class Settings(BaseModel):
     nats_ca_file: Path | None = Field(None, description="CA certificates to check the NATS servers by (turns TLS on)")
     models_dir: Path = Field(Path("/models"), description="the node's models directory")
     http_host: str = Field("127.0.0.1", description="address of the HTTP port; 0.0.0.0 inside a container")
+    command_token: SecretStr = Field(
+        SecretStr(""), description="bearer token for commands over HTTP; without it they are taken from this host only"
+    )
     log_format: Literal["json", "text"] = Field("json", description="json or text")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
 

@@ -1,0 +1,97 @@
+"""Admin commands that a service answers itself, over NATS and on its HTTP port, in the same words.
+
+A command never carries state: what is wanted of a model stands in desired state. These ask a service to look now, to
+act on what it already wants, or to report. A request is a JSON object; fields that are not known are refused, so that
+a slip of the pen is an error and not a guess. `id` makes a repeated request harmless, and a request that comes after
+its `deadline` is refused: a client may have sent it while it was disconnected, and be long gone.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from events.names import ModelName, NodeName
+
+MAX_REQUEST_BYTES = 64 * 1024
+
+
+class BadRequest(ValueError):
+    """A request that cannot be followed, in words for whoever sent it."""
+
+
+class Command(BaseModel):
+    """What all requests share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: ClassVar[str]
+    purpose: ClassVar[str]
+
+    v: Literal[1] = 1
+    id: str = Field(default="", max_length=64, description="unique; the same id again gets the first answer again")
+    deadline: AwareDatetime | None = Field(default=None, description="after this time the request is refused")
+    actor: str = Field(default="", max_length=128, description="who asks, for the history")
+    dry_run: bool = Field(default=False, description="say what would happen, and do nothing")
+
+
+class Sync(Command):
+    """Look at the bucket now."""
+
+    name: ClassVar[str] = "sync"
+    purpose: ClassVar[str] = "look at the whole bucket, or at one model, now"
+    model: ModelName | None = None
+
+
+class Reload(Command):
+    """Send TensorFlow Serving its config again."""
+
+    name: ClassVar[str] = "reload"
+    purpose: ClassVar[str] = "send TensorFlow Serving the whole config again"
+
+
+class ApplyRetention(Command):
+    """Remove what retention does not keep, without waiting for the grace time to be noticed."""
+
+    name: ClassVar[str] = "retention"
+    purpose: ClassVar[str] = "remove versions that retention does not keep"
+    model: ModelName | None = None
+
+
+class Status(Command):
+    """Report."""
+
+    name: ClassVar[str] = "status"
+    purpose: ClassVar[str] = "the service's whole report"
+
+
+class Answer(BaseModel):
+    """What a service says to a command; `sentences` are for people, one a model or thing touched."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    node: NodeName
+    service: str
+    is_done: bool
+    sentences: tuple[str, ...] = ()
+    error: str = ""
+    report: dict[str, object] | None = None
+
+
+PULLER: tuple[type[Command], ...] = (Status, Sync)
+CONFIGURATOR: tuple[type[Command], ...] = (Status, Reload, ApplyRetention)
+
+
+def parse(kind: type[Command], data: bytes, *, now: datetime) -> Command:
+    """Read a request; `BadRequest` says what is wrong with it. Nothing at all counts as an empty object."""
+    if len(data) > MAX_REQUEST_BYTES:
+        raise BadRequest(f"the request has {len(data)} bytes, more than {MAX_REQUEST_BYTES}")
+    try:
+        request = kind.model_validate_json(data or b"{}")
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'request'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)[:5]
+        )
+        raise BadRequest(f"{kind.name} not understood: {problems}") from error
+    if request.deadline and request.deadline < now:
+        raise BadRequest(f"{kind.name} came after its deadline {request.deadline.isoformat()} and was not followed")
+    return request
