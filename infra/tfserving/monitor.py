@@ -89,6 +89,11 @@ class Monitor:
         wait.over.wait()
         return wait.reached if len(wait.reached) == len(models) else None
 
+    def is_awaited(self) -> bool:
+        """Tell whether somebody waits."""
+        with self._lock:
+            return any(not one.over.is_set() for one in self._waits)
+
     def close(self) -> None:
         """Listen no more, and let everyone who waits go."""
         self._bus.unsubscribe(self._hear)
