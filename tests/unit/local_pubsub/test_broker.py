@@ -20,8 +20,8 @@ NODE_B = SubscriptionName("projects/p/subscriptions/node-b")
 RULES = Subscription(NODE_A, TOPIC)
 
 
-def broker_with(*rules: Subscription, faults: Faults | None = None) -> Broker:
-    broker = Broker(faults or Faults(), first_id=100)
+def broker_with(*rules: Subscription) -> Broker:
+    broker = Broker(Faults(), first_id=100)
     broker.create_topic(Topic(TOPIC))
     broker.create_topic(Topic(DEAD))
     for one in rules:
@@ -33,8 +33,8 @@ def publish(broker: Broker, *texts: str, now: float = 0.0) -> list[str]:
     return broker.publish(TOPIC, [Draft(text.encode()) for text in texts], now=now)
 
 
-def take(broker: Broker, now: float, *, name: SubscriptionName = NODE_A, **claim: float) -> list[Delivery]:
-    return broker.take(name, Claim("me", 10, **claim), now=now)
+def take(broker: Broker, now: float, *, name: SubscriptionName = NODE_A) -> list[Delivery]:
+    return broker.take(name, Claim("me", 10), now=now)
 
 
 def texts(deliveries: list[Delivery]) -> list[str]:
