@@ -1,0 +1,185 @@
+"""The puller's wiring: everything is built here, nothing is decided."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from events import messages, subjects
+from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
+from events.status import Disk, PullerReport
+from puller import disk
+from puller.access import Access
+from puller.bucket import Bucket
+from puller.completeness import Rules
+from puller.fetching import Fetching, Surroundings
+from puller.hints import Hints
+from puller.intake import Intake, Peers
+from puller.link import Link
+from puller.local import Observer
+from puller.obstore_engine import ObstoreEngine
+from puller.reconcile import Reconciler, Tools
+from puller.saved_model import read_needs
+from puller.settings import PullerSettings
+from puller.sightings import Sightings
+from puller.status import Ledger
+from puller.subscription import Names, NoSubscription, Subscription
+from puller.transfer import Transfer
+from service import metrics, process, settings
+from service.errors import Transient
+from service.layout import Receipt
+from service.loop import Timing
+from service.process import Core, Parts
+
+PURPOSE = "python -m puller: brings models from a Cloud Storage bucket to this node's disk, verified and whole."
+
+
+def main(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Run the program; its exit code."""
+    chosen = settings.start(PullerSettings, arguments=arguments, environment=environment, purpose=PURPOSE)
+    return process.main("puller", chosen, http_port=chosen.http_port, build=partial(build, chosen))
+
+
+def build(chosen: PullerSettings, core: Core) -> Parts:
+    """Put the puller together."""
+    hints = Hints(core.doorbell.ring, asyncio.get_running_loop().time)
+    bucket_link, pubsub_link = (Link(name, clock=_now, on_change=core.report_changed) for name in ("bucket", "pubsub"))
+    peers = Peers(
+        core.settings.node,
+        hints,
+        publish=partial(core.bus.publish, subjects.HINT),
+        hears_itself=lambda: pubsub_link.state.is_connected,
+    )
+    intake = Intake(
+        chosen.bucket,
+        chosen.prefix,
+        hints,
+        emit=core.bus.emit,
+        tell_peers=peers.tell,
+        monotonic=asyncio.get_running_loop().time,
+    )
+    subscription = _subscription(chosen, link=pubsub_link, intake=intake, hints=hints)
+    access = Access(emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""))
+    bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
+    rules = Rules(settle_seconds=chosen.settle_seconds, require_assets=chosen.require_assets)
+    sightings = Sightings(bucket, rules=rules, clock=_now)
+    fetching = Fetching(
+        _transfer(chosen, core, access), sightings, _surroundings(core, hints), parallel=chosen.parallel_versions
+    )
+    ledger = Ledger(emit=core.bus.emit, on_change=core.report_changed)
+    tools = Tools(
+        observer=Observer(core.layout),
+        sightings=sightings,
+        fetching=fetching,
+        ledger=ledger,
+        hints=hints,
+        bucket_link=bucket_link,
+        announcements=subscription,
+        desired=lambda: core.desired.state,
+        sweep=lambda keep: asyncio.to_thread(disk.sweep, core.layout, keep=keep),
+        clock=_now,
+        monotonic=asyncio.get_running_loop().time,
+    )
+    core.bus.subscribe(subjects.HINT, peers.receive)
+    _listen_to_configurator(core, hints, fetching)
+    reporter = Reporter(chosen, core, tools, intake, pubsub_link)
+    return Parts(
+        one_pass=Reconciler(tools, poll_seconds=chosen.poll_seconds).one_pass,
+        timing=Timing(poll_seconds=chosen.poll_seconds),
+        report=reporter.report,
+        tasks=(fetching.run, subscription.run),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Writes the puller's report."""
+
+    chosen: PullerSettings
+    core: Core
+    tools: Tools
+    intake: Intake
+    pubsub_link: Link
+
+    def report(self) -> PullerReport:
+        """The whole truth, now; brings the gauges up to date with it."""
+        tools = self.tools
+        report = PullerReport(
+            **self.core.about().model_dump(),
+            bucket=tools.bucket_link.state,
+            pubsub=self.pubsub_link.state,
+            disk=self._disk(),
+            models=tools.ledger.models(tools.fetching.progress),
+            ignored_objects=tools.sightings.ignored,
+            unparseable_messages=self.intake.unparseable.total(),
+        )
+        tools.ledger.measure()
+        metrics.BUCKET_CONNECTED.set(report.bucket.is_connected)
+        metrics.PUBSUB_CONNECTED.set(report.pubsub.is_connected)
+        metrics.DISK_FREE_BYTES.set(report.disk.free)
+        for reason, count in report.ignored_objects.items():
+            metrics.IGNORED_OBJECTS.labels(reason=reason).set(count)
+        return report
+
+    def _disk(self) -> Disk:
+        reserve_bytes = self.chosen.reserve_bytes
+        try:
+            return disk.space(self.core.layout, reserve_bytes=reserve_bytes)
+        except Transient:
+            return Disk(total=0, free=0, reserve=reserve_bytes)  # the pass fails for the same reason, and says so
+
+
+def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: Hints) -> Subscription | NoSubscription:
+    if not chosen.topic:
+        link.down("MM_TOPIC is not set: the bucket is polled")
+        return NoSubscription()
+    names = Names(
+        chosen.project,
+        chosen.topic,
+        chosen.subscription_name,
+        prefix=chosen.prefix,
+        days=chosen.subscription_days,
+    )
+    return Subscription(names, link=link, receive=intake.receive, on_gap=hints.look_at_all)
+
+
+def _transfer(chosen: PullerSettings, core: Core, access: Access) -> Transfer:
+    engine = ObstoreEngine(chosen.bucket, access)
+    return Transfer(
+        engine, layout=core.layout, reserve_bytes=chosen.reserve_bytes, bytes_per_second=chosen.bytes_per_second
+    )
+
+
+def _surroundings(core: Core, hints: Hints) -> Surroundings:
+    def publish(receipt: Receipt) -> Coroutine[None, None, None]:
+        return asyncio.to_thread(disk.publish, core.layout, receipt)
+
+    return Surroundings(
+        stage=core.layout.stage,
+        read_needs=read_needs,
+        publish=publish,
+        emit=core.bus.emit,
+        on_end=hints.think_about,
+        clock=_now,
+        ask_for_room=lambda: core.bus.publish(subjects.retention_request(core.settings.node), b""),
+    )
+
+
+def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> None:
+    """Think again about a model as soon as the node's configurator took one of its versions away."""
+
+    def receive(data: bytes) -> None:
+        _, event = messages.parse(data)
+        if isinstance(event, VersionEvent):
+            hints.think_about(event.model)
+        if isinstance(event, VersionRemoved):
+            fetching.room_was_made()
+
+    for kind in (VersionRemoved, VersionQuarantined):
+        core.bus.subscribe(subjects.event(core.settings.node, "configurator", kind.type), receive)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

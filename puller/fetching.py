@@ -1,0 +1,270 @@
+"""Transfers under way: each a task beside the passes, so that a big version does not hold up a small one.
+
+A task stages, has the bucket listed again, publishes, and rings the bell. What went wrong is kept with the time of
+the next try; the plan of a later pass decides whether there is one.
+"""
+
+import asyncio
+import math
+import random
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from events.messages import (
+    DownloadFailed,
+    DownloadFinished,
+    DownloadProgress,
+    DownloadStarted,
+    Event,
+    NoSpace,
+    VersionPublished,
+    VersionVerified,
+)
+from events.names import ModelName, Version
+from events.status import Progress, Stage
+from puller.bucket import RemoteFile
+from puller.completeness import READABLE_GRAPH, Complete, Unusable
+from puller.disk import NoRoom
+from puller.plan import Failure, Fetch, StageGraph
+from puller.saved_model import Needs
+from puller.sightings import Key, Sightings
+from puller.transfer import Fetched, Wanted
+from service import logs, metrics
+from service.errors import Invalid, ModelManagerError, Transient
+from service.layout import Receipt
+
+log = logs.get("puller.fetching")
+
+BACKOFF_SECONDS = (1.0, 60.0)
+
+
+class Fetcher(Protocol):
+    """What stages files."""
+
+    async def fetch(self, wanted: Wanted, *, on_progress: Callable[[Progress], None]) -> Fetched:
+        """Stage the files, verified."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What transfers need of the process around them."""
+
+    stage: Callable[[ModelName, Version], Path]
+    read_needs: Callable[[Path], Awaitable[Needs]]
+    publish: Callable[[Receipt], Awaitable[None]]
+    emit: Callable[[Event], None]
+    on_end: Callable[[ModelName], None]
+    clock: Callable[[], datetime]
+    ask_for_room: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Job:
+    task: "asyncio.Task[None]"
+    is_download: bool
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Setback:
+    """A failed try, and for which files; other files get a fresh start."""
+
+    files: tuple[RemoteFile, ...]
+    tries: int
+    retry_at: float
+    reason: str
+    stage: Stage
+
+
+class Fetching:
+    """Owns the tasks; `run` ends them with the process."""
+
+    def __init__(self, fetcher: Fetcher, sightings: Sightings, around: Surroundings, *, parallel: int) -> None:
+        """Keep what was given; `parallel` downloads run at once (each takes its share of the transfer's bounds)."""
+        self._fetcher = fetcher
+        self._sightings = sightings
+        self._around = around
+        self._parallel = parallel
+        self._jobs: dict[Key, _Job] = {}
+        self._setbacks: dict[Key, _Setback] = {}
+
+    async def run(self) -> None:
+        """Wait for the end of the process, then end all transfers."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            tasks = [job.task for job in self._jobs.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def free_slots(self) -> int:
+        """How many more downloads may start."""
+        return self._parallel - sum(job.is_download for job in self._jobs.values())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being staged or published."""
+        return not self._jobs
+
+    def under_way(self, model: ModelName) -> frozenset[Version]:
+        """The versions of a model that are being fetched."""
+        return frozenset(version for name, version in self._jobs if name == model)
+
+    def progress(self, model: ModelName, version: Version) -> Progress | None:
+        """How far a version is."""
+        job = self._jobs.get((model, version))
+        return job.progress if job else None
+
+    def failures(self, model: ModelName) -> dict[Version, Failure]:
+        """The versions of a model whose last try failed, while the bucket still has what was tried."""
+        now = asyncio.get_running_loop().time()
+        seen = self._sightings.seen(model)
+        found = {}
+        for (name, version), setback in list(self._setbacks.items()):
+            if name != model or version not in seen:
+                continue
+            if seen[version].files != setback.files:
+                del self._setbacks[name, version]
+                continue
+            found[version] = Failure(setback.reason, max(0.0, setback.retry_at - now), setback.stage)
+        return found
+
+    def start(self, key: Key, step: Fetch | StageGraph) -> None:
+        """Begin to fetch a version, or its graph."""
+        work = self._download(key, step) if isinstance(step, Fetch) else self._learn_graph(key, step.file)
+        files = self._sightings.seen(key[0])[key[1]].files
+        task = asyncio.get_running_loop().create_task(self._follow(key, files, work))
+        self._jobs[key] = _Job(task, is_download=isinstance(step, Fetch))
+
+    def cancel(self, key: Key) -> None:
+        """End a transfer; what it staged is swept by a later pass."""
+        if job := self._jobs.get(key):
+            job.task.cancel()
+
+    def room_was_made(self) -> None:
+        """Try again at once what the disk had no room for."""
+        for key, setback in list(self._setbacks.items()):
+            if setback.stage is Stage.NO_SPACE:
+                self._setbacks[key] = replace(setback, retry_at=0.0)
+                self._around.on_end(key[0])
+
+    async def _follow(self, key: Key, files: tuple[RemoteFile, ...], work: Coroutine[None, None, None]) -> None:
+        """Do the work and keep what became of it: trouble with one version never reaches another."""
+        try:
+            (outcome,) = await asyncio.gather(work, return_exceptions=True)
+            if isinstance(outcome, Exception):
+                self._fail(key, files, outcome)
+            else:
+                self._setbacks.pop(key, None)
+        finally:
+            del self._jobs[key]
+            self._around.on_end(key[0])
+
+    def _fail(self, key: Key, files: tuple[RemoteFile, ...], error: Exception) -> None:
+        model, version = key
+        before = self._setbacks.get(key)
+        tries = before.tries + 1 if before and before.files == files else 1
+        reason = str(error) if isinstance(error, ModelManagerError) else f"a bug: {error!r}"
+        stage, retry_seconds = Stage.FAILED, _backoff(tries)
+        match error:
+            case NoRoom():
+                stage = Stage.NO_SPACE
+                self._around.ask_for_room()
+                self._around.emit(
+                    NoSpace(model=model, version=version, bytes_needed=error.bytes_needed, bytes_free=error.bytes_free)
+                )
+            case Invalid():
+                stage, retry_seconds = Stage.INVALID, math.inf
+            case ModelManagerError():
+                self._around.emit(DownloadFailed(model=model, version=version, reason=reason))
+            case _:
+                told = "".join(traceback.format_exception(error))
+                log.error("transfer failed by a bug", model=model, version=version, traceback=told)
+                self._around.emit(DownloadFailed(model=model, version=version, reason=reason))
+        metrics.DOWNLOADS_FAILED.labels(outcome=stage.value).inc()
+        retry_at = asyncio.get_running_loop().time() + retry_seconds
+        self._setbacks[key] = _Setback(files, tries, retry_at, reason, stage)
+
+    async def _download(self, key: Key, step: Fetch) -> None:
+        model, version = key
+        around, wanted = self._around, Wanted(model, version, step.files)
+        started = asyncio.get_running_loop().time()
+        around.emit(
+            DownloadStarted(model=model, version=version, files=len(step.files), bytes_total=step.size),
+        )
+        fetched = await self._fetcher.fetch(wanted, on_progress=lambda progress: self._show(key, progress))
+        seconds = asyncio.get_running_loop().time() - started
+        around.emit(
+            DownloadFinished(
+                model=model,
+                version=version,
+                bytes_moved=fetched.bytes_moved,
+                bytes_linked=fetched.bytes_linked,
+                bytes_resumed=fetched.bytes_resumed,
+                seconds=round(seconds, 6),
+            )
+        )
+        metrics.DOWNLOADED_BYTES.inc(fetched.bytes_moved)
+        metrics.DOWNLOAD_SECONDS.observe(seconds)
+        await self._check(key, step.files)
+        around.emit(VersionVerified(model=model, version=version, files=len(step.files), bytes=step.size))
+        await around.publish(wanted.receipt(staged=around.clock()))
+        around.emit(VersionPublished(model=model, version=version, files=len(step.files), bytes=step.size))
+        log.info("version published", model=model, version=version, files=len(step.files), bytes=step.size)
+
+    async def _check(self, key: Key, files: tuple[RemoteFile, ...]) -> None:
+        """Make sure that what was staged is what the bucket has, and a whole model: by its graph if it was not read."""
+        model, version = key
+        await self._sightings.list(model, version)
+        graph = next((file for file in files if file.name == READABLE_GRAPH), None)
+        if graph is not None and self._sightings.needs(model, version) is None:
+            await self._read_graph(key, graph)
+        seen = self._sightings.last_seen(model, version)
+        if seen and seen.files == files and isinstance(seen.judgement, Unusable):
+            raise Invalid(seen.judgement.reason)
+        if seen is None or seen.files != files or not isinstance(seen.judgement, Complete):
+            raise _Changed(f"{model} version {version} changed in the bucket while it was fetched; looking at it again")
+
+    async def _learn_graph(self, key: Key, graph: RemoteFile) -> None:
+        await self._fetcher.fetch(Wanted(*key, (graph,)), on_progress=lambda progress: self._show(key, progress))
+        await self._read_graph(key, graph)
+
+    async def _read_graph(self, key: Key, graph: RemoteFile) -> None:
+        try:
+            needs = await self._around.read_needs(self._around.stage(*key) / graph.name)
+        except Invalid as error:
+            self._sightings.learn(*key, graph=graph, needs=str(error))
+        else:
+            self._sightings.learn(*key, graph=graph, needs=needs)
+
+    def _show(self, key: Key, progress: Progress) -> None:
+        job = self._jobs[key]
+        job.progress = progress
+        if job.is_download and progress.bytes_done < progress.bytes_total:
+            self._around.emit(
+                DownloadProgress(
+                    model=key[0],
+                    version=key[1],
+                    bytes_done=progress.bytes_done,
+                    bytes_total=progress.bytes_total,
+                    bytes_per_second=progress.bytes_per_second,
+                    seconds_left=progress.seconds_left,
+                )
+            )
+
+
+class _Changed(Transient):
+    pass
+
+
+def _backoff(tries: int) -> float:
+    """Double with each try; less up to a fifth at random, so that nodes do not march in step."""
+    least_seconds, most_seconds = BACKOFF_SECONDS
+    return min(most_seconds, least_seconds * 2.0 ** min(tries - 1, 20)) * (1 - 0.2 * random.random())  # noqa: S311

@@ -1,0 +1,264 @@
+"""What to do about one model: a pure decision over what was observed.
+
+`unlisted` says which versions must be looked at before anything can be decided, as few as possible: a list operation
+costs money and time. `decide` then gives every version a state with its reason, and a step where one is due.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from events.desired import Latest, Pinned, Policy, choose
+from events.manifest import Content
+from events.names import FileName, Version
+from events.status import Stage
+from puller.bucket import RemoteFile
+from puller.completeness import Complete, Incomplete, Judgement, NeedsGraph, Settling, Unusable
+from service.layout import Quarantine, Receipt
+
+MAX_NAMED_FILES = 3  # in a reason
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A version as it was last listed in the bucket, and what was made of it."""
+
+    files: tuple[RemoteFile, ...]
+    judgement: Judgement
+    fingerprint: str  # of the files, as in a receipt; kept, because it is compared in every pass
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """A published version."""
+
+    receipt: Receipt
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last try to fetch a version; the next may be never (`math.inf`) while the bytes are the same."""
+
+    reason: str
+    retry_in_seconds: float
+    stage: Stage = Stage.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a decision about one model is made from."""
+
+    policy: Policy = field(default_factory=Policy)
+    offered: Set[Version] = frozenset()  # in the bucket, going by folder names
+    seen: Mapping[Version, Seen] = field(default_factory=dict)  # of those offered, what was listed and is fresh enough
+    published: Mapping[Version, OnDisk | None] = field(default_factory=dict)  # None: put there by hand
+    quarantines: Mapping[Version, Quarantine] = field(default_factory=dict)
+    under_way: Set[Version] = frozenset()
+    failures: Mapping[Version, Failure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StageGraph:
+    """Stage a version's `saved_model.pb`: it says what else must be there."""
+
+    file: RemoteFile
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Stage these files and publish them."""
+
+    files: tuple[RemoteFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.content.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End the transfer under way: an operator does not want the version any more."""
+
+
+Step = StageGraph | Fetch | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What holds for a version now; `again_in_seconds` is when that may change without anybody saying so."""
+
+    version: Version
+    stage: Stage
+    reason: str = ""
+    step: Step | None = None
+    again_in_seconds: float | None = None
+
+
+def unlisted(view: View) -> frozenset[Version]:
+    """Choose the versions to list next; list them and ask again, until there are none."""
+    if view.policy.removed:
+        return frozenset()
+    on_disk = {version for version in view.published if version in view.offered}
+    return frozenset((on_disk | set(_contenders(view))) - view.seen.keys())
+
+
+def decide(view: View, *, now: datetime) -> tuple[Decision, ...]:
+    """Decide about all versions of the model, ascending."""
+    versions: set[Version] = set(view.published) | view.under_way
+    if not view.policy.removed:
+        versions |= view.offered
+        versions |= set(view.policy.want.versions) if isinstance(view.policy.want, Pinned) else set()
+    choice = _Choice(_wanted(view), frozenset(_contenders(view)))
+    return tuple(_decide(view, version, choice=choice, now=now) for version in sorted(versions))
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    wanted: tuple[Version, ...]
+    contenders: Set[Version]
+
+
+def _contenders(view: View) -> Iterator[Version]:
+    """Name the unpublished versions that could be wanted, newest first, stopping where enough are sure."""
+    match view.policy.want:
+        case Pinned(versions=versions):
+            yield from (version for version in versions if version in view.offered and version not in view.published)
+        case Latest(count=count):
+            for version in sorted((view.offered | set(view.published)) - set(view.policy.refused), reverse=True):
+                if count == 0:
+                    return
+                if version not in view.published:
+                    yield version
+                count -= _may_serve(view, version)
+
+
+def _may_serve(view: View, version: Version) -> bool:
+    """Tell whether no older version needs a look as long as nothing new is known of this one."""
+    seen = view.seen.get(version)
+    if _is_barred(view, version) or _is_hopeless(view, version):
+        return False
+    if version in view.published or seen is None:
+        return True
+    match seen.judgement:
+        case Complete():
+            return True
+        case NeedsGraph():
+            return version not in view.failures
+        case Settling():
+            return bool(view.published)
+        case Incomplete() | Unusable():
+            return False
+
+
+def _wanted(view: View) -> tuple[Version, ...]:
+    complete = {version for version, seen in view.seen.items() if isinstance(seen.judgement, Complete)}
+    candidates = complete | view.published.keys()
+    return choose(
+        view.policy,
+        (version for version in candidates if not _is_barred(view, version) and not _is_hopeless(view, version)),
+    )
+
+
+def _is_hopeless(view: View, version: Version) -> bool:
+    """Tell whether a try has shown that the version cannot be used with the bytes it has."""
+    failure = view.failures.get(version)
+    return failure is not None and failure.stage is Stage.INVALID
+
+
+def _is_barred(view: View, version: Version) -> bool:
+    """Tell whether the version is in quarantine with the bytes it would be served with."""
+    record = view.quarantines.get(version)
+    if record is None or view.policy.retry.get(version, record.retry) != record.retry:
+        return False
+    if version in view.published:
+        on_disk = view.published[version]
+        return record.fingerprint in {None, on_disk.fingerprint if on_disk else None}
+    seen = view.seen.get(version)
+    return seen is not None and record.fingerprint in {None, seen.fingerprint}
+
+
+def _decide(view: View, version: Version, *, choice: _Choice, now: datetime) -> Decision:
+    if version in view.published:
+        return _decide_published(view, version)
+    if version in view.under_way:
+        is_unwelcome = view.policy.removed or version in view.policy.refused
+        return Decision(version, Stage.DOWNLOADING, step=Cancel() if is_unwelcome else None)
+    if reason := _why_not(view, version, choice):
+        return Decision(version, Stage.NOT_WANTED, reason)
+    if _is_barred(view, version):
+        return Decision(version, Stage.QUARANTINED, view.quarantines[version].reason)
+    return _decide_contender(view, version, now=now)
+
+
+def _decide_published(view: View, version: Version) -> Decision:
+    on_disk, seen = view.published[version], view.seen.get(version)
+    if _is_barred(view, version):
+        return Decision(version, Stage.QUARANTINED, view.quarantines[version].reason)
+    if on_disk is None:
+        return Decision(version, Stage.PUBLISHED, "put there by hand: its files cannot be compared with the bucket's")
+    if view.offered and version not in view.offered:
+        return Decision(version, Stage.PUBLISHED, "no longer in the bucket")
+    if seen and seen.fingerprint != on_disk.fingerprint:
+        return Decision(version, Stage.MUTATED, _changes(on_disk.receipt, seen.files))
+    return Decision(version, Stage.PUBLISHED)
+
+
+def _why_not(view: View, version: Version, choice: _Choice) -> str:
+    """Say why nobody asks for a version, whatever is in it; empty where somebody does."""
+    if version in view.policy.refused:
+        return "an operator refused this version"
+    if isinstance(view.policy.want, Pinned):
+        pinned = ", ".join(map(str, view.policy.want.versions))
+        return "" if version in view.policy.want.versions else f"pinned to {pinned}"
+    if version not in choice.contenders:
+        return "older than what is wanted"
+    seen = view.seen.get(version)
+    is_complete = seen is not None and isinstance(seen.judgement, Complete)
+    is_ruled_out = _is_barred(view, version) or _is_hopeless(view, version)
+    return "newer versions are wanted" if is_complete and not is_ruled_out and version not in choice.wanted else ""
+
+
+def _decide_contender(view: View, version: Version, *, now: datetime) -> Decision:
+    if version not in view.offered:
+        return Decision(version, Stage.INCOMPLETE, "pinned, but there is no such version in the bucket")
+    if version not in view.seen:
+        return Decision(version, Stage.WAITING, "the bucket could not be listed yet")
+    match view.seen[version].judgement:
+        case Incomplete(reason=reason):
+            return Decision(version, Stage.INCOMPLETE, reason)
+        case Unusable(reason=reason):
+            return Decision(version, Stage.INVALID, reason)
+        case Settling(until=until, reason=reason):
+            wait_seconds = max(0.0, (until - now).total_seconds())
+            return Decision(version, Stage.SETTLING, reason, again_in_seconds=wait_seconds)
+        case NeedsGraph() | Complete() as ready:
+            return _attempt(
+                view, version, StageGraph(ready.file) if isinstance(ready, NeedsGraph) else Fetch(ready.files)
+            )
+
+
+def _attempt(view: View, version: Version, step: StageGraph | Fetch) -> Decision:
+    if view.policy.paused:
+        return Decision(version, Stage.NOT_WANTED, "paused by an operator: nothing new is fetched")
+    failure = view.failures.get(version)
+    if failure is None:
+        return Decision(version, Stage.WAITING, "its turn has not come", step=step)
+    if failure.retry_in_seconds <= 0:
+        return Decision(version, failure.stage, failure.reason, step=step)
+    is_final = math.isinf(failure.retry_in_seconds)
+    again_in_seconds = None if is_final else failure.retry_in_seconds
+    return Decision(version, failure.stage, failure.reason, again_in_seconds=again_in_seconds)
+
+
+def _changes(receipt: Receipt, files: tuple[RemoteFile, ...]) -> str:
+    """Name the files in which bucket and disk differ."""
+    on_disk: dict[FileName, Content] = {file.name: Content(file.size, file.crc32c) for file in receipt.files}
+    offered = {file.name: file.content for file in files}
+    names = sorted(name for name in on_disk.keys() | offered.keys() if on_disk.get(name) != offered.get(name))
+    more = f" and {len(names) - MAX_NAMED_FILES} more" if len(names) > MAX_NAMED_FILES else ""
+    return (
+        f"the bucket's objects changed after publication: {', '.join(names[:MAX_NAMED_FILES])}{more}; the disk's stay"
+    )

@@ -1,0 +1,88 @@
+"""What the puller needs to know beside what every service does; `--help` prints the descriptions."""
+
+import hashlib
+import re
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
+
+from events.names import NodeName, parse_prefix
+from service.settings import Port, Seconds, Settings
+
+MIB: Final = 1024 * 1024
+MAX_SUBSCRIPTION = 255  # characters, Pub/Sub's limit
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
+_RESOURCE = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}", re.ASCII)
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9._~+%-]", re.ASCII)
+
+
+def _check_bucket(name: str) -> str:
+    if not _BUCKET.fullmatch(name):
+        raise ValueError(f"{name[:80]!a} is not a bucket name (the name alone, without gs://)")
+    return name
+
+
+def _check_resource(name: str) -> str:
+    """Refuse what Pub/Sub would refuse; empty means none."""
+    if name and not _RESOURCE.fullmatch(name):
+        raise ValueError(
+            f"{name[:80]!a} is not a Pub/Sub name (3 to 255 letters, digits and -._~+%, the first a letter, not 'goog')"
+        )
+    return name
+
+
+ResourceName = Annotated[str, AfterValidator(_check_resource)]
+
+
+class PullerSettings(Settings):
+    """The puller's settings. A field's variable is `MM_` and its name in capitals."""
+
+    bucket: Annotated[str, AfterValidator(_check_bucket)] = Field(description="bucket that models are uploaded to")
+    prefix: Annotated[str, AfterValidator(parse_prefix)] = Field("", description="folder of the bucket that holds them")
+    project: str = Field("", description="Google Cloud project of the topic")
+    topic: ResourceName = Field("", description="Pub/Sub topic of the bucket's notifications; empty: poll only")
+    subscription: ResourceName = Field("", description="this node's subscription (default: <topic>-<node>)")
+    poll_seconds: Seconds = Field(300.0, description="seconds between looks at the whole bucket, ten times as often "
+                                  "while Pub/Sub is away")  # fmt: skip
+    settle_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        5.0, description="a version without manifest is taken when no object changed for so many seconds"
+    )
+    require_assets: bool = Field(default=True, description="off: take versions that lack an asset their graph names")
+    reserve_mib: NonNegativeInt = Field(1024, description="MiB of the disk that downloads leave free")
+    bandwidth_mib: Annotated[float, Field(ge=0)] = Field(0.0, description="MiB per second at most; 0: no limit")
+    parallel_versions: Annotated[int, Field(ge=1, le=64)] = Field(4, description="versions fetched at the same time")
+    subscription_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        31, description="Pub/Sub drops the subscription of a node that was away for so many days"
+    )
+    http_port: Port = Field(8001, description="port of /livez, /readyz, /status and /metrics")
+
+    @model_validator(mode="after")
+    def _topic_has_project(self) -> Self:
+        if self.topic and not self.project:
+            raise ValueError("MM_TOPIC needs MM_PROJECT, the project the topic is in")
+        return self
+
+    @property
+    def subscription_name(self) -> str:
+        """The node's subscription: as given, or made of topic and node within Pub/Sub's rules."""
+        return self.subscription or name_subscription(self.topic, self.node)
+
+    @property
+    def reserve_bytes(self) -> int:
+        """What of the disk stays free."""
+        return self.reserve_mib * MIB
+
+    @property
+    def bytes_per_second(self) -> int | None:
+        """The bandwidth limit; None where there is none."""
+        return round(self.bandwidth_mib * MIB) or None
+
+
+def name_subscription(topic: str, node: NodeName) -> str:
+    """Join topic and node to a valid name; what does not fit is cut and kept apart from others by a hash."""
+    name = f"{topic}-{node}"
+    cleaned = _FORBIDDEN.sub("-", name)
+    if cleaned == name and len(name) <= MAX_SUBSCRIPTION:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return f"{cleaned[: MAX_SUBSCRIPTION - len(mark) - 1]}-{mark}"

@@ -1,0 +1,178 @@
+"""What is known of the bucket: its versions, the last listing of those that matter, and the judgement over each.
+
+Knowledge of a version is *fresh* until somebody says that it may have changed. What is not fresh is listed again before
+anything is decided from it; what was learned from the same generations before (manifest, graph, when they were first
+seen) is kept.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from events import manifest
+from events.names import ModelName, Version
+from puller.bucket import Catalog, Listing, RemoteFile
+from puller.completeness import Judgement, Known, Rules, Settling, Unusable, judge
+from puller.plan import Seen
+from puller.saved_model import Needs
+from service.layout import FileRecord, fingerprint
+
+Key = tuple[ModelName, Version]
+
+
+class Lister(Protocol):
+    """What is asked of a bucket."""
+
+    async def catalog(self) -> Catalog:
+        """List models and versions."""
+        ...
+
+    async def versions(self, model: ModelName) -> frozenset[Version]:
+        """List a model's versions."""
+        ...
+
+    async def listing(self, model: ModelName, version: Version) -> Listing:
+        """List a version's files."""
+        ...
+
+    async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
+        """Read a small file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A listed version; `spoiled` is why its manifest or graph cannot be read, which stands before any judgement."""
+
+    listing: Listing
+    known: Known
+    seen: Seen
+    spoiled: str = ""
+
+
+class Sightings:
+    """Keeps what is known of one bucket."""
+
+    def __init__(self, bucket: Lister, *, rules: Rules, clock: Callable[[], datetime]) -> None:
+        """Keep what was given; nothing is known yet."""
+        self._bucket = bucket
+        self._rules = rules
+        self._clock = clock
+        self._sightings: dict[Key, Sighting] = {}
+        self._stale: set[Key] = set()
+        self._ignored: Mapping[str, int] = {}
+        self.offered: dict[ModelName, frozenset[Version]] = {}
+
+    async def look_at_all(self, *, published: Collection[Key]) -> None:
+        """List models and versions; what is not on disk yet may have changed too."""
+        catalog = await self._bucket.catalog()
+        self.offered = dict(catalog.models)
+        self._ignored = catalog.ignored
+        known = {key: seen for key, seen in self._sightings.items() if key[1] in self.offered.get(key[0], ())}
+        self._sightings = known
+        self._stale = {key for key in known if key not in published or key in self._stale}
+
+    async def look_at(self, model: ModelName, *, published: Collection[Version]) -> None:
+        """List a model's versions; those that are not on disk yet may have changed too."""
+        self._offer(model, await self._bucket.versions(model))
+        self._stale |= {key for key in self._sightings if key[0] == model and key[1] not in published}
+
+    def doubt(self, model: ModelName, version: Version) -> None:
+        """Note that a version is there, or has changed."""
+        self._offer(model, self.offered.get(model, frozenset()) | {version})
+        self._stale.add((model, version))
+
+    async def list(self, model: ModelName, version: Version) -> bool:
+        """List a version and judge it; tell whether its objects are other ones than before."""
+        key = (model, version)
+        listing = await self._bucket.listing(model, version)
+        self._stale.discard(key)
+        before = self._sightings.get(key)
+        if before and _generations(before.listing) == _generations(listing):
+            return False
+        if not listing.files and listing.manifest is None and not listing.problems:
+            self._sightings.pop(key, None)
+            self._offer(model, self.offered.get(model, frozenset()) - {version})
+            return before is not None
+        self._sightings[key] = await self._sight(listing)
+        return True
+
+    def learn(self, model: ModelName, version: Version, *, graph: RemoteFile, needs: Needs | str) -> None:
+        """Keep what a graph says must exist, or why it cannot be read; forgotten with the generation."""
+        sighting = self._sightings.get((model, version))
+        if sighting is None or graph not in sighting.listing.files:
+            return
+        if isinstance(needs, str):
+            sighting = replace(sighting, spoiled=needs)
+        else:
+            sighting = replace(sighting, known=replace(sighting.known, needs=needs))
+        self._sightings[model, version] = self._judged(sighting)
+
+    def needs(self, model: ModelName, version: Version) -> Needs | None:
+        """What the version's graph says must exist, if it was read."""
+        sighting = self._sightings.get((model, version))
+        return sighting.known.needs if sighting else None
+
+    def seen(self, model: ModelName) -> dict[Version, Seen]:
+        """What is known, and fresh, of a model's versions."""
+        found = {}
+        for version in self.offered.get(model, ()):
+            sighting = self._sightings.get((model, version))
+            if sighting is None or (model, version) in self._stale:
+                continue
+            if isinstance(sighting.seen.judgement, Settling):
+                sighting = self._sightings[model, version] = self._judged(sighting)
+            found[version] = sighting.seen
+        return found
+
+    def last_seen(self, model: ModelName, version: Version) -> Seen | None:
+        """What was seen of a version last, fresh or not."""
+        sighting = self._sightings.get((model, version))
+        return sighting.seen if sighting else None
+
+    @property
+    def ignored(self) -> dict[str, int]:
+        """Objects that are no file of a version, by reason."""
+        total = Counter(self._ignored)
+        for sighting in self._sightings.values():
+            total.update(sighting.listing.ignored)
+        return dict(total)
+
+    def _offer(self, model: ModelName, versions: frozenset[Version]) -> None:
+        if versions:
+            self.offered[model] = versions
+        else:
+            self.offered.pop(model, None)
+
+    async def _sight(self, listing: Listing) -> Sighting:
+        known = Known(first_seen=self._clock())
+        spoiled = ""
+        if listing.manifest is not None:
+            try:
+                data = await self._bucket.read(listing.manifest, max_bytes=manifest.MAX_MANIFEST_BYTES)
+                content = await asyncio.to_thread(manifest.parse, data) if len(data) > 65536 else manifest.parse(data)
+                known = replace(known, manifest=content)
+            except manifest.BadManifest as error:
+                spoiled = str(error)
+        records = tuple(
+            FileRecord(name=file.name, size=file.content.size, crc32c=file.content.crc32c, generation=file.generation)
+            for file in listing.files
+        )
+        seen = Seen(listing.files, Unusable("not judged yet"), fingerprint(records))
+        return self._judged(Sighting(listing, known, seen, spoiled))
+
+    def _judged(self, sighting: Sighting) -> Sighting:
+        judgement: Judgement
+        if sighting.spoiled:
+            judgement = Unusable(sighting.spoiled)
+        else:
+            judgement = judge(sighting.listing, sighting.known, now=self._clock(), rules=self._rules)
+        return replace(sighting, seen=replace(sighting.seen, judgement=judgement))
+
+
+def _generations(listing: Listing) -> tuple[tuple[str, int], ...]:
+    files = listing.files if listing.manifest is None else (*listing.files, listing.manifest)
+    return tuple((file.object_name, file.generation) for file in files)

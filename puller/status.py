@@ -1,0 +1,108 @@
+"""What the puller says of itself: the state of every version with its age, kept from pass to pass, and the news in it.
+
+The same news is said once: an event or a log line follows a change of state or reason, never a pass.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from events.messages import Event, VersionIncomplete, VersionMutated, VersionRefused
+from events.names import ModelName, Version
+from events.status import Progress, PulledVersion, Stage
+from puller.plan import Decision
+from service import logs, metrics
+
+log = logs.get("puller.status")
+
+MAX_NOT_WANTED = 10  # of a model's versions that nobody asks for, the newest are shown
+TROUBLE = frozenset({Stage.INCOMPLETE, Stage.FAILED, Stage.NO_SPACE, Stage.INVALID, Stage.MUTATED})
+
+
+class Ledger:
+    """The state of every version, as the last pass that looked at its model decided."""
+
+    def __init__(self, *, emit: Callable[[Event], None], on_change: Callable[[], None]) -> None:
+        """Keep what was given; nothing is known yet."""
+        self._emit = emit
+        self._on_change = on_change
+        self._models: dict[ModelName, dict[Version, PulledVersion]] = {}
+
+    def record(self, model: ModelName, decisions: tuple[Decision, ...], *, now: datetime) -> None:
+        """Take over what was decided for a model, and tell what is new."""
+        before = self._models.get(model, {})
+        after = {
+            decision.version: _entry(decision, before.get(decision.version), now) for decision in _shown(decisions)
+        }
+        if after == before:
+            return
+        if after:
+            self._models[model] = after
+        else:
+            del self._models[model]
+        for version, entry in after.items():
+            if (known := before.get(version)) is None or (known.state, known.reason) != (entry.state, entry.reason):
+                self._tell(model, entry)
+        self._on_change()
+
+    def models(self, progress: Callable[[ModelName, Version], Progress | None]) -> dict[ModelName, list[PulledVersion]]:
+        """All versions, for the report."""
+        return {
+            model: [
+                entry.model_copy(update={"progress": progress(model, entry.version)})
+                if entry.state is Stage.DOWNLOADING
+                else entry
+                for entry in versions.values()
+            ]
+            for model, versions in sorted(self._models.items())
+        }
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The versions that somebody may have to look at, in words."""
+        return tuple(
+            f"{model} version {entry.version}: {entry.state.value}: {entry.reason}"
+            for model, entries in sorted(self._models.items())
+            for entry in entries.values()
+            if entry.state in TROUBLE
+        )
+
+    def measure(self) -> None:
+        """Bring the gauge of versions by state up to date."""
+        counts = Counter(entry.state for entries in self._models.values() for entry in entries.values())
+        for stage in Stage:
+            metrics.PULLED_VERSIONS.labels(state=stage.value).set(counts[stage])
+
+    def _tell(self, model: ModelName, entry: PulledVersion) -> None:
+        log.debug("version's state", model=model, version=entry.version, state=entry.state.value, reason=entry.reason)
+        if event := _news(model, entry):
+            self._emit(event)
+
+
+def _shown(decisions: tuple[Decision, ...]) -> Iterator[Decision]:
+    """Leave out all but the newest of the versions that nobody asks for."""
+    surplus = sum(decision.stage is Stage.NOT_WANTED for decision in decisions) - MAX_NOT_WANTED
+    for decision in decisions:
+        if decision.stage is Stage.NOT_WANTED and surplus > 0:
+            surplus -= 1
+        else:
+            yield decision
+
+
+def _entry(decision: Decision, before: PulledVersion | None, now: datetime) -> PulledVersion:
+    """Keep the age of a state that is still the same."""
+    is_same = before is not None and before.state is decision.stage
+    since = before.since if before is not None and is_same else now
+    return PulledVersion(version=decision.version, state=decision.stage, reason=decision.reason, since=since)
+
+
+def _news(model: ModelName, entry: PulledVersion) -> Event | None:
+    match entry.state:
+        case Stage.INCOMPLETE:
+            return VersionIncomplete(model=model, version=entry.version, reason=entry.reason)
+        case Stage.INVALID:
+            return VersionRefused(model=model, version=entry.version, reason=entry.reason)
+        case Stage.MUTATED:
+            return VersionMutated(model=model, version=entry.version, reason=entry.reason)
+        case _:
+            return None

@@ -1,0 +1,231 @@
+"""Pub/Sub: this node's own subscription, made where it is missing, and its stream of notifications.
+
+The stream is Google's asynchronous client's, without its retries: it would try a broken stream again with requests that
+were already sent, and stay silent for ever. Here every failure ends the stream, is told, and a new stream follows. A
+message is acked as soon as it is taken, for the bucket is the truth and the start looks at all of it.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from random import random
+
+import google.auth
+import grpc
+from google.api_core.exceptions import GoogleAPICallError, NotFound, PermissionDenied
+from google.auth.exceptions import GoogleAuthError
+from google.protobuf.duration_pb2 import Duration
+from google.pubsub_v1 import types
+from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+
+from puller.link import Link
+from service import logs
+from service.errors import Transient
+
+log = logs.get("puller.subscription")
+
+SCOPE = "https://www.googleapis.com/auth/pubsub"
+CALL_SECONDS = 10.0
+ACK_SECONDS = 60  # far more than taking a message needs
+HEARTBEAT_SECONDS = 30.0  # Pub/Sub ends a stream on which the client was silent for 60
+QUIET_SECONDS = 900.0  # a stream without a message for so long is opened anew: it may have died without a word
+STEADY_SECONDS = 60.0
+BACKOFF_SECONDS = (0.25, 30.0)
+MESSAGES_IN_FLIGHT = 500  # a response of so many costs the loop some milliseconds
+RETENTION_SECONDS = 3600  # older messages say nothing that the listing after a gap does not
+DAY = 86400
+OWN_FILTER = 'attributes.eventType = "OBJECT_FINALIZE"'
+MAX_FILTER_BYTES = 256  # Pub/Sub's limit
+DELETED_TOPIC = "_deleted-topic_"  # what a subscription is left with; it never receives anything again
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Which subscription, of which topic, for which objects; it expires after `days` without use."""
+
+    project: str
+    topic: str
+    subscription: str
+    prefix: str
+    days: int
+
+    @property
+    def topic_path(self) -> str:
+        """The topic as Pub/Sub names it."""
+        return f"projects/{self.project}/topics/{self.topic}"
+
+    @property
+    def path(self) -> str:
+        """The subscription as Pub/Sub names it."""
+        return f"projects/{self.project}/subscriptions/{self.subscription}"
+
+
+class NoSubscription:
+    """Stands where no topic is configured: the bucket is polled."""
+
+    is_wanted = False
+    is_open = False
+
+    async def run(self) -> None:
+        """There is nothing to do."""
+
+    def renew(self, reason: str) -> None:
+        """There is no stream."""
+
+
+class Subscription:
+    """Keeps one stream open until cancelled."""
+
+    is_wanted = True
+
+    def __init__(
+        self, names: Names, *, link: Link, receive: Callable[[Mapping[str, str]], None], on_gap: Callable[[], None]
+    ) -> None:
+        """Keep what was given; `on_gap` is called when notifications may have been missed and new ones come again."""
+        self._names = names
+        self._link = link
+        self._receive = receive
+        self._on_gap = on_gap
+        self._deadline: asyncio.Timeout | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the stream is open."""
+        return self._deadline is not None
+
+    async def run(self) -> None:
+        """Receive for ever; whatever goes wrong is told by the link and tried again."""
+        failures = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                async with _connect() as client:
+                    await self._session(client)
+            except (GoogleAPICallError, GoogleAuthError, grpc.RpcError, OSError, TimeoutError, Transient) as error:
+                if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
+                    failures = 0  # Pub/Sub ends each stream now and then; only if the next one fails too it is away
+                    continue
+                self._link.down(self._sentence(error))
+                failures += 1
+                await asyncio.sleep(_backoff(failures))
+
+    def renew(self, reason: str) -> None:
+        """Open the stream anew: somebody has a reason to think that it died silently."""
+        if self._deadline is not None:
+            log.warning("stream opened anew", subscription=self._names.subscription, reason=reason)
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+
+    async def _session(self, client: SubscriberAsyncClient) -> None:
+        """Receive until the stream has been quiet for long, or shall be opened anew."""
+        was_made = await self._ensure(client)
+        if was_made or not self._link.state.is_connected:
+            self._on_gap()
+        self._link.up()
+        acks: asyncio.Queue[list[str]] = asyncio.Queue()
+        stream = await client.streaming_pull(requests=self._requests(acks), retry=None, timeout=None)
+        try:
+            async with asyncio.timeout(QUIET_SECONDS) as self._deadline:
+                async for response in stream:
+                    self._deadline.reschedule(asyncio.get_running_loop().time() + QUIET_SECONDS)
+                    acks.put_nowait(self._take(response))
+        except TimeoutError:
+            log.debug("stream was quiet, opening it anew")
+        finally:
+            self._deadline = None
+
+    def _take(self, response: types.StreamingPullResponse) -> list[str]:
+        """Hand over the messages; the identifiers to ack."""
+        messages = types.StreamingPullResponse.pb(response).received_messages
+        for message in messages:
+            self._receive(message.message.attributes)
+        return [message.ack_id for message in messages]
+
+    async def _requests(self, acks: "asyncio.Queue[list[str]]") -> AsyncIterator[types.StreamingPullRequest]:
+        """Open the stream, then ack what was taken, and be heard of while there is nothing to ack."""
+        yield types.StreamingPullRequest(
+            subscription=self._names.path,
+            stream_ack_deadline_seconds=ACK_SECONDS,
+            max_outstanding_messages=MESSAGES_IN_FLIGHT,
+        )
+        while True:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    ack_ids = await acks.get()
+            except TimeoutError:
+                ack_ids = []
+            yield types.StreamingPullRequest(ack_ids=ack_ids)
+
+    async def _ensure(self, client: SubscriberAsyncClient) -> bool:
+        """Make the subscription where it is missing or useless; tell whether it was made."""
+        try:
+            found = await client.get_subscription(subscription=self._names.path, timeout=CALL_SECONDS, retry=None)
+        except PermissionDenied:
+            return False  # a role that may receive and not look is enough; the stream tells whether it may
+        except NotFound:
+            await self._make(client)
+            return True
+        if found.topic not in {self._names.topic_path, DELETED_TOPIC}:
+            raise Transient(
+                f"subscription {self._names.path} belongs to {found.topic}, not to {self._names.topic_path}: "
+                "correct MM_TOPIC, or choose another name with MM_SUBSCRIPTION"
+            )
+        is_outdated = found.filter.startswith(OWN_FILTER) and found.filter != _filter(self._names.prefix)
+        if found.topic == DELETED_TOPIC or is_outdated:
+            log.info("subscription replaced", subscription=self._names.subscription, topic=found.topic)
+            await client.delete_subscription(subscription=self._names.path, timeout=CALL_SECONDS, retry=None)
+            await self._make(client)
+            return True
+        return False
+
+    async def _make(self, client: SubscriberAsyncClient) -> None:
+        wanted = types.Subscription(
+            name=self._names.path,
+            topic=self._names.topic_path,
+            ack_deadline_seconds=ACK_SECONDS,
+            filter=_filter(self._names.prefix),
+            message_retention_duration=Duration(seconds=RETENTION_SECONDS),
+            expiration_policy=types.ExpirationPolicy(ttl=Duration(seconds=self._names.days * DAY)),
+            retry_policy=types.RetryPolicy(minimum_backoff=Duration(seconds=1), maximum_backoff=Duration(seconds=60)),
+        )
+        try:
+            await client.create_subscription(request=wanted, timeout=CALL_SECONDS, retry=None)
+        except NotFound as error:
+            raise Transient(
+                f"topic {self._names.topic_path} does not exist: create it with the bucket's notifications, or "
+                "correct MM_TOPIC and MM_PROJECT"
+            ) from error
+        log.info("subscription made", subscription=self._names.subscription, topic=self._names.topic)
+
+    def _sentence(self, error: Exception) -> str:
+        if isinstance(error, Transient):
+            return str(error)
+        words = error.message if isinstance(error, GoogleAPICallError) else str(error)
+        return f"Pub/Sub, subscription {self._names.path}: {words or type(error).__name__}"
+
+
+@contextlib.asynccontextmanager
+async def _connect() -> AsyncIterator[SubscriberAsyncClient]:
+    """Reach Pub/Sub, or the emulator at `PUBSUB_EMULATOR_HOST`, as Google's clients do."""
+    if address := os.environ.get("PUBSUB_EMULATOR_HOST"):
+        transport = SubscriberGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(address))
+    else:
+        credentials, _ = await asyncio.to_thread(google.auth.default, [SCOPE])
+        transport = SubscriberGrpcAsyncIOTransport(credentials=credentials)
+    async with SubscriberAsyncClient(transport=transport) as client:
+        yield client
+
+
+def _filter(prefix: str) -> str:
+    """The subscription's filter; the prefix is left out where Pub/Sub's limit would not take it."""
+    quoted = prefix.replace("\\", "\\\\").replace('"', '\\"')
+    narrow = f'{OWN_FILTER} AND hasPrefix(attributes.objectId, "{quoted}")'
+    return narrow if prefix and len(narrow.encode()) <= MAX_FILTER_BYTES else OWN_FILTER
+
+
+def _backoff(failures: int) -> float:
+    """Double with each failure; less up to a half at random, so that nodes do not march in step."""
+    least_seconds, most_seconds = BACKOFF_SECONDS
+    return min(most_seconds, least_seconds * 2.0 ** min(failures, 20)) * (1 - 0.5 * random())  # noqa: S311 - jitter
