@@ -50,6 +50,7 @@ class Policy(_Document):
     labels: Mapping[Label, Version] = Field(default_factory=dict)
     paused: bool = False  # no automatic update: what is served stays
     removed: bool = False  # the model shall be neither fetched nor served
+    held: tuple[Version, ...] = ()  # on the disk besides, not served: ready for a later pin
     refused: tuple[Version, ...] = ()  # versions an operator took away; never fetched or served
     retry: Mapping[Version, str] = Field(
         default_factory=dict
@@ -100,16 +101,28 @@ def parse(data: bytes) -> Desired:
 
 
 def choose(policy: Policy, candidates: Iterable[Version]) -> tuple[Version, ...]:
-    """Choose from the versions that could be served those that the policy wants, ascending.
+    """Choose from the versions that could be served those that the policy wants served, ascending.
 
     The one rule for both services: the puller applies it to what the bucket can give, the configurator to what the
-    disk has. A pinned version that is no candidate is simply not chosen; saying why is the caller's part.
+    disk has. A version that carries a label is served besides. A pinned or labelled version that is no candidate is
+    simply not chosen; saying why is the caller's part.
     """
     if policy.removed:
         return ()
     allowed = sorted(set(candidates) - set(policy.refused))
+    labelled = set(policy.labels.values())
     match policy.want:
         case Pinned(versions=versions):
-            return tuple(version for version in allowed if version in versions)
+            return tuple(version for version in allowed if version in versions or version in labelled)
         case Latest(count=count):
-            return tuple(allowed[-count:])
+            newest = allowed[-count:]
+            return tuple(version for version in allowed if version in newest or version in labelled)
+
+
+def keep(policy: Policy, candidates: Iterable[Version]) -> tuple[Version, ...]:
+    """Choose those that belong on the disk: what shall be served, and what is held for later."""
+    if policy.removed:
+        return ()
+    candidates = set(candidates)
+    held = (candidates & set(policy.held)) - set(policy.refused)
+    return tuple(sorted(held | set(choose(policy, candidates))))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events import desired
-from events.desired import BadDesired, Desired, DesiredState, Latest, Pinned, Policy, choose
+from events.desired import BadDesired, Desired, DesiredState, Latest, Pinned, Policy, choose, keep
 from events.names import ModelName, NodeName, Version
 
 VERSIONS = st.sets(st.integers(0, 50).map(Version))
@@ -26,6 +26,9 @@ def versions(*numbers: int) -> tuple[Version, ...]:
         (Policy(want=Pinned(versions=versions(1, 9))), versions(1)),
         (Policy(refused=versions(3)), versions(2)),
         (Policy(removed=True), ()),
+        (Policy(labels={"canary": Version(1)}), versions(1, 3)),
+        (Policy(labels={"canary": Version(9)}), versions(3)),
+        (Policy(held=versions(1)), versions(3)),
     ],
 )
 def test_choice(policy: Policy, chosen: tuple[Version, ...]) -> None:
@@ -39,6 +42,13 @@ def test_latest_never_chooses_an_older_over_a_newer(candidates: set[Version], co
     chosen = choose(Policy(want=Latest(count=count)), candidates)
     assert len(chosen) == min(count, len(candidates))
     assert all(left < min(chosen) for left in candidates - set(chosen))
+
+
+def test_held_version_belongs_on_the_disk_and_is_not_served() -> None:
+    """A version pulled for later is kept beside what is served, unless it was refused."""
+    assert keep(Policy(held=versions(1)), versions(1, 2, 3)) == versions(1, 3)
+    assert keep(Policy(held=versions(1), refused=versions(1)), versions(1, 2, 3)) == versions(3)
+    assert keep(Policy(held=versions(1), removed=True), versions(1, 2, 3)) == ()
 
 
 def test_policy_of_a_node_stands_in_place_of_the_common_one() -> None:
