@@ -141,8 +141,8 @@ class Manager:
             self._finish(harness)
         except LoadFailure as failure:
             log.error("Servable %s cannot be loaded: %s", harness.id, failure)  # noqa: TRY400
-            harness.stage = Stage.ENDED
             self._bus.publish(Change(harness.id, State.END, failure.code, failure.message))
+            harness.stage = Stage.ENDED
 
     def _reserve(self, harness: Harness) -> None:
         try:
@@ -179,12 +179,12 @@ class Manager:
         self.shelf.replace((servable_id, servable) for servable_id, servable in ready if servable is not None)
 
     def _retry(self, harness: Harness, attempt: Callable[[], object]) -> None:
-        tries = self._options.max_num_load_retries + 1
-        for left in reversed(range(tries)):
+        retries = max(self._options.max_num_load_retries, 0)
+        for left in range(retries, -1, -1):
             try:
                 attempt()
             except LoadFailure as failure:
-                log.error("Loading servable: %s failed: %s", harness.id, failure)  # noqa: TRY400
+                log.error("Loading servable %s failed: %s", harness.id, failure)  # noqa: TRY400
                 if left == 0 or self._is_unwanted(harness):
                     raise
             else:

@@ -2,6 +2,10 @@
 
 The first config is applied before any port is opened: a server has no port until its models have settled, does not
 start when one fails, and waits for ever when a base path is missing.
+
+What differs from the official server: no batching, no thread or memory tuning and no profiler (those flags are warned
+about); local paths only; an address that cannot be had ends the start for REST, too; SIGTERM ends with exit code 0
+after a short grace; and a port of zero or below may mean any free port (see `flags`).
 """
 
 import importlib

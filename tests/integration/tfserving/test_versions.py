@@ -89,6 +89,18 @@ def test_same_number_with_other_content_is_not_loaded_again(lab: Lab) -> None:
     assert lab.predict("a") == [2.5]
 
 
+@pytest.mark.parametrize("retries", [-1, 0])
+def test_without_retries_a_version_is_tried_once(make_lab: LabMaker, retries: int) -> None:
+    """A negative number means none."""
+    lab = make_lab(retries=retries)
+    write_version(lab.base("good"), 1)
+    write_version(lab.base("bad"), 1, {"fail": {"code": "UNAVAILABLE", "message": "no luck", "times": 1}})
+    lab.reload(model("good", lab.base("good")))
+    assert lab.predict("good") == [2.5]
+    with pytest.raises(StatusError, match="no luck"):
+        lab.reload(model("bad", lab.base("bad")))
+
+
 def test_retries_stay_inside_loading(make_lab: LabMaker) -> None:
     """A version that fails twice and then loads never shows an error."""
     lab = make_lab(retries=2)
