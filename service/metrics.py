@@ -22,3 +22,12 @@ IGNORED_OBJECTS = Gauge("mm_ignored_objects", "Objects in the bucket that are no
 BUCKET_CONNECTED = Gauge("mm_bucket_connected", "1 while the bucket answers")
 PUBSUB_CONNECTED = Gauge("mm_pubsub_connected", "1 while the stream of notifications is open")
 DISK_FREE_BYTES = Gauge("mm_disk_free_bytes", "Free bytes where the models are")
+
+# Configurator
+SERVING_CONNECTED = Gauge("mm_serving_connected", "1 while TensorFlow Serving answers")
+RELOADS = Counter("mm_reloads", "Reloads sent to TensorFlow Serving: accepted, rejected, overdue", ["outcome"])
+LOAD_SECONDS = Histogram("mm_load_seconds", "From a version's reload to its being available", buckets=_FAST)
+QUARANTINED = Counter("mm_versions_quarantined", "Versions that went into quarantine")
+VERSIONS_REMOVED = Counter("mm_versions_removed", "Versions deleted from the disk")
+SERVED_VERSIONS = Gauge("mm_served_versions", "Versions by their state on the configurator's side", ["state"])
+MODELS_DIFFERING = Gauge("mm_models_differing", "Models that are not served as desired")

@@ -1,0 +1,64 @@
+"""Taking away what nobody needs: versions beyond retention, empty folders, stand-ins of models that came back."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from configurator import retention
+from configurator.disk import Disk, Folder, Space, Sweeper
+from configurator.news import News
+from configurator.settings import ConfiguratorSettings
+from configurator.told import Key
+from configurator.view import State, View
+from events.names import ModelName
+
+ROOM_SECONDS = 60.0  # a request for room on the disk counts so long
+
+
+class Cleaner:
+    """Removes versions in the safe order; remembers since when each has not been needed."""
+
+    def __init__(
+        self, disk: Disk, settings: ConfiguratorSettings, *, sweeper: Sweeper, news: News, clock: Callable[[], float]
+    ) -> None:
+        self._disk = disk
+        self._settings = settings
+        self._sweeper = sweeper
+        self._news = news
+        self._clock = clock
+        self._room_until = 0.0
+        self.idle: dict[Key, str] = {}
+        self._since: dict[Key, float] = {}
+
+    def ask_for_room(self) -> None:
+        """Keep only the least for a while: the puller needs space."""
+        self._room_until = self._clock() + ROOM_SECONDS
+
+    async def clean(self, view: View, folders: Mapping[ModelName, Folder], space: Space) -> float | None:
+        """Remove what is due; tell in how many seconds more will be. Raises `Transient`."""
+        is_low = space.free < self._settings.reserve_bytes or view.now < self._room_until
+        self.idle = retention.idle(view, retention=self._settings.retention, is_low=is_low)
+        self._since = retention.note(self._since, self.idle, now=view.now)
+        for key in retention.due(self._since, now=view.now, grace_seconds=self._settings.grace_seconds):
+            await asyncio.to_thread(self._disk.remove, key)
+            self._news.removed(key, self.idle[key])
+            del self._since[key]
+            self._sweeper.start()
+        if view.told.config is not None and view.told.flight is None:
+            await asyncio.to_thread(self._tidy, view, folders)
+        waits = [since + self._settings.grace_seconds - view.now for since in self._since.values()]
+        return max(0.0, min(waits)) if waits else None
+
+    def _tidy(self, view: View, folders: Mapping[ModelName, Folder]) -> None:
+        base = view.base
+        self._disk.let_go(name for name, model in view.models.items() if name not in base or not base[name].is_held)
+        for name, folder in folders.items():
+            for version in folder.hollow:
+                if _is_free(view, (name, version)) or base[name].is_held:
+                    self._disk.clear((name, version))
+            if folder.is_there and not folder.versions and view.models[name].policy.removed and name not in base:
+                self._disk.remove_folder(name)
+
+
+def _is_free(view: View, key: Key) -> bool:
+    status = view.status(key)
+    return key not in view.told.possible and (status is None or status.state is State.END)

@@ -1,0 +1,89 @@
+"""Acting on verdicts: samples are asked, quarantine records written and lifted."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from configurator import smoke
+from configurator.disk import Disk, Folder
+from configurator.judge import Verdicts
+from configurator.news import News
+from configurator.told import Key
+from configurator.view import View
+from events.names import ModelName
+from service.errors import Invalid
+from service.layout import Quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What became of the verdicts."""
+
+    passed: frozenset[Key] = frozenset()
+    changed: frozenset[Key] = frozenset()  # their quarantine is other than before
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """How a version did; neither passed nor a problem: it could not be asked."""
+
+    key: Key
+    passed: bool = False
+    has_sample: bool = False
+    problem: str = ""
+
+
+class Court:
+    """Tests versions and keeps the quarantine records."""
+
+    def __init__(self, disk: Disk, predicts: smoke.Predicts, *, news: News, smoke_seconds: float) -> None:
+        self._disk = disk
+        self._predicts = predicts
+        self._news = news
+        self._smoke_seconds = smoke_seconds
+
+    async def carry_out(self, verdicts: Verdicts, view: View) -> Findings:
+        """Test, quarantine and release. Raises `Transient`."""
+        tested = await asyncio.gather(*(self._test(key) for key in verdicts.test))
+        passed = frozenset(one.key for one in tested if one.passed)
+        self._news.passed(sorted(passed), with_sample={one.key for one in tested if one.has_sample})
+        failed = {**verdicts.quarantine, **{one.key: one.problem for one in tested if one.problem}}
+        for key, reason in failed.items():
+            await self._quarantine(key, reason, view)
+        for key in verdicts.release:
+            await asyncio.to_thread(self._disk.release, key)
+        return Findings(passed, frozenset(failed) | frozenset(verdicts.release))
+
+    async def _test(self, key: Key) -> Tested:
+        try:
+            sample = await asyncio.to_thread(smoke.load, self._disk.path(key))
+            if sample is not None:
+                await smoke.check(sample, key, self._predicts, seconds=self._smoke_seconds)
+        except Invalid as error:
+            return Tested(key, problem=str(error))
+        except smoke.Unclear:
+            return Tested(key)
+        return Tested(key, passed=True, has_sample=sample is not None)
+
+    async def _quarantine(self, key: Key, reason: str, view: View) -> None:
+        name, version = key
+        record = Quarantine(
+            model=name,
+            version=version,
+            since=datetime.now(UTC),
+            reason=reason,
+            fingerprint=await asyncio.to_thread(self._disk.fingerprint, key),
+            retry=view.models[name].policy.retry.get(version),
+        )
+        await asyncio.to_thread(self._disk.quarantine, record)
+        self._news.quarantined(key, reason)
+
+
+def retries(folders: Mapping[ModelName, Folder]) -> dict[Key, str | None]:
+    """Tell which request to try again each quarantine record has followed already."""
+    return {
+        (name, version): record.retry
+        for name, folder in folders.items()
+        for version, record in folder.quarantined.items()
+    }

@@ -1,0 +1,228 @@
+"""The node's models directory: what is on it, quarantine records, the last good versions, and removal.
+
+The configurator alone removes versions. A removed version leaves by one rename into the trash; its files are deleted
+from there by a task of its own, since that may take long. What has no receipt of ours is never touched.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from configurator import render
+from configurator.good import Good
+from configurator.told import Entry, Key
+from events.names import ModelName, Version
+from service import files, layout, logs
+from service.files import disk_errors
+from service.layout import Layout, Quarantine
+
+log = logs.get("configurator.disk")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A model's folder, with the quarantine records that concern the bytes that are in it, or none that are."""
+
+    versions: frozenset[Version]
+    by_hand: frozenset[Version]  # without a receipt of ours
+    hollow: frozenset[Version]  # empty and without a receipt: no version at all
+    is_there: bool
+    quarantined: Mapping[Version, Quarantine]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The file system of the models, in bytes."""
+
+    total: int
+    free: int
+
+
+class Disk:
+    """Everything the configurator does on disk. All calls block."""
+
+    def __init__(self, layout: Layout, config_file: Path) -> None:
+        self._layout = layout
+        self._config_file = config_file
+        self._record = layout.own / "last-good.config"
+
+    def look(self, names: Iterable[ModelName]) -> dict[ModelName, Folder]:
+        """Tell what is there of these models and of all others found. Raises `Transient`."""
+        published = layout.published(self._layout)
+        records = layout.quarantined(self._layout)
+        known = {name for name, _ in records} | published.keys() | set(names)
+        return {name: self._folder(name, published.get(name, frozenset()), records) for name in known}
+
+    def space(self) -> Space:
+        """Tell how full the disk is. Raises `Transient`."""
+        with disk_errors(f"cannot look at the disk of {self._layout.models_dir}"):
+            usage = shutil.disk_usage(self._layout.models_dir)
+        return Space(usage.total, usage.free)
+
+    def missing(self, keys: Iterable[Key]) -> list[Key]:
+        """Name the versions whose folder is not there."""
+        return sorted(key for key in keys if not self._layout.version(*key).is_dir())
+
+    def path(self, key: Key) -> Path:
+        """Where a version is."""
+        return self._layout.version(*key)
+
+    def fingerprint(self, key: Key) -> str | None:
+        """Sum up the bytes of a version, by its receipt."""
+        receipt = layout.read_receipt(self._layout, *key)
+        return receipt.fingerprint if receipt else None
+
+    def quarantine(self, record: Quarantine) -> None:
+        """Remember that a version is not to be tried again. Raises `Transient`."""
+        path = self._layout.quarantine(record.model, record.version)
+        files.write(path, record.model_dump_json(indent=2).encode())
+
+    def release(self, key: Key) -> None:
+        """Forget that a version is in quarantine. Raises `Transient`."""
+        path = self._layout.quarantine(*key)
+        with disk_errors(f"cannot remove {path}"):
+            path.unlink(missing_ok=True)
+
+    def read_good(self) -> tuple[dict[ModelName, frozenset[Version]], dict[ModelName, frozenset[Version]]]:
+        """Read the last good versions, and what the config file holds; without a record the file is the record."""
+        in_file, recorded = self._read(self._config_file), self._read(self._record)
+        known = (in_file or {}) if recorded is None else recorded
+        return known, known if in_file is None else in_file
+
+    def write_good(self, good: Good) -> None:
+        """Remember the last good versions. Raises `Transient`."""
+        files.write(self._record, render.text(good, self._layout.model))
+
+    def write_config(self, startable: Good) -> bool:
+        """Write what TensorFlow Serving starts with; tell whether that is new. Raises `Transient`."""
+        return files.write(self._config_file, render.text(startable, self._layout.model))
+
+    def remove(self, key: Key) -> None:
+        """Take a version off the models directory, by one rename. Raises `Transient`."""
+        folder = self._layout.version(*key)
+        with disk_errors(f"cannot remove {folder}"):
+            self._layout.trash.mkdir(parents=True, exist_ok=True)
+            folder.rename(self._layout.trash / f"{key[0]}.{key[1]}.{uuid4().hex}")
+            files.sync_folder(folder.parent)
+            self._layout.receipt(*key).unlink(missing_ok=True)
+
+    def remove_folder(self, model: ModelName) -> None:
+        """Take away the folder of a removed model if nothing is in it."""
+        folder = self._layout.model(model)
+        if folder.is_dir() and not any(folder.iterdir()):
+            with disk_errors(f"cannot remove {folder}"):
+                folder.rmdir()
+
+    def hold(self, model: ModelName, entry: Entry) -> Path:
+        """Return the base path of a model in a config: its folder or, for one that is held, a stand-in for it.
+
+        In the stand-in, versions on disk are links, and the others, which are in memory, are empty folders.
+        """
+        if not entry.is_held:
+            return self._layout.model(model)
+        folder = self._held(model)
+        with disk_errors(f"cannot make {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            for version in entry.versions:
+                real, place = self._layout.version(model, version), folder / str(version)
+                if real.is_dir() and not place.is_symlink():
+                    shutil.rmtree(place, ignore_errors=True)
+                    place.symlink_to(real)
+                elif not real.is_dir() and not place.is_dir():
+                    place.unlink(missing_ok=True)
+                    place.mkdir()
+        return folder
+
+    def let_go(self, models: Iterable[ModelName]) -> None:
+        """Remove the stand-ins of models that are not held any more."""
+        for model in models:
+            shutil.rmtree(self._held(model), ignore_errors=True)
+
+    def prop(self, keys: Iterable[Key]) -> None:
+        """Put empty folders where TensorFlow Serving waits for versions that vanished, so that it can go on.
+
+        It tries one, fails, and lets the reload end. A base path appears with all of its versions in one rename.
+        """
+        wanted: dict[ModelName, list[Path]] = {}
+        for key in keys:
+            self._layout.receipt(*key).unlink(missing_ok=True)
+            wanted.setdefault(key[0], []).append(self._layout.version(*key))
+        for model, folders in wanted.items():
+            with disk_errors(f"cannot make {self._layout.model(model)}"):
+                staged = self._layout.own / "held" / uuid4().hex
+                for folder in folders:
+                    (staged / folder.name).mkdir(parents=True)
+                if self._layout.model(model).is_dir():
+                    for folder in folders:
+                        (staged / folder.name).rename(folder)
+                    staged.rmdir()
+                else:
+                    staged.rename(self._layout.model(model))
+
+    def clear(self, key: Key) -> None:
+        """Remove an empty folder that is no version."""
+        with disk_errors(f"cannot remove {self._layout.version(*key)}"):
+            self._layout.version(*key).rmdir()
+
+    def sweep(self) -> None:
+        """Delete what is in the trash; what cannot be deleted now is tried again by the next sweep."""
+        if not self._layout.trash.is_dir():
+            return
+        for path in self._layout.trash.iterdir():
+            try:
+                shutil.rmtree(path)
+            except OSError as error:
+                log.warning("trash cannot be deleted yet", path=str(path), reason=error.strerror)
+
+    def _folder(self, name: ModelName, found: frozenset[Version], records: Mapping[Key, Quarantine]) -> Folder:
+        of_model = {version: record for (model, version), record in records.items() if model == name}
+        by_hand = frozenset(version for version in found if not self._layout.receipt(name, version).exists())
+        hollow = frozenset(version for version in by_hand if _is_empty(self._layout.version(name, version)))
+        versions = found - hollow
+        in_force = {
+            version: record
+            for version, record in of_model.items()
+            if version not in versions or self.fingerprint((name, version)) == record.fingerprint
+        }
+        return Folder(versions, by_hand - hollow, hollow, self._layout.model(name).is_dir(), in_force)
+
+    def _held(self, model: ModelName) -> Path:
+        return self._layout.own / "held" / model
+
+    def _read(self, path: Path) -> dict[ModelName, frozenset[Version]] | None:
+        try:
+            return render.parse(path.read_bytes(), self._layout.model)
+        except FileNotFoundError:
+            return None
+        except (OSError, render.BadConfig) as error:
+            log.warning("config not readable; it is written anew", path=str(path), reason=str(error))
+            return None
+
+
+def _is_empty(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return next(entries, None) is None
+
+
+class Sweeper:
+    """Deletes the trash beside the passes."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._wanted = asyncio.Event()
+        self._wanted.set()  # what an earlier life left behind
+
+    def start(self) -> None:
+        """Have the trash deleted soon."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Delete whenever asked, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await asyncio.to_thread(self._disk.sweep)

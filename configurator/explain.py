@@ -1,0 +1,88 @@
+"""Why a model is not served as it is desired, in words for the operator. Pure."""
+
+from configurator import plan as planning
+from configurator.view import Model, State, Status, View
+from events.desired import Latest, Pinned
+from events.names import ModelName, Version
+
+
+def difference(view: View, name: ModelName) -> str:
+    """Say what stands between desired and serving; empty when nothing does."""
+    model = view.models[name]
+    if model.policy.removed:
+        return "the model is removed; it is being unloaded" if model.confirmed or name in view.base else ""
+    reasons = [*_unchosen(model), *(_waiting(view, name, version) for version in sorted(desired(model)))]
+    reasons += _left(view, name) + [_label(view, name, label) for label in sorted(model.policy.labels)]
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def desired(model: Model) -> frozenset[Version]:
+    """Name the versions an operator can expect to be served: those wanted, and those pinned that cannot be."""
+    if model.policy.removed or model.policy.paused:
+        return model.wanted
+    pinned = model.policy.want.versions if isinstance(model.policy.want, Pinned) else ()
+    return (model.wanted | frozenset(pinned)) - frozenset(model.policy.refused)
+
+
+def _unchosen(model: Model) -> list[str]:
+    """Explain newer versions that were passed over, and the absence of any."""
+    reasons = []
+    if isinstance(model.policy.want, Latest) and model.quarantined:
+        newest = max(model.quarantined)
+        if newest > max(model.wanted, default=-1) and not model.policy.paused:
+            reasons.append(f"version {newest} is in quarantine: {model.quarantined[newest]}")
+    if model.policy.paused and model.chosen - model.wanted:
+        reasons.append(f"version {max(model.chosen - model.wanted)} waits because updates are paused")
+    if not model.wanted and not reasons and isinstance(model.policy.want, Latest):
+        reasons.append("no version that can be served is on disk")
+    if not model.wanted and model.confirmed:
+        reasons.append(f"version {max(model.confirmed)} goes on serving until another is there or the model is removed")
+    return reasons
+
+
+def _waiting(view: View, name: ModelName, version: Version) -> str:
+    model, status = view.models[name], view.status((name, version))
+    if version in model.confirmed:
+        return "" if version in model.on_disk else f"version {version} serves from memory; its files are gone from disk"
+    if version in model.quarantined:
+        return f"version {version} is in quarantine: {model.quarantined[version]}"
+    if version not in model.on_disk:
+        return f"version {version} is not on disk yet"
+    entry = view.base.get(name)
+    if entry is None or version not in entry.versions:
+        return f"version {version} waits for {_turn(view, name)}"
+    return _progress(version, status)
+
+
+def _turn(view: View, name: ModelName) -> str:
+    if view.told.flight and view.told.flight.model:
+        return f"its turn: TensorFlow Serving is busy with model {view.told.flight.model}"
+    if planning.target(view, name) is None:
+        return "TensorFlow Serving to finish with its earlier instance"
+    return "its turn"
+
+
+def _progress(version: Version, status: Status | None) -> str:
+    if status is None or status.state in {State.END, State.UNLOADING}:
+        return f"version {version} was asked for; TensorFlow Serving has not begun to load it"
+    if status.state is State.AVAILABLE:
+        return f"version {version} is available and not confirmed yet"
+    return f"version {version} is being loaded"
+
+
+def _left(view: View, name: ModelName) -> list[str]:
+    model, entry = view.models[name], view.base.get(name)
+    if entry is None or not model.wanted or not model.wanted <= model.confirmed:
+        return []
+    extra = sorted(entry.versions - model.wanted - frozenset(entry.labels.values()))
+    return [f"version {version} is on its way out" for version in extra]
+
+
+def _label(view: View, name: ModelName, label: str) -> str:
+    model, entry = view.models[name], view.base.get(name)
+    version = model.policy.labels[label]
+    if entry and entry.labels.get(label) == version:
+        return ""
+    if version in model.confirmed:
+        return f"label {label} is about to move to version {version}"
+    return f"label {label} waits until version {version} is served"

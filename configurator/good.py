@@ -1,0 +1,43 @@
+"""The last good versions, and the config file that TensorFlow Serving starts with. Pure.
+
+A version is good once it was confirmed, and stays so while the config names it. A model whose versions vanish from
+the config for any reason but an operator's or their own failure keeps its last good ones: they are what is served
+next. The file holds of these what is known to load now, so that a start of TensorFlow Serving cannot fail by it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from configurator.told import Key
+from configurator.view import Model, View
+from events.names import ModelName, Version
+
+Good = Mapping[ModelName, frozenset[Version]]
+
+
+def update(view: View, passed: Iterable[Key]) -> dict[ModelName, frozenset[Version]]:
+    """Add what was confirmed in this pass, take out what is dropped, failed or removed."""
+    confirmed = frozenset(passed)
+    found = {name: _good(view, name, model, confirmed) for name, model in view.models.items()}
+    return {name: versions for name, versions in found.items() if versions}
+
+
+def startable(view: View, good: Good, before: Good) -> dict[ModelName, frozenset[Version]]:
+    """Say what the config file should hold: the good versions that are available, or that it held before."""
+    found = {name: _startable(view.models[name], good[name], before.get(name, frozenset())) for name in good}
+    return {name: versions for name, versions in found.items() if versions}
+
+
+def _good(view: View, name: ModelName, model: Model, confirmed: frozenset[Key]) -> frozenset[Version]:
+    known = model.good | frozenset(version for other, version in confirmed if other == name)
+    usable = known - model.quarantined.keys()
+    config = view.told.config
+    if config is None or view.told.flight:
+        return usable
+    if name not in config:
+        return frozenset() if model.policy.removed else usable
+    return usable & config[name].versions or usable
+
+
+def _startable(model: Model, good: frozenset[Version], before: frozenset[Version]) -> frozenset[Version]:
+    available = frozenset(version for version in good if model.is_available(version))
+    return (available or (good & before)) & model.on_disk

@@ -1,0 +1,87 @@
+"""What TensorFlow Serving's words mean for single versions: failed, to be tried again, to be tested. Pure.
+
+An END with an error may be left over from an earlier attempt: TensorFlow Serving takes up to a poll and a turn of its
+manager to begin a new one. It counts once another state was seen since the version was asked for, or after a while.
+"""
+
+from dataclasses import dataclass
+
+from configurator.told import Asked, Key, keys
+from configurator.view import Status, View
+from events.names import Version
+
+STALE_SECONDS = 5.0  # > file system poll (1 s) + turn of the manager (0.1 s), with room for a busy machine
+CRASHES = 2
+CODES = {
+    1: "CANCELLED",
+    2: "UNKNOWN",
+    3: "INVALID_ARGUMENT",
+    4: "DEADLINE_EXCEEDED",
+    5: "NOT_FOUND",
+    7: "PERMISSION_DENIED",
+    8: "RESOURCE_EXHAUSTED",
+    9: "FAILED_PRECONDITION",
+    11: "OUT_OF_RANGE",
+    12: "UNIMPLEMENTED",
+    13: "INTERNAL",
+    14: "UNAVAILABLE",
+    15: "DATA_LOSS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What is to be done about single versions before anything is planned."""
+
+    quarantine: dict[Key, str]
+    release: tuple[Key, ...] = ()  # an operator wants these tried again
+    test: tuple[Key, ...] = ()  # available, and not confirmed yet
+
+
+def judge(view: View, *, load_seconds: float, retried: dict[Key, str | None]) -> Verdicts:
+    """Judge every version that was asked for; `retried` holds the retry request each quarantine record has followed."""
+    named = keys(view.told.config or {}) | (keys(view.told.flight.config) if view.told.flight else frozenset())
+    open_cases = sorted(key for key in named | view.told.crashes.keys() if _is_open(view, key))
+    failed = {key: reason for key in open_cases if (reason := _failure(view, key, load_seconds))}
+    untested = (key for key in open_cases if key in named and key not in failed)
+    return Verdicts(
+        quarantine=failed,
+        release=tuple(sorted(key for key, request in retried.items() if _is_wanted_again(view, key, request))),
+        test=tuple(key for key in untested if _is_untested(view, key)),
+    )
+
+
+def _is_open(view: View, key: Key) -> bool:
+    name, version = key
+    return name in view.models and version in view.models[name].candidates
+
+
+def _failure(view: View, key: Key, load_seconds: float) -> str:
+    asked, status = view.told.asked.get(key), view.status(key)
+    if asked and status and status.has_failed and not _is_left_over(asked, view.now):
+        return f"TensorFlow Serving could not load it: {_words(status)}"
+    loading_since = asked.loading_since if asked else None
+    if loading_since is not None and view.now - loading_since >= load_seconds:
+        return f"TensorFlow Serving has been loading it for {load_seconds:g} seconds without end"
+    if view.told.crashes.get(key, 0) >= CRASHES and key[1] not in view.models[key[0]].good:
+        return f"TensorFlow Serving went away {CRASHES} times while it was loading this version"
+    return ""
+
+
+def _is_left_over(asked: Asked, now: float) -> bool:
+    return asked.is_stale and now - asked.since < STALE_SECONDS
+
+
+def _is_untested(view: View, key: Key) -> bool:
+    status = view.status(key)
+    return bool(status and status.is_available) and key[1] not in view.models[key[0]].good
+
+
+def _is_wanted_again(view: View, key: Key, followed: str | None) -> bool:
+    name, version = key
+    request = view.models[name].policy.retry.get(Version(version)) if name in view.models else None
+    return request is not None and request != followed
+
+
+def _words(status: Status) -> str:
+    return f"{CODES.get(status.code, f'code {status.code}')}: {status.message}"

@@ -1,0 +1,126 @@
+"""Telling: what changed between two looks becomes events, log lines and metrics, each piece of news once."""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
+
+from configurator.plan import Reload
+from configurator.told import Key
+from configurator.view import State, Status, View
+from events.messages import (
+    Event,
+    ReloadFailed,
+    ReloadSent,
+    ServingLost,
+    ServingStarted,
+    SmokePassed,
+    VersionAvailable,
+    VersionQuarantined,
+    VersionRemoved,
+    VersionServed,
+    VersionUnloaded,
+)
+from events.names import ModelName
+from events.status import Connection
+from service import logs, metrics
+
+log = logs.get("configurator.news")
+
+
+class News:
+    """Tells what happened; `serving` is the connection as the report shows it."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self._states: dict[Key, State] = {}
+        self._available: set[Key] = set()
+        self._refusal = ""
+        self._has_answered = False
+        self.serving = Connection(is_connected=False, since=datetime.now(UTC), reason="not asked yet")
+
+    def answered(self) -> None:
+        """Tell that TensorFlow Serving answers or, after a loss, that it is back and will be told everything again."""
+        if self.serving.is_connected:
+            return
+        self.serving = Connection(is_connected=True, since=datetime.now(UTC))
+        metrics.SERVING_CONNECTED.set(1)
+        log.info("tensorflow serving answers; the config is sent anew")
+        if self._has_answered:
+            self._emit(ServingStarted())
+        self._has_answered = True
+
+    def lost(self, reason: str) -> None:
+        """Tell that it does not answer, or that it may be another one."""
+        if self.serving.is_connected:
+            self._emit(ServingLost(reason=reason))
+            log.warning("tensorflow serving lost; it keeps being tried", reason=reason)
+        if self.serving.is_connected or self.serving.reason != reason:
+            since = datetime.now(UTC) if self.serving.is_connected else self.serving.since
+            self.serving = Connection(is_connected=False, since=since, reason=reason)
+        metrics.SERVING_CONNECTED.set(0)
+        self._states, self._available = {}, set()
+
+    def seen(self, view: View) -> None:
+        """Tell which versions became available, and which are unloaded."""
+        for key, status in view.statuses.items():
+            asked = view.told.asked.get(key)
+            if status.is_available and asked and key not in self._available:
+                self._became_available(view, key, asked.since)
+            if status.state is State.END and self._states.get(key, State.END) is not State.END:
+                self._ended(key, status)
+        self._states = {key: status.state for key, status in view.statuses.items()}
+
+    def sent(self, reload: Reload) -> None:
+        """Tell that a reload is on its way."""
+        log.info("reload sent", purpose=reload.kind.value, models=sorted(reload.changed))
+        for name in sorted(reload.changed & reload.config.keys()):
+            versions = tuple(sorted(reload.config[name].versions))
+            self._emit(ReloadSent(model=name, version=versions[-1], versions=versions))
+
+    def refused(self, model: ModelName | None, reason: str) -> None:
+        """Tell that a reload failed."""
+        if reason != self._refusal:
+            self._refusal = reason
+            self._emit(ReloadFailed(model=model, reason=reason))
+            log.warning("reload failed; looking what became of it", model=model, reason=reason)
+
+    def accepted(self) -> None:
+        """Note that reloads work, so that the next failure is news."""
+        self._refusal = ""
+
+    def passed(self, keys: Iterable[Key], *, with_sample: Collection[Key]) -> None:
+        """Tell that versions are confirmed."""
+        for key in keys:
+            name, version = key
+            if key in with_sample:
+                self._emit(SmokePassed(model=name, version=version))
+            self._emit(VersionServed(model=name, version=version))
+            log.info("version served", model=name, version=version, smoke=key in with_sample)
+
+    def quarantined(self, key: Key, reason: str) -> None:
+        """Tell that a version will not be tried again."""
+        self._emit(VersionQuarantined(model=key[0], version=key[1], reason=reason))
+        metrics.QUARANTINED.inc()
+        log.error("version quarantined", model=key[0], version=key[1], reason=reason)
+
+    def removed(self, key: Key, reason: str) -> None:
+        """Tell that a version is no longer on disk."""
+        self._emit(VersionRemoved(model=key[0], version=key[1], reason=reason))
+        metrics.VERSIONS_REMOVED.inc()
+        log.info("version removed", model=key[0], version=key[1], reason=reason)
+
+    def _became_available(self, view: View, key: Key, since: float) -> None:
+        self._available.add(key)
+        name, version = key
+        if version in view.models[name].good:
+            return
+        seconds = round(view.now - since, 6)
+        self._emit(VersionAvailable(model=name, version=version, seconds=seconds))
+        metrics.LOAD_SECONDS.observe(seconds)
+        log.info("version available", model=name, version=version, seconds=seconds)
+
+    def _ended(self, key: Key, status: Status) -> None:
+        self._available.discard(key)
+        if status.code:
+            return
+        self._emit(VersionUnloaded(model=key[0], version=key[1]))
+        log.info("version unloaded", model=key[0], version=key[1])

@@ -1,0 +1,173 @@
+"""The next reload, decided from what is known. Pure.
+
+Rules (DESIGN §7): the config is always whole and names versions only; what serves well stays until its successor is
+confirmed; adding and dropping versions, moving labels, and introducing a model are different reloads, and only one
+model is introduced at a time, since a reload waits for the models it introduces and for nothing else.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from configurator.told import Config, Entry, Key
+from configurator.view import Model, State, View
+from events.names import ModelName, Version
+
+READD_SECONDS = 2.5  # two file system polls and a turn of the manager, after which a version may be named again
+STUCK_SECONDS = 15.0  # a healthy reload has its new model at START within a poll; the rest is room for a busy machine
+
+
+class Kind(Enum):
+    """What a reload is for."""
+
+    ADOPT = "say again what is served"
+    VERSIONS = "add or drop versions"
+    LABELS = "move labels"
+    NEW = "introduce a model"
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """A config to send. `model` is the new one that the reload will wait for."""
+
+    kind: Kind
+    config: Config
+    changed: frozenset[ModelName]
+    model: ModelName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The reload in flight waits for what does not come; `missing` are versions it names that are not on disk."""
+
+    model: ModelName | None
+    seconds: float
+    missing: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, and which models are not where they should be yet."""
+
+    reload: Reload | None = None
+    stuck: Stuck | None = None
+    is_over: bool = False  # the overdue reload in flight has ended without telling us
+    moving: frozenset[ModelName] = frozenset()
+
+
+def plan(view: View) -> Plan:
+    """Choose the next reload."""
+    base = view.base
+    targets = {name: target(view, name) for name in view.models}
+    moving = frozenset(name for name in view.models if _is_moving(view, name, targets[name]))
+    if view.told.flight:
+        return Plan(stuck=_stuck(view), is_over=_is_over(view), moving=moving)
+    if view.now < view.told.not_before:
+        return Plan(moving=moving)
+    return Plan(_reload(view, base, targets), moving=moving)
+
+
+def target(view: View, name: ModelName) -> Entry | None:
+    """Say what the config should name for a model now; None: nothing. Labels stay where they are."""
+    model, current = view.models[name], view.base.get(name)
+    if model.policy.removed:
+        return None
+    versions = _versions(view, name)
+    if not versions:
+        return None
+    places = current.labels if current else {}
+    kept = {label: version for label, version in places.items() if version in versions}
+    return Entry(versions, kept, is_held=not versions <= model.on_disk)
+
+
+def labels(model: Model, entry: Entry) -> dict[str, Version]:
+    """Say where a model's labels should point now: where they should, if that is confirmed, else where they do."""
+    ready = model.confirmed & entry.versions
+    places = ((label, (version, entry.labels.get(label))) for label, version in model.policy.labels.items())
+    found = {label: next((place for place in order if place in ready), None) for label, order in places}
+    return {label: version for label, version in found.items() if version is not None}
+
+
+def _versions(view: View, name: ModelName) -> frozenset[Version]:
+    model, current = view.models[name], view.base.get(name)
+    wanted, confirmed = model.wanted, model.confirmed
+    if wanted and wanted <= confirmed:
+        held = frozenset(current.labels.values()) if current else frozenset()
+        return wanted | (held & confirmed)
+    kept = confirmed or (model.good & model.candidates)
+    return frozenset(version for version in wanted | kept if _may_name(view, (name, version)))
+
+
+def _may_name(view: View, key: Key) -> bool:
+    """Tell whether a version is named already, or has been gone for long enough to be named again."""
+    name, version = key
+    current = view.base.get(name)
+    if current:
+        return version in current.versions or _is_at_rest(view, key)
+    return all(_is_at_rest(view, (name, other)) for other in {version, *view.models[name].statuses})
+
+
+def _is_at_rest(view: View, key: Key) -> bool:
+    status, since = view.status(key), view.told.dropped.get(key)
+    if since is None:
+        return status is None
+    return (status is None or status.state is State.END) and view.now - since >= READD_SECONDS
+
+
+def _reload(view: View, base: Config, targets: dict[ModelName, Entry | None]) -> Reload | None:
+    if view.told.config is None:
+        return Reload(Kind.ADOPT, base, frozenset()) if view.models else None
+    known = {name: targets.get(name) for name in base}
+    merged = {name: entry for name, entry in known.items() if entry is not None}
+    if changed := frozenset(name for name, entry in known.items() if entry != base[name]):
+        return Reload(Kind.VERSIONS, merged, changed)
+    moved = {name: replace(entry, labels=labels(view.models[name], entry)) for name, entry in merged.items()}
+    if changed := frozenset(name for name in merged if moved[name] != merged[name]):
+        return Reload(Kind.LABELS, moved, changed)
+    return _introduction(view, base, targets)
+
+
+def _introduction(view: View, base: Config, targets: dict[ModelName, Entry | None]) -> Reload | None:
+    if not all(view.models[name].has_folder or entry.is_held for name, entry in base.items()):
+        return None
+    new = {name: entry for name, entry in targets.items() if entry is not None and name not in base}
+    if not new:
+        return None
+    name = min(new, key=lambda name: (not view.models[name].good, name))
+    return Reload(Kind.NEW, {**base, name: new[name]}, frozenset({name}), name)
+
+
+def _is_moving(view: View, name: ModelName, entry: Entry | None) -> bool:
+    model, current = view.models[name], view.base.get(name)
+    if entry is None or current is None:
+        return current is not None or bool(model.wanted)
+    if replace(entry, labels=labels(model, entry)) != current:
+        return True
+    return not entry.versions | model.wanted <= model.confirmed
+
+
+def _is_over(view: View) -> bool:
+    """Tell whether the model that an overdue reload waited for has settled, which set the server free."""
+    flight = view.told.flight
+    if not flight or not flight.is_overdue:
+        return False
+    if flight.model is None:
+        return not _anything_loading(view) and view.now >= view.told.not_before
+    statuses = [view.status((flight.model, version)) for version in flight.config[flight.model].versions]
+    return any(status and (status.is_available or status.state is State.END) for status in statuses)
+
+
+def _stuck(view: View) -> Stuck | None:
+    flight = view.told.flight
+    if not flight or view.now - flight.sent < STUCK_SECONDS or _is_over(view) or _anything_loading(view):
+        return None
+    named = ((name, version) for name, entry in flight.config.items() for version in entry.versions)
+    missing = tuple(sorted(key for key in named if key[1] not in view.models[key[0]].on_disk))
+    return Stuck(flight.model, view.now - flight.sent, missing)
+
+
+def _anything_loading(view: View) -> bool:
+    return any(
+        status.state in {State.START, State.LOADING}
+        for model in view.models.values()
+        for status in model.statuses.values()
+    )

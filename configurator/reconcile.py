@@ -1,0 +1,223 @@
+"""One pass: look, judge single versions, plan, act, and say when to look again.
+
+What is remembered between passes is what cannot be looked up: what TensorFlow Serving was told, and since when things
+are as they are. A process that is killed and started again forgets it, looks, says the whole config again, and goes on.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from configurator import explain, good, told
+from configurator.clean import Cleaner
+from configurator.court import Court, Findings, retries
+from configurator.disk import Disk
+from configurator.judge import judge
+from configurator.news import News
+from configurator.observe import Observer, note
+from configurator.plan import Plan, Reload, Stuck, plan
+from configurator.reloader import Accepted, Overdue, Rejected, Reloader
+from configurator.serving import Serving, ServingAway
+from configurator.settings import ConfiguratorSettings
+from configurator.told import Key, Told
+from configurator.view import State, View
+from events.names import ModelName, Version
+from service import logs
+from service.loop import Outcome
+
+log = logs.get("configurator.reconcile")
+
+SOON_SECONDS = 0.01
+LATER_SECONDS = 1.0
+AGE_SHARE = 0.05  # what began a second ago is looked at every 50 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What a pass works on."""
+
+    disk: Disk
+    serving: Serving
+    observer: Observer
+    reloader: Reloader
+    cleaner: Cleaner
+    court: Court
+    news: News
+    clock: Callable[[], float]  # monotonic
+
+
+class Reconcile:
+    """The pass, and what is remembered from one to the next."""
+
+    def __init__(self, edges: Edges, settings: ConfiguratorSettings) -> None:
+        self._edges = edges
+        self._settings = settings
+        self._told = Told()
+        self._good: good.Good = {}
+        self._startable: good.Good = {}
+        self._labels: Mapping[ModelName, Mapping[str, Version]] = {}
+        self._is_started = False
+        self._epoch = 0
+        self._lost_since: float | None = None
+        self._moving: frozenset[ModelName] = frozenset()
+        self._moved = 0.0
+        self.view = View(0.0, {}, self._told)
+
+    async def __call__(self) -> Outcome:
+        """Run a pass. Raises `Transient`."""
+        await self._start()
+        await self._look(self._edges.clock())
+        await self._judge()
+        chosen = plan(self.view)
+        trouble = await self._act(chosen)
+        observer = self._edges.observer
+        due = await self._edges.cleaner.clean(self.view, observer.folders, observer.space)
+        still = sorted(self.view.models.keys() - chosen.moving)
+        problems = [f"{name}: {reason}" for name in still if (reason := explain.difference(self.view, name))]
+        return Outcome(self._again(chosen, due), (*([trouble] if trouble else []), *problems))
+
+    async def _start(self) -> None:
+        """Once: take up what an earlier life left on disk, and make sure there is a file to start with."""
+        if self._is_started:
+            return
+        disk = self._edges.disk
+        self._good, self._startable = await asyncio.to_thread(disk.read_good)
+        await asyncio.to_thread(disk.write_config, self._startable)
+        self._is_started = True
+
+    async def _look(self, now: float) -> None:
+        edges = self._edges
+        if edges.serving.epoch != self._epoch:
+            self._lose(now, "the connection was lost")
+        await edges.observer.look_at_disk(self._told, self._good)
+        try:
+            await edges.observer.ask(now, moving=self._moving)
+            is_new = self._told.config is None and self._told.flight is None
+            self._labels = await edges.observer.labels() if is_new else {}
+        except ServingAway as error:
+            self._lose(now, str(error))
+            await self._stand_in(now)
+            raise
+        edges.news.answered()
+        self._lost_since = None
+        self._see(now)
+        self._take(now)
+        edges.news.seen(self.view)
+
+    def _see(self, now: float) -> None:
+        """Make the view of what is known now."""
+        self.view = self._edges.observer.view(now, told=self._told, good=self._good, labels=self._labels)
+        self._told = note(self.view)
+        self.view = self._edges.observer.view(now, told=self._told, good=self._good, labels=self._labels)
+
+    def _lose(self, now: float, reason: str) -> None:
+        """Forget what TensorFlow Serving was told; versions that were being loaded may be what ended it."""
+        edges = self._edges
+        if edges.news.serving.is_connected:
+            self._told = told.lose(self._told, [key for key in self._told.asked if self._is_suspect(key)])
+        self._epoch = edges.serving.epoch
+        self._lost_since = now if self._lost_since is None else self._lost_since
+        edges.observer.forget()
+        edges.news.lost(reason)
+        self._see(now)
+
+    def _is_suspect(self, key: Key) -> bool:
+        status = self.view.status(key)
+        is_settled = status is not None and (status.is_available or status.state is State.END)
+        return key[1] not in self._good.get(key[0], frozenset()) and not is_settled
+
+    async def _stand_in(self, now: float) -> None:
+        """Empty the config file if TensorFlow Serving does not come back with it."""
+        away_seconds = now - (now if self._lost_since is None else self._lost_since)
+        if self._startable and away_seconds >= self._settings.serving_lost_seconds:
+            self._startable = {}
+            await asyncio.to_thread(self._edges.disk.write_config, {})
+            log.error("config file emptied; tensorflow serving did not come back with it", seconds=away_seconds)
+
+    def _take(self, now: float) -> None:
+        """Take note of how a reload ended."""
+        result, flight = self._edges.reloader.take(), self._told.flight
+        if result is None or flight is None:
+            return
+        match result:
+            case Accepted():
+                self._told = told.accept(self._told, known=self.view.statuses, now=now)
+                self._edges.news.accepted()
+            case Rejected(reason=reason):
+                self._edges.news.refused(flight.model, reason)
+                self._told = told.reject(self._told, now=now)
+            case Overdue():
+                self._edges.news.refused(flight.model, "no answer in time")
+                self._told = told.expire(self._told, now=now)
+        self._see(now)
+
+    async def _judge(self) -> None:
+        """Judge versions, act on that, and write down which are good."""
+        edges, view = self._edges, self.view
+        verdicts = judge(view, load_seconds=self._settings.load_seconds, retried=retries(edges.observer.folders))
+        findings = await edges.court.carry_out(verdicts, view)
+        for key in findings.changed:
+            self._told = told.forget(self._told, key)
+        if findings.changed:
+            await edges.observer.look_at_disk(self._told, self._good)
+            self._see(view.now)
+        await self._confirm(findings)
+
+    async def _confirm(self, findings: Findings) -> None:
+        found = good.update(self.view, findings.passed)
+        startable = good.startable(self.view, found, self._startable)
+        if found != self._good:
+            await asyncio.to_thread(self._edges.disk.write_good, found)
+            self._good = found
+            self._see(self.view.now)
+        if startable != self._startable:
+            await asyncio.to_thread(self._edges.disk.write_config, startable)
+            self._startable = startable
+
+    async def _act(self, chosen: Plan) -> str:
+        """Send what was planned; return what the operator should know."""
+        now = self.view.now
+        if chosen.moving - self._moving:
+            self._moved = now
+        self._moving = chosen.moving
+        if chosen.is_over:
+            self._told = told.reject(self._told, now=now)
+            self._see(now)
+        if chosen.stuck:
+            return await self._rescue(chosen.stuck)
+        if chosen.reload and not self._edges.reloader.is_busy:
+            await self._send(chosen.reload)
+        return ""
+
+    async def _send(self, reload: Reload) -> None:
+        """Send a config, if what it newly names is still on disk."""
+        now = self.view.now
+        fresh = told.keys(reload.config) - told.keys(self.view.base)
+        if await asyncio.to_thread(self._edges.disk.missing, fresh):
+            return
+        at_end = [key for key, status in self.view.statuses.items() if status.state is State.END]
+        self._told = told.send(self._told, reload.config, model=reload.model, ended=at_end, now=now)
+        self._edges.reloader.start(reload.config)
+        self._edges.news.sent(reload)
+        self._moved = now
+        self._see(now)
+
+    async def _rescue(self, stuck: Stuck) -> str:
+        what = f"model {stuck.model}" if stuck.model else "models that are served"
+        words = f"the reload for {what} has not come back for {stuck.seconds:.0f} seconds and nothing is loading"
+        if not stuck.missing:
+            return f"{words}; restart TensorFlow Serving, it starts with the last good versions"
+        await asyncio.to_thread(self._edges.disk.prop, stuck.missing)
+        named = ", ".join(f"{name}/{version}" for name, version in stuck.missing)
+        return f"{words}, because {named} vanished from disk; an empty folder was put there to let it fail"
+
+    def _again(self, chosen: Plan, due_seconds: float | None) -> float | None:
+        """Tell when to look again: soon while something has just begun, then less and less often."""
+        is_still = (
+            not self._moving and self._told.flight is None and (self._told.config is not None or not chosen.reload)
+        )
+        if is_still:
+            return due_seconds
+        age = self._edges.clock() - self._moved
+        soon = min(LATER_SECONDS, max(SOON_SECONDS, age * AGE_SHARE))
+        return soon if due_seconds is None else min(soon, due_seconds)

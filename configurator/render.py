@@ -1,0 +1,64 @@
+"""Configs as TensorFlow Serving reads them: the message of a reload, and the text of the file it starts with. Pure.
+
+Policy is always `specific` and the platform always named: an entry without one makes TensorFlow Serving refuse every
+later reload until it is restarted.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+
+from configurator.told import Config, Entry
+from events.names import BadName, ModelName, Version
+
+PLATFORM = "tensorflow"
+EMPTY = b"model_config_list {}\n"  # by itself, so that TensorFlow Serving starts watching with no model
+
+
+class BadConfig(ValueError):
+    """A config file that cannot be read."""
+
+
+def message(config: Config, base_path: Callable[[ModelName, Entry], Path]) -> ModelServerConfig:
+    """Write the whole config."""
+    server = ModelServerConfig()
+    server.model_config_list.SetInParent()
+    for name, entry in sorted(config.items()):
+        server.model_config_list.config.append(_model(name, entry, base_path(name, entry)))
+    return server
+
+
+def text(models: Mapping[ModelName, frozenset[Version]], base_path: Callable[[ModelName], Path]) -> bytes:
+    """Write the file to start with, without labels: they may not name what is not loaded yet."""
+    if not models:
+        return EMPTY
+    config = {name: Entry(versions) for name, versions in models.items()}
+    return str(text_format.MessageToString(message(config, lambda name, _: base_path(name)))).encode()
+
+
+def parse(data: bytes, base_path: Callable[[ModelName], Path]) -> dict[ModelName, frozenset[Version]]:
+    """Read a file; entries that are not of our making are left out. `BadConfig` says what is wrong with it."""
+    try:
+        server = text_format.Parse(data.decode(), ModelServerConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise BadConfig(str(error)) from error
+    found = {}
+    for entry in server.model_config_list.config:
+        try:
+            name = ModelName.parse(entry.name)
+            versions = frozenset(Version.check(number) for number in entry.model_version_policy.specific.versions)
+        except BadName:
+            continue
+        if versions and Path(entry.base_path) == base_path(name):
+            found[name] = versions
+    return found
+
+
+def _model(name: ModelName, entry: Entry, base_path: Path) -> ModelConfig:
+    model = ModelConfig(name=name, base_path=str(base_path), model_platform=PLATFORM)
+    model.model_version_policy.specific.versions.extend(sorted(entry.versions))
+    for label, version in sorted(entry.labels.items()):
+        model.version_labels[label] = version
+    return model

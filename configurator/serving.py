@@ -1,0 +1,179 @@
+"""TensorFlow Serving over gRPC: its ModelService, and of its PredictionService what confirms a version.
+
+One long-lived channel; `epoch` counts how often its connection was lost, since after a loss another TensorFlow
+Serving, which was told nothing, may be at the other end.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    SignatureDefMap,
+)
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
+from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest, ReloadConfigResponse
+from tensorflow_serving.apis.model_pb2 import ModelSpec
+from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
+from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from configurator.told import Key
+from configurator.view import State, Status
+from events.names import ModelName, Version
+from service.errors import ModelManagerError, Transient
+
+Answer_co = TypeVar("Answer_co", covariant=True)
+CALL_SECONDS = 5.0
+SIGNATURES = "signature_def"
+OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # answers to samples
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+class Method(Protocol[Answer_co]):
+    """A call of a gRPC stub."""
+
+    def __call__(self, request: Message, *, timeout: float) -> Awaitable[Answer_co]: ...
+
+
+class ServingAway(Transient):
+    """TensorFlow Serving does not answer."""
+
+
+class ServingLate(Transient):
+    """TensorFlow Serving did not answer in time; it may still be at it."""
+
+
+class ServingRefused(ModelManagerError):
+    """TensorFlow Serving answered with an error."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(f"{code}: {words}")
+        self.code = code
+
+
+class Serving:
+    """The node's TensorFlow Serving."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.epoch = 0
+        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+        self._models = ModelServiceStub(self._channel)
+        self._predictions = PredictionServiceStub(self._channel)
+
+    async def status(self, model: ModelName) -> dict[Version, Status]:
+        """Ask for all versions of a model; empty if TensorFlow Serving never heard of it."""
+        request = GetModelStatusRequest(model_spec=ModelSpec(name=model))
+        try:
+            answer: GetModelStatusResponse = await self._call(
+                self._models.GetModelStatus, request, seconds=CALL_SECONDS
+            )
+        except ServingRefused as refused:
+            if refused.code == grpc.StatusCode.NOT_FOUND.name:
+                return {}
+            raise ServingAway(f"{self.address} does not say what it serves: {refused}") from refused
+        except ServingLate as late:
+            raise ServingAway(str(late)) from late
+        return {
+            Version(line.version): Status(_state(line.state), line.status.error_code, line.status.error_message)
+            for line in answer.model_version_status
+            if line.version >= 0
+        }
+
+    async def reload(self, config: ModelServerConfig, *, seconds: float) -> None:
+        """Send a whole config and wait until its new models have settled."""
+        request = ReloadConfigRequest(config=config)
+        answer: ReloadConfigResponse = await self._call(
+            self._models.HandleReloadConfigRequest, request, seconds=seconds
+        )
+        if answer.status.error_code:
+            raise ServingRefused(str(answer.status.error_code), answer.status.error_message)
+
+    async def label(self, model: ModelName, label: str) -> Version | None:
+        """Find out where a label points."""
+        spec = ModelSpec(name=model, version_label=label)
+        request = GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURES])
+        try:
+            answer = await self._metadata(request)
+        except (ServingRefused, ServingLate):
+            return None
+        return Version(answer.model_spec.version.value)
+
+    async def inputs(self, key: Key, signature: str) -> dict[str, int] | None:
+        """Tell the types of a signature's inputs; None: the version has no such signature."""
+        request = GetModelMetadataRequest(model_spec=_spec(key), metadata_field=[SIGNATURES])
+        answer = await self._metadata(request)
+        found = SignatureDefMap.FromString(answer.metadata[SIGNATURES].value).signature_def
+        if signature not in found:
+            return None
+        return {name: tensor.dtype for name, tensor in found[signature].inputs.items()}
+
+    async def predict(
+        self, key: Key, signature: str, *, inputs: Mapping[str, TensorProto], outputs: list[str], seconds: float
+    ) -> dict[str, TensorProto]:
+        """Ask a version for some outputs of a signature."""
+        spec = _spec(key)
+        spec.signature_name = signature
+        request = PredictRequest(model_spec=spec, inputs=inputs, output_filter=outputs)
+        answer: PredictResponse = await self._call(self._predictions.Predict, request, seconds=seconds)
+        return dict(answer.outputs)
+
+    async def watch(self, on_change: Callable[[], None]) -> None:
+        """Call `on_change` whenever the connection is lost or made, until cancelled."""
+        ready = grpc.ChannelConnectivity.READY
+        before = self._channel.get_state(try_to_connect=True)
+        while True:
+            await self._channel.wait_for_state_change(before)
+            after = self._channel.get_state(try_to_connect=True)
+            if before is ready:
+                self.epoch += 1
+            if ready in {before, after}:
+                on_change()
+            before = after
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        await self._channel.close()
+
+    async def _metadata(self, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
+        return await self._call(self._predictions.GetModelMetadata, request, seconds=CALL_SECONDS)
+
+    async def _call(self, method: "Method[Answer_co]", request: Message, *, seconds: float) -> Answer_co:
+        try:
+            return await method(request, timeout=seconds)
+        except grpc.aio.AioRpcError as error:
+            words = error.details() or ""
+            match error.code():
+                case grpc.StatusCode.UNAVAILABLE:
+                    raise ServingAway(f"TensorFlow Serving at {self.address} does not answer: {words}") from error
+                case grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise ServingLate(
+                        f"TensorFlow Serving at {self.address} did not answer within {seconds:g} seconds"
+                    ) from error
+                case code:
+                    raise ServingRefused(code.name, words) from error
+
+
+def _spec(key: Key) -> ModelSpec:
+    name, version = key
+    spec = ModelSpec(name=name)
+    spec.version.value = version
+    return spec
+
+
+def _state(number: int) -> State:
+    try:
+        return State(number)
+    except ValueError:
+        return State.UNKNOWN

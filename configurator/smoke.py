@@ -1,0 +1,139 @@
+"""The sample a version brings, `assets.extra/smoke.json`, and whether the version answers it as it should.
+
+    {"signature": "serving_default", "instances": {"x": [1.0, 2.0]}, "outputs": {"y": [2.5, 3.0]}, "tolerance": 1e-6}
+
+Inputs and outputs are columnar, as in "inputs" of TensorFlow Serving's REST API; outputs that are not named are not
+looked at. A version with a sample that cannot be read is not served: its author asked for a check.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+
+from configurator import tensors
+from configurator.serving import ServingAway, ServingLate, ServingRefused
+from configurator.told import Key
+from service.errors import Invalid, Transient
+
+FILE = Path("assets.extra", "smoke.json")
+MAX_BYTES = 1024 * 1024
+UNCLEAR = frozenset({"NOT_FOUND", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED"})  # busy, or just unloaded
+
+
+class Sample(BaseModel):
+    """What to ask and what to expect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    signature: Annotated[str, Field(min_length=1)] = "serving_default"
+    instances: dict[str, JsonValue]
+    outputs: Annotated[dict[str, JsonValue], Field(min_length=1)]
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
+
+
+class Unclear(Transient):
+    """TensorFlow Serving was too busy to tell; ask again."""
+
+
+class Predicts(Protocol):
+    """What a sample is asked of."""
+
+    async def inputs(self, key: Key, signature: str) -> dict[str, int] | None: ...
+
+    async def predict(
+        self, key: Key, signature: str, *, inputs: Mapping[str, TensorProto], outputs: list[str], seconds: float
+    ) -> dict[str, TensorProto]: ...
+
+
+def load(version: Path) -> Sample | None:
+    """Read a version's sample; None where it brings none. Raises `Invalid`."""
+    try:
+        with (version / FILE).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Invalid(f"{FILE} cannot be read: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise Invalid(f"{FILE} has more than {MAX_BYTES} bytes")
+    return parse(data)
+
+
+def parse(data: bytes) -> Sample:
+    """Read a sample's text; `Invalid` says what is wrong with it."""
+    try:
+        return Sample.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "document"
+        raise Invalid(f"{FILE} is no sample: {place}: {first['msg']}") from error
+
+
+async def check(sample: Sample, key: Key, serving: Predicts, *, seconds: float) -> None:
+    """Ask the version; `Invalid` says how its answer is wrong, `Unclear` that none could be had."""
+    try:
+        dtypes = await serving.inputs(key, sample.signature)
+        inputs = _inputs(sample, dtypes)
+        answer = await serving.predict(
+            key, sample.signature, inputs=inputs, outputs=sorted(sample.outputs), seconds=seconds
+        )
+    except ServingLate as error:
+        raise Invalid(f"it did not answer its sample within {seconds:g} seconds") from error
+    except ServingAway as error:
+        raise Unclear(str(error)) from error
+    except ServingRefused as error:
+        kind = Unclear if error.code in UNCLEAR else Invalid
+        raise kind(f"it cannot answer its sample: {error}") from error
+    for name, expected in sample.outputs.items():
+        if problem := _difference(expected, answer.get(name), sample.tolerance):
+            raise Invalid(f"it answers its sample wrong: output {name[:80]!a} {problem}")
+
+
+def _inputs(sample: Sample, dtypes: dict[str, int] | None) -> dict[str, TensorProto]:
+    if dtypes is None:
+        raise Invalid(f"{FILE} asks for signature {sample.signature[:80]!a}, which the version does not have")
+    if unknown := sorted(sample.instances.keys() - dtypes.keys()):
+        raise Invalid(f"{FILE} feeds {unknown[0][:80]!a}, which is no input of signature {sample.signature}")
+    found = {}
+    for name, values in sample.instances.items():
+        try:
+            found[name] = tensors.build(values, dtypes[name])
+        except tensors.BadTensor as error:
+            raise Invalid(f"{FILE}: input {name[:80]!a}: {error}") from error
+    return found
+
+
+def _difference(expected: JsonValue, tensor: TensorProto | None, tolerance: float) -> str:
+    if tensor is None:
+        return "is not in the answer"
+    try:
+        wanted_shape, wanted = tensors.flatten(expected)
+        shape, values = tensors.read(tensor)
+    except tensors.BadTensor as error:
+        return f"cannot be compared: {error}"
+    if shape != wanted_shape:
+        return f"has shape {list(shape)}, expected {list(wanted_shape)}"
+    pairs = zip(wanted, values, strict=True)
+    wrong = next((pair for pair in pairs if not _is_equal(*pair, tolerance)), None)
+    return f"holds {_shown(wrong[1])} where {_shown(wrong[0])} is expected" if wrong else ""
+
+
+def _is_equal(expected: object, value: tensors.Scalar, tolerance: float) -> bool:
+    match value:
+        case bytes():
+            return tensors.text(expected) == value
+        case bool():
+            return expected is value
+        case int() | float():
+            if not isinstance(expected, int | float) or isinstance(expected, bool):
+                return False
+            return math.isclose(expected, value, rel_tol=0.0, abs_tol=tolerance)
+        case _:
+            return False
+
+
+def _shown(value: object) -> str:
+    return ascii(value)[:60]

@@ -1,0 +1,98 @@
+"""The configurator's report: every model, every version, and why something is not as desired. Pure but for the ages."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from configurator import explain
+from configurator.disk import Folder
+from configurator.told import Key
+from configurator.view import Model, State, View
+from events.names import ModelName, Version
+from events.status import ServedModel, ServedStage, ServedVersion
+
+STAGES = {
+    State.START: ServedStage.LOADING,
+    State.LOADING: ServedStage.LOADING,
+    State.AVAILABLE: ServedStage.SERVING,
+    State.UNLOADING: ServedStage.UNLOADING,
+}
+WORDS = {State.START: "its load has not begun", State.AVAILABLE: "not confirmed yet"}
+
+
+@dataclass(slots=True)
+class Ages:
+    """Remembers since when things have been as they are."""
+
+    clock: Callable[[], datetime]
+    _since: dict[object, tuple[object, datetime]] = field(default_factory=dict)
+
+    def of(self, thing: object, state: object) -> datetime:
+        """Tell since when a thing has been in this state."""
+        before = self._since.get(thing)
+        if before is None or before[0] != state:
+            before = self._since[thing] = (state, self.clock())
+        return before[1]
+
+    def keep(self, things: Collection[object]) -> None:
+        """Forget all others."""
+        self._since = {thing: since for thing, since in self._since.items() if thing in things}
+
+
+def report(
+    view: View, folders: Mapping[ModelName, Folder], *, idle: Mapping[Key, str], ages: Ages
+) -> dict[ModelName, ServedModel]:
+    """Describe all models that are or should be there."""
+    models = {name: _model(view, name, idle, ages) for name in sorted(view.models)}
+    found = {name: model for name, model in models.items() if model.versions or model.desired or model.difference}
+    ages.keep({*found, *((name, line.version) for name, model in found.items() for line in model.versions)})
+    return {name: _dated(model, folders[name]) for name, model in found.items()}
+
+
+def _model(view: View, name: ModelName, idle: Mapping[Key, str], ages: Ages) -> ServedModel:
+    model, entry = view.models[name], view.base.get(name)
+    difference = explain.difference(view, name)
+    since = ages.of(name, bool(difference))
+    lines = (_version(view, name, version, idle) for version in _versions(model))
+    return ServedModel(
+        desired=tuple(sorted(explain.desired(model))),
+        serving=tuple(sorted(version for version in model.statuses if model.is_available(version))),
+        labels=dict(entry.labels) if entry else {},
+        difference=difference,
+        differs_since=since if difference else None,
+        versions=[
+            ServedVersion(version=version, state=stage, reason=reason, since=ages.of((name, version), stage))
+            for version, stage, reason in lines
+        ],
+    )
+
+
+def _versions(model: Model) -> list[Version]:
+    active = {version for version, status in model.statuses.items() if status.state is not State.END}
+    return sorted(model.on_disk | active | model.quarantined.keys())
+
+
+def _version(
+    view: View, name: ModelName, version: Version, idle: Mapping[Key, str]
+) -> tuple[Version, ServedStage, str]:
+    model, status = view.models[name], view.models[name].statuses.get(version)
+    if version in model.quarantined and not (status and status.is_active):
+        return version, ServedStage.QUARANTINED, model.quarantined[version]
+    if status and status.state in STAGES:
+        reason = "" if version in model.good else WORDS.get(status.state, "")
+        return version, STAGES[status.state], model.quarantined.get(version, reason)
+    if (name, version) in idle:
+        return version, ServedStage.REMOVING, idle[name, version]
+    reason = "put there by hand; never removed" if version in model.by_hand else "kept for a rollback"
+    return version, ServedStage.ON_DISK, "wanted" if version in model.wanted else reason
+
+
+def _dated(model: ServedModel, folder: Folder) -> ServedModel:
+    """Give quarantined versions the time of their record, which survives a restart."""
+    lines = [
+        line.model_copy(update={"since": folder.quarantined[line.version].since})
+        if line.state is ServedStage.QUARANTINED and line.version in folder.quarantined
+        else line
+        for line in model.versions
+    ]
+    return model.model_copy(update={"versions": lines})

@@ -1,0 +1,133 @@
+"""Tensors of samples: JSON values into TensorProto and back, without TensorFlow or NumPy. Pure."""
+
+import base64
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+
+Scalar = bool | int | float | str | bytes
+MAX_RANK = 16
+
+
+class BadTensor(ValueError):
+    """Values that make no tensor of the type they should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a type is carried: the field of TensorProto, its letter in packed bytes, its range."""
+
+    field: str
+    letter: str
+    lowest: int = 0
+    highest: int = 0
+
+
+KINDS = {
+    types_pb2.DT_FLOAT: Kind("float_val", "f"),
+    types_pb2.DT_DOUBLE: Kind("double_val", "d"),
+    types_pb2.DT_INT8: Kind("int_val", "b", -(2**7), 2**7 - 1),
+    types_pb2.DT_UINT8: Kind("int_val", "B", 0, 2**8 - 1),
+    types_pb2.DT_INT16: Kind("int_val", "h", -(2**15), 2**15 - 1),
+    types_pb2.DT_INT32: Kind("int_val", "i", -(2**31), 2**31 - 1),
+    types_pb2.DT_INT64: Kind("int64_val", "q", -(2**63), 2**63 - 1),
+    types_pb2.DT_BOOL: Kind("bool_val", "?"),
+    types_pb2.DT_STRING: Kind("string_val", ""),
+}
+
+
+def build(values: object, dtype: int) -> TensorProto:
+    """Make a tensor of nested lists; `BadTensor` says why they make none."""
+    kind = KINDS.get(dtype)
+    if kind is None:
+        raise BadTensor(f"tensors of type {_name(dtype)} cannot be written in a sample")
+    shape, flat = flatten(values)
+    tensor = TensorProto(dtype=dtype)
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+    tensor.tensor_shape.SetInParent()
+    getattr(tensor, kind.field).extend([_scalar(value, kind, dtype) for value in flat])
+    return tensor
+
+
+def read(tensor: TensorProto) -> tuple[tuple[int, ...], list[Scalar]]:
+    """Return a tensor's shape and values, row by row."""
+    kind = KINDS.get(tensor.dtype)
+    if kind is None:
+        raise BadTensor(f"tensors of type {_name(tensor.dtype)} cannot be compared")
+    shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
+    count = math.prod(shape)
+    if tensor.tensor_content and kind.letter:
+        return shape, list(struct.unpack(f"<{count}{kind.letter}", tensor.tensor_content))
+    values = list(getattr(tensor, kind.field))
+    return shape, values + values[-1:] * (count - len(values))  # the last one stands for all that follow
+
+
+def flatten(values: object) -> tuple[tuple[int, ...], list[object]]:
+    """Return the shape of nested lists and their innermost values; `BadTensor` where they are ragged."""
+    shape = _shape(values)
+    return shape, list(_leaves(values, shape))
+
+
+def text(value: object) -> bytes | None:
+    """Read a string as TensorFlow Serving's REST API does: plain, or {"b64": "..."}; None if it is neither."""
+    match value:
+        case str():
+            return value.encode()
+        case {"b64": str(encoded), **others} if not others:
+            try:
+                return base64.b64decode(encoded, validate=True)
+            except ValueError:
+                return None
+        case _:
+            return None
+
+
+def _shape(values: object) -> tuple[int, ...]:
+    shape: list[int] = []
+    while isinstance(values, list):
+        shape.append(len(values))
+        if len(shape) > MAX_RANK:
+            raise BadTensor(f"lists are nested more than {MAX_RANK} deep")
+        if not values:
+            break
+        values = values[0]
+    return tuple(shape)
+
+
+def _leaves(values: object, shape: tuple[int, ...]) -> Iterator[object]:
+    if not shape:
+        if isinstance(values, list):
+            raise BadTensor("lists of different depth stand side by side")
+        yield values
+        return
+    if not isinstance(values, list) or len(values) != shape[0]:
+        raise BadTensor("lists of different length stand side by side")
+    for value in values:
+        yield from _leaves(value, shape[1:])
+
+
+def _scalar(value: object, kind: Kind, dtype: int) -> Scalar:
+    match kind.letter:
+        case "":
+            if (data := text(value)) is not None:
+                return data
+        case "?":
+            if isinstance(value, bool):
+                return value
+        case "f" | "d":
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return float(value)
+        case _:
+            if isinstance(value, int) and not isinstance(value, bool) and kind.lowest <= value <= kind.highest:
+                return value
+    raise BadTensor(f"{str(value)[:40]!a} is no value of type {_name(dtype)}")
+
+
+def _name(dtype: int) -> str:
+    known: dict[int, str] = {number: name for name, number in types_pb2.DataType.items()}
+    return known.get(dtype, str(dtype))

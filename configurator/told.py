@@ -1,0 +1,129 @@
+"""What TensorFlow Serving was told, as far as that is known. It cannot be asked, so every answer is drawn from here.
+
+Each function takes the old knowledge and returns the new. OK to a reload makes the config known; any other end, and
+any loss of the connection, makes it unknown, and then whatever was ever sent since may be what it holds.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from events.names import ModelName, Version
+
+Key = tuple[ModelName, Version]
+RETRY_SECONDS = 1.0
+RETRY_MAX_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model in a config: exactly these versions, and its labels.
+
+    A version that serves from memory after its files vanished is held: its base path is a stand-in, because a missing
+    one keeps TensorFlow Serving from updating any model, and an empty one unloads the version.
+    """
+
+    versions: frozenset[Version]
+    labels: Mapping[str, Version] = field(default_factory=dict)
+    is_held: bool = False
+
+
+Config = Mapping[ModelName, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A version that is named in the config."""
+
+    since: float
+    is_stale: bool  # what TensorFlow Serving says of it is from before
+    loading_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A reload that has not come back. When its deadline has passed the server may still be at it."""
+
+    config: Config
+    model: ModelName | None  # the new model it waits for
+    sent: float
+    is_overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Everything remembered of the talk with one TensorFlow Serving."""
+
+    config: Config | None = None  # None: not known
+    flight: Flight | None = None
+    possible: frozenset[Key] = frozenset()  # named by any config that it may hold
+    asked: Mapping[Key, Asked] = field(default_factory=dict)
+    dropped: Mapping[Key, float] = field(default_factory=dict)  # since when a version it knows of is not named
+    crashes: Mapping[Key, int] = field(default_factory=dict)  # how often it went away while this version was loading
+    failures: int = 0  # reloads that failed in a row
+    not_before: float = 0.0
+
+
+def keys(config: Config) -> frozenset[Key]:
+    """List the versions a config names."""
+    return frozenset((name, version) for name, entry in config.items() for version in entry.versions)
+
+
+def send(told: Told, config: Config, *, model: ModelName | None, ended: Iterable[Key], now: float) -> Told:
+    """Note that a reload is on its way; `ended` are the versions that TensorFlow Serving shows at their end."""
+    stale = frozenset(ended)
+    asked = {key: told.asked.get(key) or Asked(now, is_stale=key in stale) for key in keys(config)}
+    return replace(told, flight=Flight(config, model, now), possible=told.possible | keys(config), asked=asked)
+
+
+def accept(told: Told, *, known: Iterable[Key], now: float) -> Told:
+    """Note that the reload in flight came back with OK; `known` are all versions TensorFlow Serving speaks of."""
+    if told.flight is None:
+        return told
+    config = told.flight.config
+    named = keys(config)
+    gone = (frozenset(known) | told.possible) - named
+    dropped = {key: told.dropped.get(key, now) for key in gone | told.dropped.keys() if key not in named}
+    return replace(told, config=config, flight=None, possible=named, dropped=dropped, failures=0, not_before=0.0)
+
+
+def reject(told: Told, *, now: float) -> Told:
+    """Note that the reload in flight came back with an error: what it changed must be seen from the outcome."""
+    return replace(_delayed(told, now), config=None, flight=None)
+
+
+def expire(told: Told, *, now: float) -> Told:
+    """Note that the reload in flight did not come back before its deadline."""
+    if told.flight is None:
+        return told
+    return replace(_delayed(told, now), config=None, flight=replace(told.flight, is_overdue=True))
+
+
+def lose(told: Told, loading: Iterable[Key]) -> Told:
+    """Note that the connection was lost, so that another TensorFlow Serving may be behind the next one."""
+    crashes = {**told.crashes}
+    for key in loading:
+        crashes[key] = crashes.get(key, 0) + 1
+    return Told(possible=told.possible, crashes=crashes)
+
+
+def see(told: Told, *, ended: Iterable[Key], loading: Iterable[Key], now: float) -> Told:
+    """Take note of what TensorFlow Serving says of the versions that were asked for."""
+    at_end, in_load = frozenset(ended), frozenset(loading)
+    asked = {key: _seen(one, key in at_end, key in in_load, now) for key, one in told.asked.items()}
+    return replace(told, asked=asked) if asked != told.asked else told
+
+
+def forget(told: Told, key: Key) -> Told:
+    """Give a version a clean record."""
+    return replace(told, crashes={other: count for other, count in told.crashes.items() if other != key})
+
+
+def _delayed(told: Told, now: float) -> Told:
+    delay = min(RETRY_MAX_SECONDS, RETRY_SECONDS * 2.0 ** min(told.failures, 10))
+    return replace(told, failures=told.failures + 1, not_before=now + delay)
+
+
+def _seen(one: Asked, is_at_end: bool, is_loading: bool, now: float) -> Asked:  # noqa: FBT001 - private, two facts
+    since = one.loading_since
+    loading_since = (now if since is None else since) if is_loading else None
+    return Asked(one.since, one.is_stale and is_at_end, loading_since)

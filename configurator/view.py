@@ -1,0 +1,130 @@
+"""What one pass knows: the disk, desired state, TensorFlow Serving's own words, and what it was told. Values only.
+
+`judge`, `plan`, `retention` and `explain` decide on a `View` and on nothing else, so each of them can be tested with
+tables, and all of them together against a simulated TensorFlow Serving.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from configurator.told import Config, Entry, Key, Told
+from events import desired
+from events.desired import Policy
+from events.names import ModelName, Version
+
+DEFAULT = Policy()
+
+
+class State(IntEnum):
+    """The states GetModelStatus speaks of, with their numbers on the wire."""
+
+    UNKNOWN = 0
+    START = 10
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What TensorFlow Serving says of a version; `code` is 0 unless it failed."""
+
+    state: State
+    code: int = 0
+    message: str = ""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether it answers requests."""
+        return self.state is State.AVAILABLE and self.code == 0
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is being served or on the way there."""
+        return State.START <= self.state <= State.AVAILABLE
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its load ended without success."""
+        return self.state is State.END and self.code != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All that is known of one model."""
+
+    policy: Policy = DEFAULT
+    on_disk: frozenset[Version] = frozenset()
+    by_hand: frozenset[Version] = frozenset()  # on disk without our receipt
+    has_folder: bool = True  # its base path is there; without one TensorFlow Serving updates no model at all
+    quarantined: Mapping[Version, str] = field(
+        default_factory=dict
+    )  # version -> reason, for the bytes that are on disk
+    statuses: Mapping[Version, Status] = field(default_factory=dict)
+    labels: Mapping[str, Version] = field(default_factory=dict)  # as found; asked for only while the config is unknown
+    good: frozenset[Version] = frozenset()  # the last versions that were confirmed
+
+    @property
+    def candidates(self) -> frozenset[Version]:
+        """The versions that could be served."""
+        return self.on_disk - self.quarantined.keys()
+
+    @property
+    def confirmed(self) -> frozenset[Version]:
+        """The versions that are available and were found to answer right."""
+        return frozenset(version for version in self.good if self.is_available(version))
+
+    @property
+    def chosen(self) -> frozenset[Version]:
+        """What the policy asks for among the candidates: its choice, and every version that a label names."""
+        if self.policy.removed:
+            return frozenset()
+        labelled = (self.candidates & frozenset(self.policy.labels.values())) - frozenset(self.policy.refused)
+        return labelled | frozenset(desired.choose(self.policy, self.candidates))
+
+    @property
+    def wanted(self) -> frozenset[Version]:
+        """What shall be served now; while updates are paused, what was served."""
+        if self.policy.paused and not self.policy.removed:
+            return (self.good & self.candidates) - frozenset(self.policy.refused)
+        return self.chosen
+
+    def is_available(self, version: Version) -> bool:
+        """Whether TensorFlow Serving answers for a version."""
+        return version in self.statuses and self.statuses[version].is_available
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that one pass knows. `now` is monotonic, in seconds."""
+
+    now: float
+    models: Mapping[ModelName, Model]
+    told: Told
+
+    @property
+    def base(self) -> Config:
+        """The config to change: the one TensorFlow Serving holds or, where that is not known, what it is serving."""
+        if self.told.config is not None:
+            return self.told.config
+        return {name: entry for name, model in self.models.items() if (entry := _adopted(model)).versions}
+
+    @property
+    def statuses(self) -> dict[Key, Status]:
+        """All versions that TensorFlow Serving speaks of."""
+        return {
+            (name, version): status for name, model in self.models.items() for version, status in model.statuses.items()
+        }
+
+    def status(self, key: Key) -> Status | None:
+        """What TensorFlow Serving says of a version; None: it never heard of it."""
+        model = self.models.get(key[0])
+        return model.statuses.get(key[1]) if model else None
+
+
+def _adopted(model: Model) -> Entry:
+    versions = frozenset(version for version, status in model.statuses.items() if status.is_active)
+    labels = {label: version for label, version in model.labels.items() if model.is_available(version)}
+    return Entry(versions, labels, is_held=not versions <= model.on_disk)
