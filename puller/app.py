@@ -141,6 +141,7 @@ def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: 
         chosen.subscription_name,
         prefix=chosen.prefix,
         days=chosen.subscription_days,
+        emulator=os.environ.get("PUBSUB_EMULATOR_HOST", ""),
     )
     return Subscription(names, link=link, receive=intake.receive, on_gap=hints.look_at_all)
 

@@ -7,8 +7,7 @@ message is acked as soon as it is taken, for the bucket is the truth and the sta
 
 import asyncio
 import contextlib
-import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from random import random
 
@@ -29,28 +28,36 @@ log = logs.get("puller.subscription")
 
 SCOPE = "https://www.googleapis.com/auth/pubsub"
 CALL_SECONDS = 10.0
-ACK_SECONDS = 60  # far more than taking a message needs
+ACK_SECONDS = 10  # the least there is; far more than taking a message needs
 HEARTBEAT_SECONDS = 30.0  # Pub/Sub ends a stream on which the client was silent for 60
 QUIET_SECONDS = 900.0  # a stream without a message for so long is opened anew: it may have died without a word
 STEADY_SECONDS = 60.0
 BACKOFF_SECONDS = (0.25, 30.0)
 MESSAGES_IN_FLIGHT = 500  # a response of so many costs the loop some milliseconds
 RETENTION_SECONDS = 3600  # older messages say nothing that the listing after a gap does not
+FINISH_SECONDS = 1.0
 DAY = 86400
 OWN_FILTER = 'attributes.eventType = "OBJECT_FINALIZE"'
 MAX_FILTER_BYTES = 256  # Pub/Sub's limit
 DELETED_TOPIC = "_deleted-topic_"  # what a subscription is left with; it never receives anything again
 
 
+Acks = asyncio.Queue[list[str] | None]  # None: no more to come
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Which subscription, of which topic, for which objects; it expires after `days` without use."""
+    """Which subscription, of which topic, for which objects; it expires after `days` without use.
+
+    `emulator` is what `PUBSUB_EMULATOR_HOST` says, empty for the real Pub/Sub.
+    """
 
     project: str
     topic: str
     subscription: str
     prefix: str
     days: int
+    emulator: str = ""
 
     @property
     def topic_path(self) -> str:
@@ -102,7 +109,7 @@ class Subscription:
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                async with _connect() as client:
+                async with _connect(self._names.emulator) as client:
                     await self._session(client)
             except (GoogleAPICallError, GoogleAuthError, grpc.RpcError, OSError, TimeoutError, Transient) as error:
                 if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
@@ -124,17 +131,23 @@ class Subscription:
         if was_made or not self._link.state.is_connected:
             self._on_gap()
         self._link.up()
-        acks: asyncio.Queue[list[str]] = asyncio.Queue()
+        acks: Acks = asyncio.Queue()
         stream = await client.streaming_pull(requests=self._requests(acks), retry=None, timeout=None)
+        pump = asyncio.ensure_future(self._pump(stream, acks))
         try:
             async with asyncio.timeout(QUIET_SECONDS) as self._deadline:
-                async for response in stream:
-                    self._deadline.reschedule(asyncio.get_running_loop().time() + QUIET_SECONDS)
-                    acks.put_nowait(self._take(response))
+                await asyncio.shield(pump)
         except TimeoutError:
             log.debug("stream was quiet, opening it anew")
         finally:
             self._deadline = None
+            await _finish(pump, acks)
+
+    async def _pump(self, stream: AsyncIterable[types.StreamingPullResponse], acks: Acks) -> None:
+        async for response in stream:
+            if self._deadline is not None:
+                self._deadline.reschedule(asyncio.get_running_loop().time() + QUIET_SECONDS)
+            acks.put_nowait(self._take(response))
 
     def _take(self, response: types.StreamingPullResponse) -> list[str]:
         """Hand over the messages; the identifiers to ack."""
@@ -143,7 +156,7 @@ class Subscription:
             self._receive(message.message.attributes)
         return [message.ack_id for message in messages]
 
-    async def _requests(self, acks: "asyncio.Queue[list[str]]") -> AsyncIterator[types.StreamingPullRequest]:
+    async def _requests(self, acks: Acks) -> AsyncIterator[types.StreamingPullRequest]:
         """Open the stream, then ack what was taken, and be heard of while there is nothing to ack."""
         yield types.StreamingPullRequest(
             subscription=self._names.path,
@@ -151,11 +164,12 @@ class Subscription:
             max_outstanding_messages=MESSAGES_IN_FLIGHT,
         )
         while True:
-            try:
+            ack_ids: list[str] | None = []
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     ack_ids = await acks.get()
-            except TimeoutError:
-                ack_ids = []
+            if ack_ids is None:
+                return
             yield types.StreamingPullRequest(ack_ids=ack_ids)
 
     async def _ensure(self, client: SubscriberAsyncClient) -> bool:
@@ -207,15 +221,25 @@ class Subscription:
 
 
 @contextlib.asynccontextmanager
-async def _connect() -> AsyncIterator[SubscriberAsyncClient]:
-    """Reach Pub/Sub, or the emulator at `PUBSUB_EMULATOR_HOST`, as Google's clients do."""
-    if address := os.environ.get("PUBSUB_EMULATOR_HOST"):
-        transport = SubscriberGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(address))
+async def _connect(emulator: str) -> AsyncIterator[SubscriberAsyncClient]:
+    if emulator:
+        transport = SubscriberGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(emulator))
     else:
         credentials, _ = await asyncio.to_thread(google.auth.default, [SCOPE])
         transport = SubscriberGrpcAsyncIOTransport(credentials=credentials)
     async with SubscriberAsyncClient(transport=transport) as client:
         yield client
+
+
+async def _finish(pump: "asyncio.Future[None]", acks: Acks) -> None:
+    """End a stream by saying so: the last acks go out, and the server does not go on sending to nobody.
+
+    (Google's emulator never notices a cancelled stream, and loses what it sends there.)
+    """
+    acks.put_nowait(None)
+    await asyncio.wait({pump}, timeout=FINISH_SECONDS)
+    pump.cancel()
+    await asyncio.gather(pump, return_exceptions=True)
 
 
 def _filter(prefix: str) -> str:
