@@ -86,6 +86,10 @@ class Bucket:
         found = await together(self._versions(model, ignored) for model in models)
         return Catalog({model: versions for model, versions in zip(models, found, strict=True) if versions}, ignored)
 
+    async def versions(self, model: ModelName) -> frozenset[Version]:
+        """List one model's versions; none where there is no such model."""
+        return await self._versions(model, Counter())
+
     async def listing(self, model: ModelName, version: Version) -> Listing:
         """List the files of a version; no files where there is no such version.
 

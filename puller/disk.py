@@ -1,15 +1,27 @@
-"""The puller's side of the local disk: room, stage, publication, leftovers.
+"""The puller's side of the local disk: room, publication, leftovers.
 
 Publishing is a row of small steps with one rename among them; a crash between any two leaves either nothing visible
 or the whole version, and `sweep` at the start of a pass removes what was left.
 """
 
-from collections.abc import Callable, Collection
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
 
-from events.names import ModelName, Version
+from events.names import BadName, ModelName, Version
 from events.status import Disk
-from service.errors import NoSpaceLeft
+from service import files
+from service.errors import NoSpaceLeft, Transient
+from service.files import disk_errors, sync_folder
 from service.layout import Layout, Receipt
+
+FOLDER_MODE: Final = 0o755
+FILE_MODE: Final = 0o444  # versions share equal files by links: writing to one would change them all
+SYNC_THREADS: Final = 4  # a sync waits for the device, not for a core; more of them gain nothing
 
 
 class NoRoom(NoSpaceLeft):
@@ -23,7 +35,22 @@ class NoRoom(NoSpaceLeft):
 
 def space(layout: Layout, *, reserve_bytes: int) -> Disk:
     """Measure the file system that holds the models."""
-    raise NotImplementedError
+    with disk_errors(f"cannot measure {layout.models_dir}"):
+        found = os.statvfs(layout.models_dir)
+    return Disk(total=found.f_blocks * found.f_frsize, free=found.f_bavail * found.f_frsize, reserve=reserve_bytes)
+
+
+def admit(layout: Layout, *, needed: int, reserve_bytes: int) -> None:
+    """Raise `NoRoom` where the disk cannot take that many bytes and keep the reserve."""
+    free = space(layout, reserve_bytes=reserve_bytes).free
+    if needed and needed + reserve_bytes > free:
+        sentence = f"{layout.models_dir} has {free} bytes free; {needed} are needed and {reserve_bytes} stay in reserve"
+        raise NoRoom(sentence, bytes_needed=needed, bytes_free=free)
+
+
+def journal(layout: Layout, model: ModelName, version: Version) -> Path:
+    """The notes on a version's stage: beside it, for the stage becomes the version."""
+    return layout.stage(model, version).with_name(f"{version}.journal")
 
 
 def publish(layout: Layout, receipt: Receipt, *, step: Callable[[str], None] = lambda _: None) -> None:
@@ -33,12 +60,34 @@ def publish(layout: Layout, receipt: Receipt, *, step: Callable[[str], None] = l
     touch a version that is already there. `step` is told each step's name before it is taken (tests stop there).
     Blocking: call it in a thread.
     """
-    raise NotImplementedError
+    model, version = receipt.model, receipt.version
+    stage, target = layout.stage(model, version), layout.version(model, version)
+    paths = [stage / record.name for record in receipt.files]
+    steps: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("check", lambda: _check(stage, receipt, target=target)),
+        ("prune", lambda: prune(stage, keep=set(paths))),
+        ("permissions", lambda: _set_modes(stage)),
+        ("sync files", lambda: _sync_files(paths)),
+        ("sync folders", lambda: _sync_folders(stage)),
+        ("receipt", lambda: _write_receipt(layout, receipt)),
+        ("model folder", lambda: _make_model_folder(layout, model)),
+        ("rename", partial(stage.rename, target)),
+        ("sync model folder", lambda: sync_folder(target.parent)),
+        ("sync stage folder", lambda: sync_folder(stage.parent)),
+        ("drop journal", lambda: journal(layout, model, version).unlink(missing_ok=True)),
+        ("done", lambda: None),
+    )
+    with disk_errors(f"cannot publish {model} version {version}"):
+        for name, take in steps:
+            step(name)
+            take()
 
 
 def discard(layout: Layout, model: ModelName, version: Version) -> None:
     """Drop a version's stage: it is not wanted any more. Blocking."""
-    raise NotImplementedError
+    with disk_errors(f"cannot clear the stage of {model} version {version}"):
+        remove(layout.stage(model, version))
+        remove(journal(layout, model, version))
 
 
 def sweep(layout: Layout, *, keep: Collection[tuple[ModelName, Version]]) -> int:
@@ -47,4 +96,102 @@ def sweep(layout: Layout, *, keep: Collection[tuple[ModelName, Version]]) -> int
     `keep`: versions that are wanted or under way. Call at the start of a pass, while nothing is being published.
     Blocking.
     """
-    raise NotImplementedError
+    with disk_errors(f"cannot sweep {layout.own}"):
+        leftovers = [*_stages(layout, keep), *_receipts(layout)]
+        for path in leftovers:
+            remove(path)
+        return len(leftovers)
+
+
+def prune(stage: Path, *, keep: Collection[Path]) -> None:
+    """Drop every file below a stage but these, and the folders that are empty then."""
+    with disk_errors(f"cannot clear {stage}"):
+        for folder, folders, names in os.walk(stage, topdown=False):
+            for name in [*names, *folders]:
+                path = Path(folder, name)
+                if path.is_symlink() or not path.is_dir():
+                    if path not in keep:
+                        path.unlink()
+                elif not any(path.iterdir()):
+                    path.rmdir()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, link or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _check(stage: Path, receipt: Receipt, *, target: Path) -> None:
+    if os.path.lexists(target):
+        raise Transient(f"{target} is there already, and a published version is never replaced")
+    for record in receipt.files:
+        path = stage / record.name
+        if not path.is_file() or path.stat().st_size != record.size:
+            raise Transient(
+                f"{path} is not as it was verified; {receipt.model} version {receipt.version} is not published"
+            )
+
+
+def _set_modes(stage: Path) -> None:
+    for folder, _, names in os.walk(stage):
+        _set_mode(Path(folder), FOLDER_MODE)
+        for name in names:
+            _set_mode(Path(folder, name), FILE_MODE)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    if path.stat().st_mode & 0o7777 != mode:
+        path.chmod(mode)
+
+
+def _sync_files(paths: Iterable[Path]) -> None:
+    with ThreadPoolExecutor(SYNC_THREADS) as threads:
+        list(threads.map(_sync_file, paths))  # raises what the first one raised
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folders(stage: Path) -> None:
+    for folder, _, _ in os.walk(stage, topdown=False):
+        sync_folder(Path(folder))
+
+
+def _write_receipt(layout: Layout, receipt: Receipt) -> None:
+    files.write(layout.receipt(receipt.model, receipt.version), receipt.model_dump_json().encode())
+
+
+def _make_model_folder(layout: Layout, model: ModelName) -> None:
+    folder = layout.model(model)
+    if not folder.is_dir():
+        folder.mkdir()
+        _set_mode(folder, FOLDER_MODE)
+        sync_folder(layout.models_dir)
+
+
+def _stages(layout: Layout, keep: Collection[tuple[ModelName, Version]]) -> Iterator[Path]:
+    for path in (layout.own / "stage").glob("*/*"):
+        if (path.parent.name, path.name.removesuffix(".journal")) not in {
+            (model, str(number)) for model, number in keep
+        }:
+            yield path
+
+
+def _receipts(layout: Layout) -> Iterator[Path]:
+    """Receipts whose version is neither published nor staged: a crash came before, or it was removed."""
+    for path in (layout.own / "receipts").glob("*/*"):
+        try:
+            model, version = ModelName.parse(path.parent.name), Version.parse(path.name.removesuffix(".json"))
+        except BadName:
+            yield path
+            continue
+        if not layout.version(model, version).exists() and not layout.stage(model, version).exists():
+            yield path

@@ -4,23 +4,30 @@ One `Transfer` serves the whole process, so that its bounds (connections, bytes 
 versions that are fetched at once. An `Engine` knows how to read a range of one generation of an object; nothing else.
 """
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final
 
 from events.names import ModelName, Version
 from events.status import Progress
+from puller import disk
+from puller.bandwidth import Bandwidth
 from puller.bucket import RemoteFile
+from puller.engine import Engine
+from puller.lane import Lane
+from puller.progress import Meter
+from puller.stage import Stage, StagedFile
+from puller.syncer import Syncer
+from puller.threads import in_thread
+from puller.together import together
+from service.errors import NoSpaceLeft, Transient
 from service.layout import FileRecord, Layout, Receipt
 
-
-class Engine(Protocol):
-    """Reads bytes out of the bucket."""
-
-    def stream(self, file: RemoteFile, *, start: int, end: int) -> AsyncIterator[bytes]:
-        """Yield the bytes [start, end) of the file's generation in pieces; raises `Transient`."""
-        ...
+# Eight requests at a time fill a fast link to a region (one gives 50 to 100 MB/s). Each holds a piece of half a MiB in
+# our memory and about as much in the engine's: 8 MiB in flight, whatever the size of the files.
+LANES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +67,11 @@ class Transfer:
 
     def __init__(self, engine: Engine, *, layout: Layout, reserve_bytes: int, bytes_per_second: int | None) -> None:
         """Keep what was given; `reserve_bytes` of the disk stay free, None for the rate means no limit."""
-        self._engine = engine
+        self._lane = Lane(engine, bandwidth=Bandwidth(bytes_per_second))
+        self._lanes = asyncio.Semaphore(LANES)
         self._layout = layout
         self._reserve_bytes = reserve_bytes
-        self._bytes_per_second = bytes_per_second
+        self._admission = asyncio.Lock()
 
     async def fetch(self, wanted: Wanted, *, on_progress: Callable[[Progress], None]) -> Fetched:
         """Stage the files, whole and verified, at `layout.stage(model, version)`.
@@ -72,4 +80,60 @@ class Transfer:
         the first byte where the disk cannot take them, else `Transient`; what is staged then is kept and resumed by
         the next call, after a restart too. Not to be called twice at once for one version.
         """
-        raise NotImplementedError
+        try:
+            return await self._stage(wanted, on_progress)
+        except disk.NoRoom:
+            raise
+        except NoSpaceLeft:  # on the way: half a version must not keep the disk full for the others
+            await in_thread(lambda: disk.discard(self._layout, wanted.model, wanted.version))
+            raise
+
+    async def _stage(self, wanted: Wanted, on_progress: Callable[[Progress], None]) -> Fetched:
+        stage = Stage(self._layout, wanted.model, wanted.version)
+        staged = await stage.open(wanted.files)
+        async with self._admission:  # one after the other: what is admitted is allocated before the next is asked
+            await stage.allocate(staged, reserve_bytes=self._reserve_bytes)
+        linked = sum(file.bytes_there for file in staged if file.is_linked)
+        resumed = sum(file.bytes_there for file in staged if not file.is_linked)
+        total = sum(file.content.size for file in wanted.files)
+        clock = asyncio.get_running_loop().time
+        meter = Meter(total, done=linked + resumed, clock=clock, tell=on_progress)
+        await self._move(stage, staged, meter)
+        meter.tell()
+        return Fetched(bytes_moved=meter.moved, bytes_linked=linked, bytes_resumed=resumed)
+
+    async def _move(self, stage: Stage, staged: Sequence[StagedFile], meter: Meter) -> None:
+        """Fetch what is missing; a file that turns out wrong is fetched once more, from its start."""
+        for is_last in (False, True):
+            await self._fill(stage, staged, meter)
+            damaged = [file for file in staged if file.is_damaged]
+            if not damaged:
+                return
+            for file in damaged:
+                meter.lose(file.bytes_there)
+            await stage.restart(damaged, staged=staged)
+            if is_last:
+                names = ", ".join(file.file.name for file in damaged[:5])
+                raise Transient(
+                    f"{names}: twice, what came was not what the bucket lists (CRC32C differs); trying again"
+                )
+
+    async def _fill(self, stage: Stage, staged: Sequence[StagedFile], meter: Meter) -> None:
+        largest_first = sorted(staged, key=lambda file: -file.file.content.size)
+        ranges = iter([(file, start, end) for file in largest_first for start, end in file.missing])
+        syncer = Syncer()
+
+        async def work() -> None:
+            await together(self._work(stage, ranges, syncer, meter) for _ in range(LANES))
+            syncer.finish()
+
+        await together([work(), syncer.run()])
+
+    async def _work(
+        self, stage: Stage, ranges: Iterator[tuple[StagedFile, int, int]], syncer: Syncer, meter: Meter
+    ) -> None:
+        """Take one range after the other, as long as there are any."""
+        for file, start, end in ranges:
+            async with self._lanes:
+                await self._lane.fetch(file, start=start, end=end, note=stage.note, meter=meter)
+            syncer.add(file.path)

@@ -1,0 +1,94 @@
+"""Fetches one range of a file into its stage: in pieces, with time-outs, in a few tries.
+
+Each try goes on where the last one ended, and the next pass where the last try ended.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Final
+
+from puller import crc32c
+from puller.bandwidth import Bandwidth
+from puller.engine import Engine, Interrupted
+from puller.progress import Meter
+from puller.ranges import Piece
+from puller.stage import StagedFile
+from puller.threads import in_thread
+from service.files import disk_errors
+
+TRIES: Final = 4
+STALL_SECONDS: Final = 30.0  # without a single piece
+PAUSE_SECONDS: Final = 0.2  # before the second try, doubled each time, half of it at random
+
+Note = Callable[[StagedFile, Piece], None]
+
+
+class Lane:
+    """The way of a range, whoever drives on it."""
+
+    def __init__(self, engine: Engine, *, bandwidth: Bandwidth) -> None:
+        self._engine = engine
+        self._bandwidth = bandwidth
+
+    async def fetch(self, file: StagedFile, *, start: int, end: int, note: Note, meter: Meter) -> None:
+        """Write the bytes [start, end); what was written is noted, however this ends."""
+        with disk_errors(f"cannot write {file.path}"):
+            descriptor = os.open(file.path, os.O_WRONLY | os.O_CLOEXEC)
+            writer = _Writer(descriptor, start)
+            try:
+                await self._fill(file, writer, end=end, meter=meter)
+            finally:
+                os.close(descriptor)
+                if writer.position > start:
+                    note(file, Piece(start, writer.position, writer.crc))
+
+    async def _fill(self, file: StagedFile, writer: "_Writer", *, end: int, meter: Meter) -> None:
+        for tried in range(1, TRIES + 1):
+            try:
+                await self._stream(file, writer, end=end, meter=meter)
+            except Interrupted:
+                if tried == TRIES:
+                    raise
+            else:
+                return
+            await asyncio.sleep(PAUSE_SECONDS * 2**tried * random.uniform(0.25, 0.5))  # noqa: S311 - spreads load only
+
+    async def _stream(self, file: StagedFile, writer: "_Writer", *, end: int, meter: Meter) -> None:
+        async with aclosing(self._engine.stream(file.file, start=writer.position, end=end)) as pieces:
+            while True:
+                try:
+                    async with asyncio.timeout(STALL_SECONDS):
+                        data = await anext(pieces, b"")
+                except TimeoutError as error:
+                    raise Interrupted(f"{file.file.object_name}: no bytes for {STALL_SECONDS:g} s") from error
+                if not data:
+                    break
+                if writer.position + len(data) > end:
+                    raise Interrupted(f"{file.file.object_name}: more bytes came than were asked for")
+                await writer.write(data)
+                meter.add(len(data))
+                await self._bandwidth.take(len(data))
+        if writer.position < end:
+            raise Interrupted(f"{file.file.object_name}: the answer ended {end - writer.position} bytes early")
+
+
+class _Writer:
+    """Writes pieces one after the other and keeps the CRC32C of what was written."""
+
+    def __init__(self, descriptor: int, position: int) -> None:
+        self._descriptor = descriptor
+        self.position = position
+        self.crc = 0
+
+    async def write(self, data: bytes) -> None:
+        self.crc = await in_thread(lambda: self._put(data))
+        self.position += len(data)
+
+    def _put(self, data: bytes) -> int:
+        view = memoryview(data)
+        while view:
+            view = view[os.pwrite(self._descriptor, view, self.position + len(data) - len(view)) :]
+        return crc32c.extend(self.crc, data)

@@ -1,0 +1,222 @@
+"""The folder in which a version is put together, and what of it is already there.
+
+Before anything is fetched, every file is looked for in three places: in the stage itself (a link, or pieces that an
+earlier try noted in the journal), then among the files of the model's published versions. Whatever is found is read
+and compared with the CRC32C that the bucket lists; only then does it count. A link is never written to.
+"""
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from events.manifest import Content
+from events.names import ModelName, Version
+from puller import crc32c, disk
+from puller.bucket import RemoteFile
+from puller.journal import Journal, Key
+from puller.ranges import RANGE_BYTES, Piece, disjoint, joined_crc32c, missing
+from puller.threads import in_thread
+from puller.together import together
+from service import logs
+from service.files import disk_errors
+from service.layout import Layout, published, read_receipt
+
+log = logs.get("puller.stage")
+
+BLOCK_BYTES: Final = 1024 * 1024
+
+
+@dataclass(slots=True)
+class StagedFile:
+    """A file on its way; `pieces` are on disk and checked."""
+
+    file: RemoteFile
+    path: Path
+    pieces: list[Piece] = field(default_factory=list)
+    is_linked: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What the journal calls it."""
+        return self.file.name, self.file.generation
+
+    @property
+    def bytes_there(self) -> int:
+        """How much of it is on disk and checked."""
+        return sum(piece.end - piece.start for piece in self.pieces)
+
+    @property
+    def missing(self) -> list[tuple[int, int]]:
+        """The ranges that are still to be fetched."""
+        return list(missing(self.pieces, size=self.file.content.size))
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the bytes, all of them there, are not those that the bucket lists."""
+        return joined_crc32c(self.pieces) != self.file.content.crc32c
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A file of a published version of the model."""
+
+    path: Path
+    md5: str | None
+
+
+class Stage:
+    """One version's stage. Its methods raise `Transient`, `NoSpaceLeft` where that is the reason."""
+
+    def __init__(self, layout: Layout, model: ModelName, version: Version) -> None:
+        self._layout = layout
+        self._model = model
+        self._path = layout.stage(model, version)
+        self._journal = Journal(disk.journal(layout, model, version))
+
+    async def open(self, files: Iterable[RemoteFile]) -> list[StagedFile]:
+        """Find what is there of the files."""
+        staged = [StagedFile(file, self._path / file.name) for file in files]
+        noted = await in_thread(lambda: self._prepare(staged))
+        await together(self._resume(file, noted.get(file.key, ())) for file in staged)
+        sources = await in_thread(self._published)
+        await together(self._link(file, sources[file.file.content]) for file in staged if not file.pieces)
+        await self._rewrite_journal(staged)
+        return staged
+
+    async def allocate(self, staged: Sequence[StagedFile], *, reserve_bytes: int) -> None:
+        """Take the disk space for what is missing, or raise `NoRoom`; what is staged but not wanted gives way first."""
+        try:
+            await in_thread(lambda: self._admit(staged, reserve_bytes))
+        except disk.NoRoom:
+            await in_thread(lambda: disk.prune(self._path, keep={file.path for file in staged}))
+            await in_thread(lambda: self._admit(staged, reserve_bytes))
+        await in_thread(lambda: _allocate(staged))
+
+    async def restart(self, damaged: Iterable[StagedFile], *, staged: Iterable[StagedFile]) -> None:
+        """Forget the content of some files."""
+        for file in damaged:
+            file.pieces = []
+        await self._rewrite_journal(staged)
+
+    def note(self, file: StagedFile, piece: Piece) -> None:
+        """Count a piece that was written. Blocking, for microseconds."""
+        file.pieces.append(piece)
+        self._journal.add(file.key, piece)
+
+    def _prepare(self, staged: Iterable[StagedFile]) -> Mapping[Key, Sequence[Piece]]:
+        with disk_errors(f"cannot prepare {self._path}"):
+            for folder in sorted({self._path, *(file.path.parent for file in staged)}):
+                _make_folder(folder, below=self._path)
+            return self._journal.read()
+
+    async def _resume(self, file: StagedFile, noted: Iterable[Piece]) -> None:
+        """Count the noted pieces that are really there; without any, the file is dropped."""
+        size = file.file.content.size
+        if _has_size(file.path, size):
+            for piece in disjoint(noted, size=size):
+                if await _crc32c(file.path, piece.start, piece.end) == piece.crc32c:
+                    file.pieces.append(piece)
+        await in_thread(lambda: _drop_useless(file))
+
+    async def _link(self, file: StagedFile, sources: Iterable[_Published]) -> None:
+        """Take an equal file of a published version in the place of a copy; where that does not work it is fetched."""
+        size, crc = file.file.content.size, file.file.content.crc32c
+        for source in sources:
+            is_other = None not in {source.md5, file.file.md5} and source.md5 != file.file.md5
+            if not size or is_other or not _has_size(source.path, size):
+                continue
+            if await _crc32c(source.path, 0, size) != crc:
+                log.warning("published file is damaged", path=str(source.path))
+                continue
+            try:
+                file.path.hardlink_to(source.path)
+            except OSError as error:  # too many links, another file system, gone, not allowed
+                log.debug("cannot link", path=str(source.path), error=str(error))
+                continue
+            file.pieces, file.is_linked = [Piece(0, size, crc)], True
+            return
+
+    def _published(self) -> Mapping[Content, Sequence[_Published]]:
+        sources: defaultdict[Content, list[_Published]] = defaultdict(list)
+        for version in sorted(published(self._layout).get(self._model, ()), reverse=True):
+            receipt = read_receipt(self._layout, self._model, version)
+            for record in receipt.files if receipt else ():
+                path = self._layout.version(self._model, version) / record.name
+                sources[Content(record.size, record.crc32c)].append(_Published(path, record.md5))
+        return sources
+
+    async def _rewrite_journal(self, staged: Iterable[StagedFile]) -> None:
+        notes = [(file.key, piece) for file in staged for piece in file.pieces]
+        await in_thread(lambda: self._journal.rewrite(notes))
+
+    def _admit(self, staged: Iterable[StagedFile], reserve_bytes: int) -> None:
+        needed = sum(_bytes_to_allocate(file) for file in staged)
+        disk.admit(self._layout, needed=needed, reserve_bytes=reserve_bytes)
+
+
+def _make_folder(folder: Path, *, below: Path) -> None:
+    """Make a folder of the stage; a file that is there in its place is of an earlier content."""
+    for parent in (*reversed(folder.relative_to(below).parents), folder.relative_to(below)):
+        path = below / parent
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _drop_useless(file: StagedFile) -> None:
+    """Drop what holds no piece, or what is shared with another version and is not whole: it must not be written to."""
+    with disk_errors(f"cannot clear {file.path}"):
+        if not file.pieces or (file.missing and file.path.stat().st_nlink > 1):
+            file.pieces = []
+            disk.remove(file.path)
+        elif file.missing:
+            file.path.chmod(0o644)  # a publication that was broken off may have closed it
+
+
+def _bytes_to_allocate(file: StagedFile) -> int:
+    if not file.missing:
+        return 0
+    allocated = file.path.stat().st_blocks * 512 if file.path.exists() else 0
+    return max(0, file.file.content.size - allocated)
+
+
+def _allocate(staged: Iterable[StagedFile]) -> None:
+    for file in staged:
+        if file.missing or not file.file.content.size:
+            with disk_errors(f"cannot make {file.path}"):
+                descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                try:
+                    if file.file.content.size:
+                        os.posix_fallocate(descriptor, 0, file.file.content.size)
+                finally:
+                    os.close(descriptor)
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size
+
+
+async def _crc32c(path: Path, start: int, end: int) -> int:
+    """Read a part of a file: bounded calls, so that cancelling is quick."""
+    crc = 0
+    for at in range(start, end, RANGE_BYTES):
+        crc = await in_thread(partial(_extend, crc, path, at, min(at + RANGE_BYTES, end)))
+    return crc
+
+
+def _extend(crc: int, path: Path, start: int, end: int) -> int:
+    with disk_errors(f"cannot read {path}"), path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while start < end and (block := file.read(min(BLOCK_BYTES, end - start))):
+            crc = crc32c.extend(crc, block)
+            start += len(block)
+    return crc
