@@ -34,7 +34,7 @@ from puller.saved_model import Needs
 from puller.sightings import Key, Sightings
 from puller.transfer import Fetched, Wanted
 from service import logs, metrics
-from service.errors import Invalid, ModelManagerError, Transient
+from service.errors import Invalid, ModelManagerError, NoSpaceLeft, Transient
 from service.layout import Receipt
 
 log = logs.get("puller.fetching")
@@ -174,12 +174,11 @@ class Fetching:
         reason = str(error) if isinstance(error, ModelManagerError) else f"a bug: {error!r}"
         stage, retry_seconds = Stage.FAILED, _backoff(tries)
         match error:
-            case NoRoom():
+            case NoSpaceLeft():
                 stage = Stage.NO_SPACE
                 self._around.ask_for_room()
-                self._around.emit(
-                    NoSpace(model=model, version=version, bytes_needed=error.bytes_needed, bytes_free=error.bytes_free)
-                )
+                needed, free = _room(error, files)
+                self._around.emit(NoSpace(model=model, version=version, bytes_needed=needed, bytes_free=free))
             case Invalid():
                 stage, retry_seconds = Stage.INVALID, math.inf
             case ModelManagerError():
@@ -188,6 +187,8 @@ class Fetching:
                 told = "".join(traceback.format_exception(error))
                 log.error("transfer failed by a bug", model=model, version=version, traceback=told)
                 self._around.emit(DownloadFailed(model=model, version=version, reason=reason))
+        if stage is not Stage.INVALID:
+            self._sightings.doubt(model, version)  # it may have been replaced under our hands
         metrics.DOWNLOADS_FAILED.labels(outcome=stage.value).inc()
         retry_at = asyncio.get_running_loop().time() + retry_seconds
         self._setbacks[key] = _Setback(files, tries, retry_at, reason, stage)
@@ -261,7 +262,14 @@ class Fetching:
 
 
 class _Changed(Transient):
-    pass
+    """What was staged is not what the bucket has now."""
+
+
+def _room(error: NoSpaceLeft, files: tuple[RemoteFile, ...]) -> tuple[int, int]:
+    """Bytes needed and bytes free: as measured before the first byte, or as it turned out on the way."""
+    if isinstance(error, NoRoom):
+        return error.bytes_needed, error.bytes_free
+    return sum(file.content.size for file in files), 0
 
 
 def _backoff(tries: int) -> float:

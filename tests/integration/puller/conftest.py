@@ -1,0 +1,128 @@
+"""A puller as a process, on real NATS, a real GCS server and a real Pub/Sub server, each for one test alone."""
+
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from events import manifest
+from events.manifest import Content
+from events.names import FileName, ModelName, Version
+from events.status import PulledVersion, PullerReport
+from infra.local import programs
+from infra.local.child import Child, Command
+from infra.local.ports import LOOPBACK
+from infra.local.ready import http_ok
+from infra.local.supervisor import Supervisor
+from puller import crc32c
+from service.layout import Layout
+from tests.support.stack import GcsServer, NatsServer
+
+MODEL = ModelName("half")
+TINY_MODEL = Path(__file__).parents[2] / "models" / "half_plus_two"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPuller:
+    """A puller and where to look at it."""
+
+    child: Child
+    url: str
+    layout: Layout
+
+    @property
+    def report(self) -> PullerReport:
+        """What it says of itself."""
+        with urllib.request.urlopen(f"{self.url}/status", timeout=10) as answer:  # noqa: S310 - our own address
+            return PullerReport.model_validate_json(answer.read())
+
+    def version(self, version: int, model: str = MODEL) -> PulledVersion | None:
+        """One version in its report."""
+        entries = self.report.models.get(ModelName(model), [])
+        return next((entry for entry in entries if entry.version == version), None)
+
+    def state(self, version: int, model: str = MODEL) -> str:
+        """The state of one version in its report; empty where it is not there."""
+        entry = self.version(version, model)
+        return entry.state.value if entry else ""
+
+    def folder(self, version: int, model: str = MODEL) -> Path:
+        """Where the version is published."""
+        return self.layout.version(ModelName(model), Version(version))
+
+    def files(self, version: int, model: str = MODEL) -> dict[str, bytes]:
+        """What is published under a version."""
+        folder = self.folder(version, model)
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a puller runs in."""
+
+    supervisor: Supervisor
+    nats: NatsServer
+    gcs: GcsServer
+    started: list[Child] = field(default_factory=list)
+
+    def start_puller(self, node: str = "node-1", *, wait: bool = True, **settings: str) -> RunningPuller:
+        """Start a puller; settings without `MM_`, in small letters, over those that connect it to this world."""
+        folder = self.supervisor.new_folder(node)
+        port = self.supervisor.ports.reserve()
+        own = {
+            "MM_NODE": node,
+            "MM_MODELS_DIR": str(folder),
+            "MM_HTTP_HOST": LOOPBACK,
+            "MM_HTTP_PORT": str(port),
+            "MM_LOG_FORMAT": "text",
+            "MM_LOG_LEVEL": "debug",
+            "MM_SETTLE_SECONDS": "0.2",
+            "MM_RESERVE_MIB": "0",
+            "MM_NATS_URL": self.nats.url,
+            "MM_BUCKET": "models",
+            "MM_PROJECT": self.gcs.project,
+            "MM_TOPIC": self.gcs.topic,
+            "STORAGE_EMULATOR_HOST": self.gcs.url,
+            "PUBSUB_EMULATOR_HOST": self.gcs.pubsub_address,
+        }
+        own |= {f"MM_{name.upper()}": value for name, value in settings.items()}
+        command = Command(
+            f"puller-{node}",
+            (str(programs.python()), "-m", "puller"),
+            ready=http_ok(port, "/readyz" if wait else "/livez"),
+            environment=own,
+        )
+        child = self.supervisor.start(command)
+        self.started.append(child)
+        return RunningPuller(child, f"http://{LOOPBACK}:{port}", Layout(Path(own["MM_MODELS_DIR"])))
+
+    def upload(self, version: int, *, model: str = MODEL, tiny: int = 1, with_manifest: bool = True) -> None:
+        """Upload a tiny SavedModel as a version, its manifest last."""
+        files = read_tree(TINY_MODEL / str(tiny))
+        for name, data in files.items():
+            self.gcs.bucket.write(f"{model}/{version}/{name}", data)
+        if with_manifest:
+            self.gcs.bucket.write(f"{model}/{version}/manifest.json", render_manifest(files))
+
+
+@pytest.fixture
+def world(supervisor: Supervisor, nats_server: NatsServer, gcs_server: GcsServer) -> Iterator[World]:
+    """Real servers, and pullers that end with the test."""
+    made = World(supervisor, nats_server, gcs_server)
+    yield made
+    for child in made.started:
+        supervisor.stop(child)
+
+
+def read_tree(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def render_manifest(files: dict[str, bytes]) -> bytes:
+    """The manifest of these files."""
+    return manifest.render(
+        {FileName.parse(name): Content(len(data), crc32c.extend(0, data)) for name, data in files.items()}
+    )
