@@ -124,6 +124,17 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def sync_file(path: Path, *, mode: int | None = None) -> None:
+    """Make a file's bytes durable, and its mode if one is given. Blocking."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if mode is not None:
+            os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _check(stage: Path, receipt: Receipt, *, target: Path) -> None:
     if os.path.lexists(target):
         raise Transient(f"{target} is there already, and a published version is never replaced")
@@ -149,15 +160,7 @@ def _set_mode(path: Path, mode: int) -> None:
 
 def _sync_files(paths: Iterable[Path]) -> None:
     with ThreadPoolExecutor(SYNC_THREADS) as threads:
-        list(threads.map(_sync_file, paths))  # raises what the first one raised
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        list(threads.map(sync_file, paths))  # raises what the first one raised
 
 
 def _sync_folders(stage: Path) -> None:

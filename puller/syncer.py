@@ -1,13 +1,13 @@
 """Sends staged bytes to the device while more are coming in, so that little is left to wait for when all are there.
 
-Publishing syncs every file in any case; this only takes the waiting out of it.
+Publishing sets modes and syncs every file in any case; done here before, both are quick there.
 """
 
 import asyncio
-import os
 from functools import partial
 from pathlib import Path
 
+from puller import disk
 from puller.threads import in_thread
 from service.files import disk_errors
 
@@ -16,13 +16,13 @@ class Syncer:
     """Syncs files one at a time: the device is the bound, not the number of requests to it."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Path, None] = {}
+        self._waiting: dict[Path, bool] = {}
         self._changed = asyncio.Event()
         self._is_finished = False
 
-    def add(self, path: Path) -> None:
-        """This file has new bytes."""
-        self._waiting[path] = None
+    def add(self, path: Path, *, is_whole: bool) -> None:
+        """This file has new bytes, perhaps its last ones."""
+        self._waiting[path] = is_whole
         self._changed.set()
 
     def finish(self) -> None:
@@ -37,14 +37,6 @@ class Syncer:
             self._changed.clear()
             while self._waiting and not self._is_finished:
                 path = next(iter(self._waiting))
-                del self._waiting[path]
+                mode = disk.FILE_MODE if self._waiting.pop(path) else None
                 with disk_errors(f"cannot sync {path}"):
-                    await in_thread(partial(_sync, path))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
+                    await in_thread(partial(disk.sync_file, path, mode=mode))

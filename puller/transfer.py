@@ -136,4 +136,4 @@ class Transfer:
         for file, start, end in ranges:
             async with self._lanes:
                 await self._lane.fetch(file, start=start, end=end, note=stage.note, meter=meter)
-            syncer.add(file.path)
+            syncer.add(file.path, is_whole=not file.missing and not file.is_damaged)
