@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from events import wording
 from events.names import ModelName, NodeName
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -87,11 +88,7 @@ def parse(kind: type[Command], data: bytes, *, now: datetime) -> Command:
     try:
         request = kind.model_validate_json(data or b"{}")
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']) or 'request'}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)[:5]
-        )
-        raise BadRequest(f"{kind.name} not understood: {problems}") from error
+        raise BadRequest(f"{kind.name} not understood: {wording.problems(error, whole='request')}") from error
     if request.deadline and request.deadline < now:
         raise BadRequest(f"{kind.name} came after its deadline {request.deadline.isoformat()} and was not followed")
     return request

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from events import wording
 from events.names import ModelName, NodeName, Version
 
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -95,9 +96,7 @@ def parse(data: bytes) -> Desired:
     try:
         return Desired.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise BadDesired(f"desired state is not readable: {place}: {first['msg']}") from error
+        raise BadDesired(f"desired state is not readable: {wording.problems(error)}") from error
 
 
 def choose(policy: Policy, candidates: Iterable[Version]) -> tuple[Version, ...]:

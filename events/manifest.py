@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
+from events import wording
 from events.names import MANIFEST_NAME, FileName
 
 FORMAT: Final = "model-manager.manifest/1"
@@ -74,9 +75,7 @@ def parse(data: bytes) -> dict[FileName, Content]:
     try:
         manifest = _Manifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise BadManifest(f"{MANIFEST_NAME} is not a {FORMAT} document: {place}: {first['msg']}") from error
+        raise BadManifest(f"{MANIFEST_NAME} is not a {FORMAT} document: {wording.problems(error)}") from error
     files = {file.name: Content(file.size, decode_crc32c(file.crc32c)) for file in manifest.files}
     if len(files) != len(manifest.files):
         raise BadManifest(f"{MANIFEST_NAME} names a file twice")

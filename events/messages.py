@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from events import wording
 from events.names import ModelName, NodeName, Version
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -266,8 +267,7 @@ def parse(data: bytes) -> tuple[Envelope, Event]:
             raise BadMessage(f"unknown event type {envelope.type[:80]!a}")
         return envelope, kind.model_validate(envelope.data, strict=False)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise BadMessage(f"not an event of ours: {first['loc']}: {first['msg']}") from error
+        raise BadMessage(f"not an event of ours: {wording.problems(error)}") from error
 
 
 class Hint(BaseModel):

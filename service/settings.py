@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from events import wording
 from events.names import NodeName
 from service.errors import BadSettings
 
@@ -55,11 +56,7 @@ def load(kind: type[S], environment: Mapping[str, str]) -> S:
     try:
         return kind.model_validate(given)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{_variable(str(problem['loc'][0])) if problem['loc'] else 'settings'}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False, include_context=False)
-        )
-        raise BadSettings(problems) from error
+        raise BadSettings(wording.problems(error, whole="settings", rename=_variable)) from error
 
 
 def start(kind: type[S], *, arguments: list[str], environment: Mapping[str, str], purpose: str) -> S:

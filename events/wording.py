@@ -1,0 +1,27 @@
+"""Validation errors in words, the same wherever something from outside is read."""
+
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+MAX_NAMED = 8
+
+
+def problems(error: ValidationError, *, whole: str = "document", rename: Callable[[str], str] = str) -> str:
+    """Say what is wrong and where, in one line.
+
+    `whole` stands for the place where the document itself is wrong; `rename` turns a field's path into the name that
+    the reader knows it by.
+    """
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    named = [f"{_place(one['loc'], whole, rename)}: {_plain(one['msg'])}" for one in found[:MAX_NAMED]]
+    more = [f"and {len(found) - MAX_NAMED} more"] if len(found) > MAX_NAMED else []
+    return "; ".join([*named, *more])
+
+
+def _place(path: tuple[int | str, ...], whole: str, rename: Callable[[str], str]) -> str:
+    return rename(".".join(str(part) for part in path)) if path else whole
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
