@@ -59,9 +59,13 @@ def demo(given: argparse.Namespace, screen: Screen) -> int:
                 trainer.wait_ready(child)
             else:
                 write_scripted(versions)
-            asyncio.run(play(stack, screen, versions=versions, with_manifest=not given.no_manifest))
-            screen.addresses(stack)
+            try:
+                asyncio.run(play(stack, screen, versions=versions, with_manifest=not given.no_manifest))
+            except DemoFailed:
+                screen.logs(stack.node.children)
+                raise
             if screen.is_terminal and not given.once:
+                screen.addresses(stack)
                 stay(stack, screen)
     screen.fact("done; every part was stopped and nothing is left behind")
     return 0

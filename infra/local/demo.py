@@ -5,11 +5,12 @@ Every sentence it prints was checked: the answers come from real Predict calls o
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from events.messages import VersionQuarantined, VersionServed
 from events.names import ModelName, Version
@@ -26,8 +27,10 @@ from infra.local.versions import CORRUPT, FIRST, HALF, LINES, SECOND, write_corr
 
 MODEL = ModelName("line")
 XS = (-2.0, 0.5, 4.0)
-STEP_SECONDS = 120.0
+STEP_SECONDS = 60.0
 LOOK_SECONDS = 0.005
+
+Seen = TypeVar("Seen")
 
 
 class DemoFailed(Exception):
@@ -79,6 +82,8 @@ async def switch(scene: Scene) -> None:
         f"{len(asked)} Predict calls through the switch, none failed or was wrong: {len(old)} answered by version"
         f" {FIRST}, then {len(new)} by version {SECOND}; {gap:.0f} ms between the last old and the first new answer"
     )
+    await _until(f"TensorFlow Serving to unload version {FIRST}", lambda: _unloaded(scene, FIRST))
+    scene.screen.fact(f"then version {FIRST} was unloaded; it stays on disk for a quick way back")
 
 
 async def half(scene: Scene) -> None:
@@ -87,12 +92,9 @@ async def half(scene: Scene) -> None:
     start = datetime.now(UTC)
     write_half(scene.versions / str(SECOND), scene.versions / str(HALF))
     await send(scene, HALF, with_manifest=False)
-    seen = await _incomplete(scene)
-    served = await asyncio.to_thread(look.served, scene.stack.node.rest_url, MODEL)
-    if HALF in served:
-        raise DemoFailed(f"version {HALF} is half uploaded, and TensorFlow Serving knows it: {served[HALF]}")
+    seen = await _until(f"the puller to report version {HALF} as incomplete", lambda: _incomplete(scene))
     scene.screen.fact(f"the puller says: {seen.state}: {seen.reason}")
-    scene.screen.fact(f"TensorFlow Serving was told nothing of it: {_states(served)}")
+    await _show_served(scene)
     _check_still(scene, start)
 
 
@@ -105,7 +107,8 @@ async def corrupt(scene: Scene) -> None:
     refused = await _wait_event(scene, VersionQuarantined, CORRUPT)
     await _answered(scene, SECOND, since=datetime.now(UTC))
     scene.screen.timeline(rows(uploaded, moments(scene.log.of(CORRUPT))))
-    scene.screen.fact(f"the configurator says: quarantined: {refused.reason}")
+    scene.screen.fact(f"the configurator says: quarantined: {' '.join(refused.reason.split())}")
+    await _show_served(scene)
     _check_still(scene, start)
 
 
@@ -133,22 +136,30 @@ async def send(scene: Scene, version: Version, *, with_manifest: bool) -> dateti
 
 async def _answered(scene: Scene, version: Version, *, since: datetime) -> Answer:
     """Wait for the first answer of a version, and check it."""
-    async with _patience(f"version {version} to answer"):
-        while True:
-            answer = next((one for one in scene.answers.since(since) if one.version == version), None)
-            if answer:
-                break
-            await asyncio.sleep(LOOK_SECONDS)
+
+    async def first_answer() -> Answer | None:
+        return next((one for one in scene.answers.since(since) if one.version == version), None)
+
+    answer = await _until(f"version {version} to answer", first_answer)
     _check_all([answer], {version})
     return answer
 
 
-async def _incomplete(scene: Scene) -> PulledVersion:
-    """Wait until the puller says why the half version is not taken."""
-    async with _patience(f"the puller to report version {HALF} as incomplete"):
+async def _incomplete(scene: Scene) -> PulledVersion | None:
+    """How the puller sees the half version, once it calls it incomplete."""
+    seen = await asyncio.to_thread(look.pulled, scene.stack.node.puller_url, MODEL, HALF)
+    return seen if seen and seen.state == Stage.INCOMPLETE else None
+
+
+async def _unloaded(scene: Scene, version: Version) -> bool:
+    return (await _served(scene)).get(version) == "END"
+
+
+async def _until(what: str, see: Callable[[], Awaitable[Seen | None]]) -> Seen:
+    """Look again and again until there is something to see."""
+    async with _patience(what):
         while True:
-            seen = await asyncio.to_thread(look.pulled, scene.stack.node.puller_url, MODEL, HALF)
-            if seen and seen.state == Stage.INCOMPLETE:
+            if seen := await see():
                 return seen
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -166,6 +177,18 @@ async def _patience(what: str) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise DemoFailed(f"waited {STEP_SECONDS:.0f} s in vain for {what}") from error
+
+
+async def _show_served(scene: Scene) -> None:
+    """Show what TensorFlow Serving has, and check that the half version is not of it."""
+    served = await _served(scene)
+    if HALF in served or served.get(SECOND) != "AVAILABLE":
+        raise DemoFailed(f"version {SECOND} should be AVAILABLE and version {HALF} unknown: {_states(served)}")
+    scene.screen.fact(f"TensorFlow Serving says: {_states(served)}; it was never told of version {HALF}")
+
+
+async def _served(scene: Scene) -> dict[int, str]:
+    return await asyncio.to_thread(look.served, scene.stack.node.rest_url, MODEL)
 
 
 def _check_still(scene: Scene, start: datetime) -> None:

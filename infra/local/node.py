@@ -99,14 +99,16 @@ def plan(name: str, *, folder: Path, ports: Ports, settings: Mapping[str, str]) 
     """Give a node its folder and ports; the models folder and a first empty config are made if missing."""
     models = folder / "models"
     models.mkdir(parents=True, exist_ok=True)
+    grpc_port = ports.reserve()
+    own = {"MM_NODE": name, "MM_MODELS_DIR": str(models), "MM_SERVING_ADDRESS": f"{LOOPBACK}:{grpc_port}"}
     made = NodePlan(
         name,
         models,
-        grpc_port=ports.reserve(),
+        grpc_port=grpc_port,
         rest_port=ports.reserve(),
         puller_port=ports.reserve(),
         configurator_port=ports.reserve(),
-        settings={**settings, "MM_NODE": name, "MM_MODELS_DIR": str(models)},
+        settings={**settings, **own},
     )
     if not made.config_file.exists():
         made.config_file.write_text("model_config_list {}\n")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from infra.local.child import Child
 from infra.local.stack import Stack
 from infra.local.timeline import Row
 
@@ -39,6 +40,12 @@ class Screen:
     def failure(self, sentence: str) -> None:
         """Why it ends here."""
         self._console.print(sentence, style="bold red", markup=False)
+
+    def logs(self, children: Iterable[Child]) -> None:
+        """What the parts said last, for whoever must find out why it failed."""
+        for child in children:
+            self.act(f"Last words of {child.name}")
+            self._console.print(child.tail(), markup=False)
 
     def timeline(self, rows: Iterable[Row]) -> None:
         """The way of one version, in milliseconds."""

@@ -45,8 +45,8 @@ def moments(events: Iterable[tuple[datetime, VersionEvent]]) -> list[Moment]:
 
 
 def detail(event: VersionEvent) -> str:
-    """An event's numbers and reasons."""
-    text = str(getattr(event, "reason", ""))
+    """An event's numbers, or why a step failed."""
+    text = ""
     match event:
         case messages.NotificationReceived(object_name=name):
             text = name
@@ -54,13 +54,17 @@ def detail(event: VersionEvent) -> str:
             text = f"{files} files, {size(total)}"
         case messages.DownloadProgress(bytes_done=done, bytes_total=total, bytes_per_second=rate):
             text = f"{100 * done // max(total, 1)} %, {size(int(rate))}/s"
-        case messages.DownloadFinished(bytes_moved=moved, bytes_linked=linked):
-            text = f"{size(moved)} moved" + (f", {size(linked)} shared with another version" if linked else "")
+        case messages.DownloadFinished(bytes_moved=moved, bytes_linked=linked, bytes_resumed=resumed, seconds=seconds):
+            text = f"100 %, {size(moved)} moved in {1000 * seconds:.0f} ms"
+            text += f", {size(linked)} shared with another version" if linked else ""
+            text += f", {size(resumed)} staged before" if resumed else ""
         case messages.VersionVerified(files=files):
             text = f"size and CRC32C of {files} files"
+        case messages.DownloadFailed(reason=reason) | messages.VersionRefused(reason=reason):
+            text = reason
         case _:
             pass
-    return text
+    return " ".join(text.split())
 
 
 NAMES: dict[type[Event], str] = {

@@ -58,9 +58,23 @@ def test_only_the_notification_that_started_the_download_is_told() -> None:
     assert [(moment.what, moment.detail) for moment in moments(happened)] == [
         ("notification received", "line/1/manifest.json"),
         ("download started", "5 files, 13.0 kB"),
-        ("download finished", "1 B moved"),
+        ("download finished", "100 %, 1 B moved in 1000 ms"),
         ("published on disk", ""),
     ]
+
+
+def test_a_download_tells_what_it_did_not_have_to_move() -> None:
+    """Bytes shared with another version and bytes staged before are told apart from those that were moved."""
+    happened: list[tuple[datetime, VersionEvent]] = [
+        (
+            after(1),
+            DownloadFinished(
+                model=MODEL, version=ONE, bytes_moved=10, bytes_linked=20, bytes_resumed=30, seconds=0.004
+            ),
+        ),
+    ]
+    told = "100 %, 10 B moved in 4 ms, 20 B shared with another version, 30 B staged before"
+    assert [moment.detail for moment in moments(happened)] == [told]
 
 
 def test_without_a_notification_the_rest_is_told() -> None:
