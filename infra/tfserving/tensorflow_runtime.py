@@ -84,7 +84,7 @@ def open_runtime() -> ctypes.CDLL:
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         files = [Path(folder, name) for name in LIBRARIES]
         if all(file.is_file() for file in files):
-            return declare([ctypes.CDLL(str(file), mode=ctypes.RTLD_GLOBAL) for file in files][-1])
+            return declare([ctypes.CDLL(str(file)) for file in files][-1])
     raise TensorFlowMissing(
         Code.FAILED_PRECONDITION,
         f"this environment has no TensorFlow ({LIBRARIES[-1]} is not in the package `tensorflow`); start the server "

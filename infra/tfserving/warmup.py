@@ -4,18 +4,15 @@ The file is a TFRecord of PredictionLog, written by whoever exported the model. 
 does not parse, fails the load.
 """
 
-import struct
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-import google_crc32c
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from infra.tfserving.servable import Code, LoadFailure, RequestFailure, Servable
+from infra.tfserving.tfrecord import records
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS = 1000
@@ -76,39 +73,3 @@ def replay_tasks(servable: Servable, log: PredictionLog) -> None:
             servable.regress(RegressionRequest(model_spec=task.model_spec, input=request.input))
         else:
             servable.classify(ClassificationRequest(model_spec=task.model_spec, input=request.input))
-
-
-def records(file: Path) -> Iterator[bytes]:
-    """Yield the records of a TFRecord file: length and content, each with its masked CRC32C."""
-    with file.open("rb") as stream:
-        while header := stream.read(12):
-            offset = stream.tell() - len(header)
-            if len(header) < 12:
-                raise damaged("truncated", offset)
-            length, check = struct.unpack("<QI", header)
-            if check != masked_crc(header[:8]):
-                raise damaged("corrupted", offset)
-            yield content(stream, length, offset=offset)
-
-
-def content(stream: BinaryIO, length: int, *, offset: int) -> bytes:
-    """Read one record's content."""
-    found = stream.read(length + 4)
-    if len(found) < length + 4:
-        raise damaged("truncated", offset)
-    if struct.unpack("<I", found[length:])[0] != masked_crc(found[:length]):
-        raise damaged("corrupted", offset)
-    return found[:length]
-
-
-def damaged(how: str, offset: int) -> LoadFailure:
-    """Return the failure of a file that is no whole TFRecord file."""
-    return LoadFailure(
-        Code.DATA_LOSS, f"{how} record at {offset}. Please verify your warmup data is in TFRecord format."
-    )
-
-
-def masked_crc(content: bytes) -> int:
-    """Return the CRC32C as TFRecord stores it: rotated and offset, so that a CRC of CRCs is no weak one."""
-    crc: int = google_crc32c.value(content)
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF

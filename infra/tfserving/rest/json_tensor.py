@@ -120,7 +120,7 @@ def float_of(number: float) -> float:
     try:
         return float(number)
     except OverflowError:
-        return math.copysign(math.inf, number)
+        return math.inf if number > 0 else -math.inf
 
 
 def text_bytes(text: str) -> bytes:

@@ -1,18 +1,12 @@
 """TFRecord files are read whole or refused."""
 
-import struct
 from pathlib import Path
 
 import pytest
 
 from infra.tfserving.servable import Code, LoadFailure
-from infra.tfserving.tfrecord import masked_crc, records
-
-
-def record(content: bytes) -> bytes:
-    """Return one record as a writer of TFRecord files makes it."""
-    length = struct.pack("<Q", len(content))
-    return length + struct.pack("<I", masked_crc(length)) + content + struct.pack("<I", masked_crc(content))
+from infra.tfserving.tfrecord import records
+from tests.support.exports import record
 
 
 def test_the_checksum_is_that_of_tensorflow() -> None:

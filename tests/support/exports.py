@@ -1,0 +1,102 @@
+"""The tiny exports of `tests/models`, copies of them that are broken, and warmup files for them."""
+
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from infra.tfserving.tfrecord import masked_crc
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+DATA = "variables/variables.data-00000-of-00001"
+INDEX = "variables/variables.index"
+WARMUP = "assets.extra/tf_serving_warmup_requests"
+LENGTH_DELIMITED = 2
+
+Defect = Callable[[Path], None]
+
+
+def copy_export(name: str, base_path: Path, *, version: int | str = 1, defect: Defect | None = None) -> Path:
+    """Put a copy of version 1 of a model under a base path, changed by the defect, by one rename."""
+    staged = base_path / f".staged-{version}"
+    shutil.copytree(MODELS / name / "1", staged)
+    if defect:
+        defect(staged)
+    return staged.rename(base_path / str(version))
+
+
+def without(name: str) -> Defect:
+    """Take a file or folder away."""
+
+    def apply(export: Path) -> None:
+        found = export / name
+        shutil.rmtree(found) if found.is_dir() else found.unlink()
+
+    return apply
+
+
+def cut(name: str, size: int) -> Defect:
+    """Cut a file to its first bytes."""
+
+    def apply(export: Path) -> None:
+        content = (export / name).read_bytes()
+        (export / name).write_bytes(content[:size])
+
+    return apply
+
+
+def flip(name: str, place: int) -> Defect:
+    """Turn the bits of one byte of a file."""
+
+    def apply(export: Path) -> None:
+        content = bytearray((export / name).read_bytes())
+        content[place] ^= 0xFF
+        (export / name).write_bytes(content)
+
+    return apply
+
+
+def put(name: str, content: bytes) -> Defect:
+    """Write a file, over another one or new."""
+
+    def apply(export: Path) -> None:
+        (export / name).parent.mkdir(exist_ok=True)
+        (export / name).write_bytes(content)
+
+    return apply
+
+
+def rename(name: str, other: str) -> Defect:
+    """Call a file by another name."""
+
+    def apply(export: Path) -> None:
+        (export / name).rename(export / other)
+
+    return apply
+
+
+def record(content: bytes) -> bytes:
+    """Return one record of a TFRecord file."""
+    length = struct.pack("<Q", len(content))
+    return length + struct.pack("<I", masked_crc(length)) + content + struct.pack("<I", masked_crc(content))
+
+
+def logged(field: int, request: Message) -> bytes:
+    """Return a PredictionLog of a request, by hand: its module needs more of TensorFlow than services have."""
+    return delimited(field, delimited(1, request.SerializeToString()))
+
+
+def delimited(field: int, content: bytes) -> bytes:
+    """Encode one field that is a message."""
+    return varint(field << 3 | LENGTH_DELIMITED) + varint(len(content)) + content
+
+
+def varint(number: int) -> bytes:
+    """Encode a number as protobuf does."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])
