@@ -78,7 +78,8 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
         core.doorbell.ring()
 
     core.bus.subscribe(subjects.retention_request(settings.node), on_room)
-    core.bus.subscribe(subjects.event(settings.node, "puller", VersionPublished.type), lambda _: core.doorbell.ring())
+    published = subjects.events(settings.node, "puller", VersionPublished.type)
+    core.bus.subscribe(published, lambda _: core.doorbell.ring())
     timing = Timing(
         settings.poll_seconds,
         backoff_min_seconds=BACKOFF_MIN_SECONDS,

@@ -5,12 +5,12 @@ from typing import Annotated, Final
 
 from pydantic import Field, NonNegativeInt
 
-from service.settings import Port, Seconds, Settings
+from service.settings import NodeSettings, Port, Seconds
 
 MIB: Final = 1024 * 1024
 
 
-class ConfiguratorSettings(Settings):
+class ConfiguratorSettings(NodeSettings):
     """The configurator's settings. A field's variable is `MM_` and its name in capitals."""
 
     serving_address: str = Field("127.0.0.1:8500", description="host:port of TensorFlow Serving's gRPC")

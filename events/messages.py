@@ -178,6 +178,32 @@ class VersionRemoved(VersionEvent):
     reason: str
 
 
+class ChangeMade(Event):
+    """An operator changed desired state; `revision` is what the document has since, `nodes` is empty for all nodes."""
+
+    type: ClassVar[str] = "change.made"
+    model: ModelName
+    actor: str
+    command: str
+    summary: str
+    nodes: tuple[NodeName, ...] = ()
+    revision_before: int
+    revision: int
+    request: str = ""
+
+
+class CommandSent(Event):
+    """An operator had a command followed by the nodes, or dropped a lost node from the fleet."""
+
+    type: ClassVar[str] = "command.sent"
+    model: ModelName | None = None
+    actor: str
+    command: str
+    nodes: tuple[NodeName, ...] = ()
+    unanswered: tuple[NodeName, ...] = ()
+    request: str = ""
+
+
 class ServingLost(Event):
     """TensorFlow Serving does not answer."""
 
@@ -213,8 +239,16 @@ ALL: tuple[type[Event], ...] = (
     VersionRemoved,
     ServingLost,
     ServingStarted,
+    ChangeMade,
+    CommandSent,
 )
 _BY_TYPE = {event.type: event for event in ALL}
+
+
+def model_of(event: Event) -> ModelName | None:
+    """Tell which model an event is about, if any."""
+    model = getattr(event, "model", None)
+    return model if isinstance(model, ModelName) else None
 
 
 class Source(BaseModel):

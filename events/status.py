@@ -85,6 +85,7 @@ class Report(_Report):
     is_ready: bool
     last_pass: Pass
     nats: Connection
+    http: str = ""  # host:port where others reach the service's own HTTP port
 
 
 class PullerReport(Report):

@@ -8,14 +8,17 @@ from events.names import ModelName, NodeName
 
 PREFIX = "mm.v1"
 
-EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>: CloudEvents, kept by the stream
+EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>.<model>: CloudEvents, kept by the stream
 HINT = f"{PREFIX}.hint"  # a peer says: look at this model now; not kept
 RETENTION_REQUEST = f"{PREFIX}.retention"  # mm.v1.retention.<node>: the puller asks its configurator for room; not kept
 COMMAND = f"{PREFIX}.cmd"  # mm.v1.cmd.<node>.<service>.<command>: a request; "_all" in place of a node asks every node
 ALL_NODES = "_all"
+CLUSTER = "_cluster"  # mm.v1.cmd._cluster.master.<command>: a request to the cluster, answered by one of the masters
+NO_MODEL = "_"  # in an event's subject where it is about no model
 
 EVENT_STREAM = "MM_EVENTS"
 DESIRED_BUCKET = "mm_desired"  # key: <model>
+REQUEST_BUCKET = "mm_requests"  # key: hash of who asked and its idempotency key; goes after a day
 STATUS_BUCKET = "mm_status"  # key: <node>.<service>
 PRESENCE_BUCKET = "mm_presence"  # key: <node>.<service>; goes by itself, with a marker, when a service stops beating
 
@@ -30,9 +33,26 @@ def name(token: str) -> str:
     return token.replace("=2E", ".")
 
 
-def event(node: NodeName, service: str, event_type: str) -> str:
-    """The subject of an event."""
-    return f"{EVENTS}.{token(node)}.{service}.{event_type}"
+def event(node: NodeName, service: str, event_type: str, model: ModelName | None) -> str:
+    """The subject of an event; a type has two tokens."""
+    return f"{EVENTS}.{token(node)}.{service}.{event_type}.{token(model) if model else NO_MODEL}"
+
+
+def events(
+    node: NodeName | None = None,
+    service: str | None = None,
+    event_type: str | None = None,
+    model: ModelName | None = None,
+) -> str:
+    """The pattern of subjects of these events; what is None does not matter."""
+    return ".".join(
+        (EVENTS, token(node) if node else "*", service or "*", event_type or "*.*", token(model) if model else "*")
+    )
+
+
+def event_type(subject: str) -> str:
+    """Read the type out of an event's subject."""
+    return ".".join(subject.split(".")[5:7])
 
 
 def retention_request(node: NodeName) -> str:
@@ -53,3 +73,8 @@ def status_key(node: NodeName, service: str) -> str:
 def command(node: NodeName | None, service: str, name: str) -> str:
     """The subject of a command to one node's service, or to that service on every node."""
     return f"{COMMAND}.{token(node) if node else ALL_NODES}.{service}.{name}"
+
+
+def cluster_command(name: str) -> str:
+    """The subject of a command to the cluster, which one of the masters answers."""
+    return f"{COMMAND}.{CLUSTER}.master.{name}"

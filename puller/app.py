@@ -179,7 +179,7 @@ def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> Non
             fetching.room_was_made()
 
     for kind in (VersionRemoved, VersionQuarantined):
-        core.bus.subscribe(subjects.event(core.settings.node, "configurator", kind.type), receive)
+        core.bus.subscribe(subjects.events(core.settings.node, "configurator", kind.type), receive)
 
 
 def _now() -> datetime:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from events.names import NodeName, parse_prefix
-from service.settings import Port, Seconds, Settings
+from service.settings import NodeSettings, Port, Seconds
 
 MIB: Final = 1024 * 1024
 MAX_SUBSCRIPTION = 255  # characters, Pub/Sub's limit
@@ -34,7 +34,7 @@ def _check_resource(name: str) -> str:
 ResourceName = Annotated[str, AfterValidator(_check_resource)]
 
 
-class PullerSettings(Settings):
+class PullerSettings(NodeSettings):
     """The puller's settings. A field's variable is `MM_` and its name in capitals."""
 
     bucket: Annotated[str, AfterValidator(_check_bucket)] = Field(description="bucket that models are uploaded to")

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -18,13 +18,14 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.kv import KV_DEL, KV_PURGE
 
 from events import messages, subjects
 from events.status import Connection
-from service import jetstream, logs, metrics, micro
-from service.commands import Commands
+from service import jetstream, logs, metrics, micro, watch
+from service.errors import Transient
+from service.micro import Offer
 from service.settings import Settings
+from service.watch import Follow, Snapshot
 
 log = logs.get("service.bus")
 
@@ -35,7 +36,6 @@ RETRY_SECONDS = 0.5
 WATCH_SECONDS = 300.0  # a watch starts anew this often: the poll that heals a watch that died silently
 
 Receive = Callable[[bytes], None]
-Snapshot = Callable[[Mapping[str, bytes]], None]
 
 
 class Bus:
@@ -49,8 +49,8 @@ class Bus:
         self._unsent: set[tuple[str, str]] = set()
         self._work = asyncio.Event()
         self._subscriptions: list[tuple[str, Receive]] = []
-        self._watches: list[tuple[str, Snapshot]] = []
-        self._commands: tuple[Commands, str] | None = None
+        self._watches: list[tuple[str, Callable[[], Follow], float | None]] = []
+        self._offers: list[Offer] = []
         self._client: Client | None = None
         self.connection = Connection(is_connected=False, since=datetime.now(UTC), reason="not connected yet")
 
@@ -60,19 +60,35 @@ class Bus:
 
     def watch(self, bucket: str, show: Snapshot) -> None:
         """Have the whole content of a KV bucket given to `show`, at first and on every change; before `run`."""
-        self._watches.append((bucket, show))
+        self._watches.append((bucket, lambda: watch.whole(show), WATCH_SECONDS))
 
-    def answer(self, commands: Commands, *, software: str) -> None:
+    def follow(self, bucket: str, begin: Callable[[], Follow]) -> None:
+        """Have each entry of a KV bucket given to what `begin` returns, which is called anew after each loss of NATS.
+
+        For buckets too big to be shown whole again and again; before `run`.
+        """
+        self._watches.append((bucket, begin, None))
+
+    def answer(self, offer: Offer) -> None:
         """Answer these admin commands; before `run`."""
-        self._commands = (commands, software)
+        self._offers.append(offer)
 
-    def emit(self, event: messages.Event) -> None:
-        """Queue an event; where NATS is away for so long that the outbox is full, the oldest is dropped and counted."""
+    def client(self) -> Client:
+        """Return the connection as it is now, for a request; `Transient` where NATS is away."""
+        if self._client is None or not self._client.is_connected:
+            raise Transient(f"NATS is away: {self.connection.reason or 'the connection was lost just now'}")
+        return self._client
+
+    def emit(self, event: messages.Event, *, event_id: str = "") -> None:
+        """Queue an event; where NATS is away for so long that the outbox is full, the oldest is dropped and counted.
+
+        The stream keeps only one of events with the same id that come within two minutes.
+        """
         if len(self._outbox) == OUTBOX_EVENTS:
             metrics.EVENTS_DROPPED.inc()
-        event_id = uuid4().hex
+        event_id = event_id or uuid4().hex
         data = messages.render(event, source=self._source, event_id=event_id, time=datetime.now(UTC))
-        subject = subjects.event(self._source.node, self._source.service, event.type)
+        subject = subjects.event(self._source.node, self._source.service, event.type, messages.model_of(event))
         self._outbox.append((subject, event_id, data))
         self._work.set()
 
@@ -111,14 +127,16 @@ class Bus:
         try:
             for subject, receive in self._subscriptions:
                 await client.subscribe(subject, cb=_receiver(subject, receive))
-            if self._commands:
-                commands, software = self._commands
-                await micro.offer(client, commands, node=self._source.node, software=software)
+            for offer in self._offers:
+                await micro.serve(client, offer)
             self._note(is_connected=True, reason="")
             async with asyncio.TaskGroup() as tasks:
                 stream = client.jetstream(timeout=REPLY_SECONDS)
                 jobs = [_persist(lambda: self._send(stream))]
-                jobs += [_persist(_watcher(stream, bucket, show)) for bucket, show in self._watches]
+                jobs += [
+                    _persist(watch.watcher(stream, bucket, begin=begin, seconds=seconds))
+                    for bucket, begin, seconds in self._watches
+                ]
                 running = [tasks.create_task(job) for job in jobs]
                 await lost.wait()
                 for task in running:
@@ -155,7 +173,7 @@ class Bus:
             while self._outbox:
                 subject, event_id, data = self._outbox[0]
                 await stream.publish(subject, data, headers={"Nats-Msg-Id": event_id})
-                metrics.EVENTS_SENT.labels(type=subject.split(".", 4)[4]).inc()
+                metrics.EVENTS_SENT.labels(type=subjects.event_type(subject)).inc()
                 if self._outbox and self._outbox[0][1] == event_id:
                     self._outbox.popleft()
             while self._unsent:
@@ -191,27 +209,6 @@ def _receiver(subject: str, receive: Receive) -> Callable[[Msg], Awaitable[None]
             log.warning("message ignored", subject=message.subject, reason=str(error))
 
     return on_message
-
-
-def _watcher(stream: JetStreamContext, name: str, show: Snapshot) -> Callable[[], Awaitable[None]]:
-    async def watch() -> None:
-        content: dict[str, bytes] = {}
-        watcher = await (await jetstream.bucket(stream, name)).watchall()
-        is_whole = False
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(WATCH_SECONDS):
-                async for entry in watcher:
-                    if entry is None:
-                        is_whole = True
-                    elif entry.operation in {KV_DEL, KV_PURGE}:
-                        content.pop(entry.key, None)
-                    else:
-                        content[entry.key] = entry.value or b""
-                    if is_whole:
-                        show(dict(content))
-        await watcher.stop()  # type: ignore[no-untyped-call]  # nats-py leaves it unannotated
-
-    return watch
 
 
 async def _persist(job: Callable[[], Awaitable[None]]) -> None:

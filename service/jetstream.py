@@ -1,24 +1,31 @@
-"""What we keep in JetStream, and making it where it is missing.
+"""What we keep in JetStream, making it where it is missing, and what its client's errors mean.
 
 Existing streams and buckets are taken as they are: an operator's choice of limits and replicas is not ours to change.
 """
 
+import contextlib
+from collections.abc import Iterator
+
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, KeyValueConfig, StreamConfig
 from nats.js.errors import BucketNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
 
 from events import subjects
+from service.errors import Transient
 
 EVENT_DAYS = 30
 EVENT_BYTES = 256 * 1024**2  # JetStream sets them aside at once, so a small server must have them
 DESIRED_HISTORY = 32  # earlier documents of a model, for the audit
 
-PRESENCE_SECONDS = 30.0  # three heartbeats missed
-MARKER_SECONDS = 3600.0
+PRESENCE_SECONDS = 10.0  # the heartbeat: a service that shows no sign of life for so long is lost
+MARKER_SECONDS = 30 * 86400.0  # the marker says since when a service is lost
+REQUEST_SECONDS = 86400.0
 
 _BUCKETS = {
     subjects.DESIRED_BUCKET: KeyValueConfig(bucket=subjects.DESIRED_BUCKET, history=DESIRED_HISTORY),
+    subjects.REQUEST_BUCKET: KeyValueConfig(bucket=subjects.REQUEST_BUCKET, history=1, ttl=REQUEST_SECONDS),
     subjects.STATUS_BUCKET: KeyValueConfig(bucket=subjects.STATUS_BUCKET, history=1),
     subjects.PRESENCE_BUCKET: KeyValueConfig(
         bucket=subjects.PRESENCE_BUCKET, history=1, ttl=PRESENCE_SECONDS, limit_marker_ttl=MARKER_SECONDS
@@ -49,3 +56,13 @@ async def bucket(jetstream: JetStreamContext, name: str) -> KeyValue:
         return await jetstream.key_value(name)
     except BucketNotFoundError:
         return await jetstream.create_key_value(_BUCKETS[name])
+
+
+@contextlib.contextmanager
+def errors(what: str) -> Iterator[None]:
+    """Say of a request that failed what was asked; it may be asked again."""
+    try:
+        yield
+    except (NatsError, OSError, TimeoutError) as error:
+        words = str(error).removeprefix("nats: ") or type(error).__name__
+        raise Transient(f"NATS did not {what}: {words}; try again") from error

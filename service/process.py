@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib.metadata
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -12,19 +13,20 @@ from datetime import UTC, datetime
 from events import subjects
 from events.commands import Command, Status
 from events.status import Report
-from service import http, logs
+from service import http, logs, micro
 from service.bus import Bus
 from service.commands import Commands, Handle
 from service.desired import DesiredStore
 from service.errors import BadSettings
 from service.health import Health
+from service.jetstream import PRESENCE_SECONDS
 from service.layout import Layout
 from service.loop import Doorbell, Outcome, Timing, run
-from service.settings import Settings
+from service.settings import NodeSettings, Settings
 
 log = logs.get("service.process")
 
-HEARTBEAT_SECONDS = 10.0
+BEAT_SECONDS = PRESENCE_SECONDS * 0.4  # two chances to be heard before a service counts as lost
 REPORT_SECONDS = 60.0  # a report without change is sent this often
 REPORT_PAUSE_SECONDS = 0.2  # between two reports on change
 
@@ -45,7 +47,8 @@ class Core:
     """What a service is given."""
 
     service: str
-    settings: Settings
+    settings: NodeSettings
+    http: str
     layout: Layout
     bus: Bus
     desired: DesiredStore
@@ -69,18 +72,46 @@ class Core:
             is_ready=self.health.is_ready,
             last_pass=self.health.last_pass,
             nats=self.bus.connection,
+            http=self.http,
         )
 
 
-def main(service: str, settings: Settings, *, http_port: int, build: Callable[[Core], Parts]) -> int:
-    """Run a service until SIGTERM or SIGINT; the exit code."""
+def main(service: str, settings: NodeSettings, *, http_port: int, build: Callable[[Core], Parts]) -> int:
+    """Run a node's service until SIGTERM or SIGINT; the exit code."""
+    return launch(settings, lambda: _run(service, settings, http_port=http_port, build=build))
+
+
+def launch(settings: Settings, program: Callable[[], Coroutine[None, None, None]]) -> int:
+    """Run a program with logs as the settings say; the exit code."""
     logs.configure(settings.log_format, settings.log_level)
     try:
-        asyncio.run(_run(service, settings, http_port=http_port, build=build))
+        asyncio.run(program())
     except BadSettings as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     return 0
+
+
+async def together(*jobs: Coroutine[None, None, None]) -> None:
+    """Run jobs side by side until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(job) for job in jobs]
+        await stop.wait()
+        log.info("service stopping")
+        for task in running:
+            task.cancel()
+
+
+def address(settings: Settings, listener: socket.socket) -> str:
+    """Tell the host:port where others reach this port: as set, or the node's name where it listens on all addresses."""
+    if settings.http_advertise:
+        return settings.http_advertise
+    host, port = listener.getsockname()[:2]
+    host = settings.node if host in {"0.0.0.0", "::"} else host  # noqa: S104 - it is compared, not listened on
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def software_version() -> str:
@@ -91,44 +122,32 @@ def software_version() -> str:
         return "0+checkout"
 
 
-async def _run(service: str, settings: Settings, *, http_port: int, build: Callable[[Core], Parts]) -> None:
+async def _run(service: str, settings: NodeSettings, *, http_port: int, build: Callable[[Core], Parts]) -> None:
     listener = http.listen(settings.http_host, http_port)
-    core = _core(service, settings)
+    core = _core(service, settings, address(settings, listener))
     parts = build(core)
     commands = _commands(core, parts)
-    core.bus.answer(commands, software=software_version())
+    core.bus.answer(micro.on_node(commands, node=settings.node, software=software_version()))
     app = http.create_app(core.health, report=parts.report, commands=commands, token=settings.command_token)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    host, port = listener.getsockname()[:2]
-    log.info("service started", service=service, node=settings.node, http=f"{host}:{port}")
-    async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(job)
-            for job in (
-                http.serve(app, listener),
-                core.bus.run(),
-                run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
-                _send_reports(core, parts.report),
-                _beat(core),
-                *(task() for task in parts.tasks),
-            )
-        ]
-        await stop.wait()
-        log.info("service stopping")
-        for task in running:
-            task.cancel()
+    log.info("service started", service=service, node=settings.node, http=core.http)
+    await together(
+        http.serve(app, listener),
+        core.bus.run(),
+        run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
+        _send_reports(core, parts.report),
+        _beat(core),
+        *(task() for task in parts.tasks),
+    )
 
 
-def _core(service: str, settings: Settings) -> Core:
+def _core(service: str, settings: NodeSettings, address: str) -> Core:
     layout = Layout(settings.models_dir)
     bus = Bus(settings, service)
     doorbell = Doorbell()
     desired = DesiredStore(settings.node, layout=layout, service=service, on_change=doorbell.ring)
     desired.load()
     bus.watch(subjects.DESIRED_BUCKET, desired.show)
-    return Core(service, settings, layout, bus, desired, doorbell, Health(), datetime.now(UTC))
+    return Core(service, settings, address, layout, bus, desired, doorbell, Health(), datetime.now(UTC))
 
 
 def _commands(core: Core, parts: Parts) -> Commands:
@@ -155,4 +174,4 @@ async def _beat(core: Core) -> None:
     key = subjects.status_key(core.settings.node, core.service)
     while True:
         core.bus.keep(subjects.PRESENCE_BUCKET, key, core.started.isoformat().encode())
-        await asyncio.sleep(HEARTBEAT_SECONDS)
+        await asyncio.sleep(BEAT_SECONDS)

@@ -22,7 +22,7 @@ Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
 class Settings(BaseModel):
-    """What every service on a node needs to know. A field's variable is `MM_` and its name in capitals."""
+    """What every service needs to know. A field's variable is `MM_` and its name in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,13 +35,21 @@ class Settings(BaseModel):
     nats_password: SecretStr = Field(SecretStr(""), description="NATS password")
     nats_nkey_file: Path | None = Field(None, description="file with the NATS nkey seed, instead of user and password")
     nats_ca_file: Path | None = Field(None, description="CA certificates to check the NATS servers by (turns TLS on)")
-    models_dir: Path = Field(Path("/models"), description="the node's models directory")
     http_host: str = Field("127.0.0.1", description="address of the HTTP port; 0.0.0.0 inside a container")
+    http_advertise: str = Field(
+        "", pattern=r"^(|[^\s/@]{1,253}:\d{1,5})$", description="host:port others reach it at (default: as it listens)"
+    )
     command_token: SecretStr = Field(
         SecretStr(""), description="bearer token for commands over HTTP; without it they are taken from this host only"
     )
     log_format: Literal["json", "text"] = Field("json", description="json or text")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+
+
+class NodeSettings(Settings):
+    """What the services on a node need to know besides."""
+
+    models_dir: Path = Field(Path("/models"), description="the node's models directory")
 
 
 S = TypeVar("S", bound=Settings)

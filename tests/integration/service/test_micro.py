@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from events import subjects
 from events.commands import Answer, Command, Sync
 from events.names import NodeName
-from service import settings
+from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
 from service.settings import Settings
@@ -25,7 +25,7 @@ async def node(name: NodeName, server: NatsServer) -> AsyncIterator[None]:
         return (f"{name} looked",)
 
     bus = Bus(settings.load(Settings, {"MM_NODE": name, "MM_NATS_URL": server.url}), "puller")
-    bus.answer(Commands(name, "puller", {Sync: sync}), software="1.2.3")
+    bus.answer(micro.on_node(Commands(name, "puller", {Sync: sync}), node=name, software="1.2.3"))
     task = asyncio.create_task(bus.run())
     try:
         await eventually(lambda: bus.connection.is_connected)

@@ -79,7 +79,14 @@ def test_any_name_is_one_token_and_can_be_read_back(name: str) -> None:
     assert subjects.name(token) == name
 
 
-def test_subject_of_an_event_names_node_service_and_type() -> None:
-    """Subscribers can choose by each part."""
-    subject = subjects.event(NodeName("rack1.example"), "puller", VersionPublished.type)
-    assert subject == "mm.v1.event.rack1=2Eexample.puller.version.published"
+def test_subject_of_an_event_names_node_service_type_and_model() -> None:
+    """Subscribers can choose by each part, and an event about no model has as many parts."""
+    node = NodeName("rack1.example")
+    about = subjects.event(node, "puller", VersionPublished.type, ModelName("half.plus"))
+    assert about == "mm.v1.event.rack1=2Eexample.puller.version.published.half=2Eplus"
+    assert subjects.event(node, "configurator", "serving.lost", None).endswith(".serving.lost._")
+    assert subjects.events(model=ModelName("m")) == "mm.v1.event.*.*.*.*.m"
+    assert (
+        subjects.events(node, "puller", "version.published") == "mm.v1.event.rack1=2Eexample.puller.version.published.*"
+    )
+    assert subjects.event_type(about) == "version.published"
