@@ -12,7 +12,6 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest, Regression
 from infra.tfserving import inference
 from infra.tfserving.servable import LoaderOptions, LoadFailure
 from infra.tfserving.tensorflow_runtime import Session, load_session, open_runtime
-from infra.tfserving.warmup import warm_up
 
 
 def open_loader(options: LoaderOptions) -> "TensorFlowLoader":
@@ -33,6 +32,8 @@ class TensorFlowLoader:
         servable = TensorFlowServable(session, dict(meta.signature_def))
         if not self._options.enable_model_warmup:
             return servable
+        from infra.tfserving.warmup import warm_up  # noqa: PLC0415, its messages exist only beside TensorFlow
+
         try:
             warm_up(servable, path, iterations=self._options.warmup_iterations)
         except LoadFailure:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.applications import Starlette
@@ -15,6 +16,8 @@ from infra.tfserving.rest.paths import is_ours
 from infra.tfserving.servable import Code, Core, RequestFailure
 
 THREADS = 4 * (os.cpu_count() or 1)  # the official server's default
+GZIP = 16  # tells zlib to expect gzip's header
+MAX_UNPACKED_BYTES = 100 * 2**20
 NOT_FOUND = b"<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -52,7 +55,8 @@ class Rest:
     async def _reply(self, request: Request, path: str) -> Reply:
         if request.method == "OPTIONS":
             return preflight(request.headers.get("origin", ""))
-        call = Call(request.method, path, await request.body())
+        body = unpack(await request.body(), request.headers.get("content-encoding", ""))
+        call = Call(request.method, path, body)
         running = asyncio.get_running_loop().run_in_executor(self._threads, answer, self._core, call)
         try:
             return await asyncio.wait_for(running, self._timeout_seconds)
@@ -65,6 +69,18 @@ def raw_path(request: Request) -> str:
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     query: bytes = request.scope["query_string"]
     return (raw + (b"?" + query if query else b"")).decode("latin-1")
+
+
+def unpack(body: bytes, encoding: str) -> bytes:
+    """Return a body that may be gzipped; one that cannot be unpacked, or only to too much, counts as empty."""
+    if "gzip" not in encoding:
+        return body
+    stream = zlib.decompressobj(zlib.MAX_WBITS | GZIP)
+    try:
+        unpacked = stream.decompress(body, MAX_UNPACKED_BYTES)
+    except zlib.error:
+        return b""
+    return unpacked if stream.eof else b""
 
 
 def preflight(origin: str) -> Reply:

@@ -1,6 +1,7 @@
 """The application around the answers: paths beside the API, limits, foreign pages."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -47,6 +48,17 @@ async def test_the_query_belongs_to_the_path() -> None:
     async with client(FakeCore()) as http:
         reply = await http.get("/v1/models/m?x=1")
     assert reply.json() == {"error": "Could not find any versions of model m?x=1"}
+
+
+async def test_a_body_may_be_gzipped() -> None:
+    """A packed body is unpacked; one that is damaged counts as empty."""
+    packed = gzip.compress(b'{"instances": [1]}')
+    headers = {"content-encoding": "gzip"}
+    async with client(FakeCore()) as http:
+        good = await http.post(PREDICT, content=packed, headers=headers)
+        damaged = [await http.post(PREDICT, content=body, headers=headers) for body in (packed[:-9], b"noise")]
+    assert good.json() == {"predictions": [2.0]}
+    assert [bad.json() for bad in damaged] == [{"error": "JSON Parse error: The document is empty"}] * 2
 
 
 async def test_a_request_that_takes_too_long_is_given_up() -> None:
