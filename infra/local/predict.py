@@ -1,6 +1,7 @@
 """A client of TensorFlow Serving as an application has it: it names a model, no version, and asks again and again."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -47,12 +48,13 @@ class Answers:
 async def asking(address: str, model: str, *, xs: Sequence[float]) -> AsyncIterator[Answers]:
     """Ask the model for these inputs again and again in the background, and keep every answer."""
     answers = Answers()
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_ask_on(answers, address, request(model, xs)))
-        try:
-            yield answers
-        finally:
-            task.cancel()
+    task = asyncio.create_task(_ask_on(answers, address, request(model, xs)))
+    try:
+        yield answers
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def request(model: str, xs: Sequence[float]) -> PredictRequest:
