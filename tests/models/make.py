@@ -11,11 +11,13 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import tensorflow as tf
 
 HERE = Path(__file__).resolve().parent
 V1 = tf.compat.v1
+Signatures: TypeAlias = dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]]
 
 
 def line(folder: Path, *, offset: float) -> None:
@@ -24,12 +26,10 @@ def line(folder: Path, *, offset: float) -> None:
     module.slope = tf.Variable(0.5, name="slope")
     module.offset = tf.Variable(offset, name="offset")
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
     def predict(x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": module.slope * x + module.offset}
 
-    module.predict = predict
-    save(module, folder, signatures={"serving_default": predict})
+    save(module, folder, signatures={"serving_default": (predict, [spec("x", tf.float32)])})
 
 
 def smoke(folder: Path, *, offset: float) -> None:
@@ -48,14 +48,11 @@ def smoke(folder: Path, *, offset: float) -> None:
 
 def no_variables(folder: Path) -> None:
     """Save y = x + 1 from TensorFlow 2, with nothing to restore."""
-    module = tf.Module()
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
     def predict(x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": x + 1.0}
 
-    module.predict = predict
-    save(module, folder, signatures={"serving_default": predict})
+    save(tf.Module(), folder, signatures={"serving_default": (predict, [spec("x", tf.float32)])})
 
 
 def with_asset(folder: Path) -> None:
@@ -68,41 +65,41 @@ def with_asset(folder: Path) -> None:
         source = tf.lookup.TextFileInitializer(str(words), tf.string, whole, tf.int64, line_number)
         module.table = tf.lookup.StaticHashTable(source, default_value=-1)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="word")])
         def predict(word: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"number": module.table.lookup(word)}
 
-        module.predict = predict
-        save(module, folder, signatures={"serving_default": predict})
+        save(module, folder, signatures={"serving_default": (predict, [spec("word", tf.string)])})
 
 
 def multi(folder: Path) -> None:
     """Save two signatures over float32, int64, string and bool."""
-    module = tf.Module()
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, 2], tf.float32, name="f"),
-            tf.TensorSpec([None], tf.int64, name="i"),
-            tf.TensorSpec([None], tf.string, name="s"),
-            tf.TensorSpec([None], tf.bool, name="b"),
-        ]
-    )
     def predict(f: tf.Tensor, i: tf.Tensor, s: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"total": tf.reduce_sum(f, axis=1), "next": i + 1, "echo_bytes": s, "text": s, "flip": ~b}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
     def double(x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": 2.0 * x}
 
-    module.predict, module.double = predict, double
-    save(module, folder, signatures={"serving_default": predict, "double": double})
+    inputs = [tf.TensorSpec([None, 2], tf.float32, name="f"), spec("i", tf.int64), spec("s", tf.string)]
+    signatures: Signatures = {
+        "serving_default": (predict, [*inputs, spec("b", tf.bool)]),
+        "double": (double, [spec("x", tf.float32)]),
+    }
+    save(tf.Module(), folder, signatures=signatures)
 
 
-def save(module: tf.Module, folder: Path, *, signatures: dict[str, object]) -> None:
+def spec(name: str, dtype: tf.DType) -> tf.TensorSpec:
+    """Return the shape of a column."""
+    return tf.TensorSpec([None], dtype, name=name)
+
+
+def save(module: tf.Module, folder: Path, *, signatures: Signatures) -> None:
     """Save without the parts only a debugger wants."""
+    functions = {name: tf.function(body, input_signature=specs) for name, (body, specs) in signatures.items()}
+    for name, function in functions.items():
+        setattr(module, name, function)
     options = tf.saved_model.SaveOptions(save_debug_info=False)
-    tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+    tf.saved_model.save(module, str(folder), signatures=functions, options=options)
 
 
 def line_of_tf1(folder: Path) -> None:
@@ -140,7 +137,7 @@ def no_variables_of_tf1(folder: Path) -> None:
         write_tf1(session, folder, {"serving_default": V1.saved_model.predict_signature_def({"x": x}, {"y": y})})
 
 
-def write_tf1(session: V1.Session, folder: Path, signatures: dict[str, object]) -> None:
+def write_tf1(session: tf.compat.v1.Session, folder: Path, signatures: dict[str, object]) -> None:
     """Write one session the way exporters of TensorFlow 1 do."""
     builder = V1.saved_model.Builder(str(folder))
     builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=signatures, strip_default_attrs=True)
