@@ -26,6 +26,7 @@ INDEX: Final = FileName(f"{VARIABLES}index")
 MAX_VERSION_BYTES: Final = 5 * 1024**4  # one object of Cloud Storage can be this large; a whole version never is
 MAX_GRAPH_BYTES: Final = 2 * 1024**3  # the largest message that protobuf, and so TensorFlow, can read
 MAX_SENTENCES: Final = 10
+MAX_SHARDS_NAMED: Final = 5
 
 _SHARD = re.compile(r"variables/variables\.data-([0-9]{5,10})-of-([0-9]{5,10})")
 
@@ -178,7 +179,7 @@ def _shards(names: Iterable[FileName]) -> dict[int, set[int]]:
 
 
 def _absent(count: int, there: Set[int]) -> list[str]:
-    absent = list(islice((shard for shard in range(count) if shard not in there), MAX_SENTENCES))
+    absent = list(islice((shard for shard in range(count) if shard not in there), MAX_SHARDS_NAMED))
     rest = count - len(there) - len(absent)
     more = [f"{rest} more shards of {count} are missing"] if rest else []
     return [f"{_shard(shard, count)} is missing" for shard in absent] + more

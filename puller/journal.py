@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from events.names import FileName
 from puller.ranges import Piece
+from service import files
 from service.files import disk_errors
 
 MAX_BYTES: Final = 256 * 1024 * 1024  # more than notes on a version's largest number of files and ranges take
@@ -48,8 +49,7 @@ class Journal:
 
     def rewrite(self, notes: Iterable[tuple[Key, Piece]]) -> None:
         """Forget everything but these."""
-        with disk_errors(f"cannot write {self._path}"):
-            self._path.write_bytes(b"".join(_line(key, piece) for key, piece in notes))
+        files.write(self._path, b"".join(_line(key, piece) for key, piece in notes))
 
     def add(self, key: Key, piece: Piece) -> None:
         """Note a piece whose bytes were written."""

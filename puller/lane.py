@@ -8,7 +8,7 @@ import os
 import random
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Final
+from dataclasses import dataclass
 
 from puller import crc32c
 from puller.bandwidth import Bandwidth
@@ -19,9 +19,15 @@ from puller.stage import StagedFile
 from puller.threads import in_thread
 from service.files import disk_errors
 
-TRIES: Final = 4
-STALL_SECONDS: Final = 30.0  # without a single piece
-PAUSE_SECONDS: Final = 0.2  # before the second try, doubled each time, half of it at random
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a range is tried before it is left to the next pass."""
+
+    tries: int = 4
+    stall_seconds: float = 30.0  # without a single piece
+    pause_seconds: float = 0.2  # before the second try, doubled each time; up to half of it is left out at random
+
 
 Note = Callable[[StagedFile, Piece], None]
 
@@ -29,9 +35,10 @@ Note = Callable[[StagedFile, Piece], None]
 class Lane:
     """The way of a range, whoever drives on it."""
 
-    def __init__(self, engine: Engine, *, bandwidth: Bandwidth) -> None:
+    def __init__(self, engine: Engine, *, bandwidth: Bandwidth, patience: Patience) -> None:
         self._engine = engine
         self._bandwidth = bandwidth
+        self._patience = patience
 
     async def fetch(self, file: StagedFile, *, start: int, end: int, note: Note, meter: Meter) -> None:
         """Write the bytes [start, end); what was written is noted, however this ends."""
@@ -46,24 +53,26 @@ class Lane:
                     note(file, Piece(start, writer.position, writer.crc))
 
     async def _fill(self, file: StagedFile, writer: "_Writer", *, end: int, meter: Meter) -> None:
-        for tried in range(1, TRIES + 1):
+        for tried in range(self._patience.tries):
             try:
                 await self._stream(file, writer, end=end, meter=meter)
             except Interrupted:
-                if tried == TRIES:
+                if tried + 1 == self._patience.tries:
                     raise
             else:
                 return
-            await asyncio.sleep(PAUSE_SECONDS * 2**tried * random.uniform(0.25, 0.5))  # noqa: S311 - spreads load only
+            await asyncio.sleep(self._patience.pause_seconds * 2**tried * random.uniform(0.5, 1))  # noqa: S311
 
     async def _stream(self, file: StagedFile, writer: "_Writer", *, end: int, meter: Meter) -> None:
         async with aclosing(self._engine.stream(file.file, start=writer.position, end=end)) as pieces:
             while True:
                 try:
-                    async with asyncio.timeout(STALL_SECONDS):
+                    async with asyncio.timeout(self._patience.stall_seconds):
                         data = await anext(pieces, b"")
                 except TimeoutError as error:
-                    raise Interrupted(f"{file.file.object_name}: no bytes for {STALL_SECONDS:g} s") from error
+                    raise Interrupted(
+                        f"{file.file.object_name}: no bytes for {self._patience.stall_seconds:g} s"
+                    ) from error
                 if not data:
                     break
                 if writer.position + len(data) > end:

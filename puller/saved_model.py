@@ -29,7 +29,7 @@ ASSETS_COLLECTION: Final = b"saved_model_assets"  # where TensorFlow 1 names its
 
 BYTES: Final = 2  # the wire type of strings and messages
 MAX_VARINT_BYTES: Final = 10
-MAX_FIELDS: Final = 1_000_000  # real graphs have hundreds on the way to the names; a hostile one shall not cost minutes
+MAX_FIELDS: Final = 200_000  # real graphs have hundreds on the way to the names; a hostile one shall not cost minutes
 MAX_NAME_BYTES: Final = 4096
 
 

@@ -77,6 +77,7 @@ class Stage:
         self._model = model
         self._path = layout.stage(model, version)
         self._journal = Journal(disk.journal(layout, model, version))
+        self._others: list[tuple[Key, Piece]] = []  # notes on files that are not asked for this time
 
     async def open(self, files: Iterable[RemoteFile]) -> list[StagedFile]:
         """Find what is there of the files."""
@@ -85,6 +86,8 @@ class Stage:
         await together(self._resume(file, noted.get(file.key, ())) for file in staged)
         sources = await in_thread(self._published)
         await together(self._link(file, sources[file.file.content]) for file in staged if not file.pieces)
+        names = {file.file.name for file in staged}
+        self._others = [(key, piece) for key, pieces in noted.items() for piece in pieces if key[0] not in names]
         await self._rewrite_journal(staged)
         return staged
 
@@ -152,7 +155,7 @@ class Stage:
 
     async def _rewrite_journal(self, staged: Iterable[StagedFile]) -> None:
         notes = [(file.key, piece) for file in staged for piece in file.pieces]
-        await in_thread(lambda: self._journal.rewrite(notes))
+        await in_thread(lambda: self._journal.rewrite([*notes, *self._others]))
 
     def _admit(self, staged: Iterable[StagedFile], reserve_bytes: int) -> None:
         needed = sum(_bytes_to_allocate(file) for file in staged)

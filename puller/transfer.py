@@ -16,7 +16,7 @@ from puller import disk
 from puller.bandwidth import Bandwidth
 from puller.bucket import RemoteFile
 from puller.engine import Engine
-from puller.lane import Lane
+from puller.lane import Lane, Patience
 from puller.progress import Meter
 from puller.stage import Stage, StagedFile
 from puller.syncer import Syncer
@@ -65,9 +65,17 @@ class Fetched:
 class Transfer:
     """Stages files under the bounds of this process."""
 
-    def __init__(self, engine: Engine, *, layout: Layout, reserve_bytes: int, bytes_per_second: int | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        layout: Layout,
+        reserve_bytes: int,
+        bytes_per_second: int | None,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+    ) -> None:
         """Keep what was given; `reserve_bytes` of the disk stay free, None for the rate means no limit."""
-        self._lane = Lane(engine, bandwidth=Bandwidth(bytes_per_second))
+        self._lane = Lane(engine, bandwidth=Bandwidth(bytes_per_second), patience=patience)
         self._lanes = asyncio.Semaphore(LANES)
         self._layout = layout
         self._reserve_bytes = reserve_bytes

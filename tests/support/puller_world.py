@@ -1,0 +1,69 @@
+"""A models directory, a bucket in memory and a transfer between them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from events.names import FileName, ModelName, Version
+from events.status import Progress
+from puller import disk
+from puller.bucket import RemoteFile
+from puller.lane import Patience
+from puller.transfer import Fetched, Transfer, Wanted
+from service.layout import Layout, Receipt
+from tests.fakes.bucket import FakeBucket
+
+MODEL = ModelName("m")
+QUICK = Patience(tries=3, stall_seconds=0.2, pause_seconds=0.001)
+
+
+@dataclass(slots=True)
+class World:
+    """One bucket, one disk."""
+
+    layout: Layout
+    bucket: FakeBucket = field(default_factory=FakeBucket)
+    progress: list[Progress] = field(default_factory=list)
+
+    async def files(self, version: int = 1) -> tuple[RemoteFile, ...]:
+        """The version's files as the bucket lists them."""
+        return (await self.bucket.listing(MODEL, Version(version))).files
+
+    def transfer(self, *, reserve_bytes: int = 0, bytes_per_second: int | None = None) -> Transfer:
+        """A process's transfer; another one is as after a restart."""
+        return Transfer(
+            self.bucket,
+            layout=self.layout,
+            reserve_bytes=reserve_bytes,
+            bytes_per_second=bytes_per_second,
+            patience=QUICK,
+        )
+
+    async def fetch(self, version: int = 1, *, transfer: Transfer | None = None) -> Fetched:
+        """Stage a version as the bucket lists it now."""
+        wanted = Wanted(MODEL, Version(version), await self.files(version))
+        return await (transfer or self.transfer()).fetch(wanted, on_progress=self.progress.append)
+
+    async def publish(self, version: int = 1, *, step: Callable[[str], None] = lambda _: None) -> Receipt:
+        """Publish what is staged of a version."""
+        receipt = Wanted(MODEL, Version(version), await self.files(version)).receipt(
+            staged=datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        disk.publish(self.layout, receipt, step=step)
+        return receipt
+
+    def staged(self, name: str, version: int = 1) -> Path:
+        """Where a file is staged."""
+        return self.layout.stage(MODEL, Version(version)) / FileName.parse(name)
+
+    def published(self, version: int = 1) -> dict[str, bytes] | None:
+        """The files of a published version; None where there is none."""
+        return contents(self.layout.version(MODEL, Version(version)))
+
+
+def contents(folder: Path) -> dict[str, bytes] | None:
+    """All files below a folder."""
+    if not folder.exists():
+        return None
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
