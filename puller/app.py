@@ -21,11 +21,13 @@ from puller.link import Link
 from puller.local import Observer
 from puller.obstore_engine import ObstoreEngine
 from puller.reconcile import Reconciler, Tools
+from puller.registration import Names
 from puller.saved_model import read_needs
 from puller.settings import PullerSettings
 from puller.sightings import Sightings
 from puller.status import Ledger
-from puller.subscription import Names, NoSubscription, Subscription
+from puller.subscription import NoSubscription, Subscription
+from puller.survey import Survey
 from puller.transfer import Transfer
 from service import metrics, process, settings
 from service.errors import Transient
@@ -68,15 +70,12 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
     fetching = Fetching(
         _transfer(chosen, core, access), sightings, _surroundings(core, hints), parallel=chosen.parallel_versions
     )
-    ledger = Ledger(emit=core.bus.emit, on_change=core.report_changed)
     tools = Tools(
         observer=Observer(core.layout),
-        sightings=sightings,
+        survey=Survey(sightings, bucket_link, subscription, _now),
         fetching=fetching,
-        ledger=ledger,
+        ledger=Ledger(emit=core.bus.emit, on_change=core.report_changed),
         hints=hints,
-        bucket_link=bucket_link,
-        announcements=subscription,
         desired=lambda: core.desired.state,
         sweep=lambda keep: asyncio.to_thread(disk.sweep, core.layout, keep=keep),
         clock=_now,
@@ -108,11 +107,11 @@ class Reporter:
         tools = self.tools
         report = PullerReport(
             **self.core.about().model_dump(),
-            bucket=tools.bucket_link.state,
+            bucket=tools.survey.link.state,
             pubsub=self.pubsub_link.state,
             disk=self._disk(),
             models=tools.ledger.models(tools.fetching.progress),
-            ignored_objects=tools.sightings.ignored,
+            ignored_objects=tools.survey.sightings.ignored,
             unparseable_messages=self.intake.unparseable.total(),
         )
         tools.ledger.measure()

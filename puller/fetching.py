@@ -5,11 +5,9 @@ the next try; the plan of a later pass decides whether there is one.
 """
 
 import asyncio
-import math
-import random
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -29,17 +27,16 @@ from events.status import Progress, Stage
 from puller.bucket import RemoteFile
 from puller.completeness import READABLE_GRAPH, Complete, Unusable
 from puller.disk import NoRoom
-from puller.plan import Failure, Fetch, StageGraph
 from puller.saved_model import Needs
+from puller.setbacks import Setbacks
 from puller.sightings import Key, Sightings
 from puller.transfer import Fetched, Wanted
+from puller.view import Failure, Fetch, StageGraph
 from service import logs, metrics
 from service.errors import Invalid, ModelManagerError, NoSpaceLeft, Transient
 from service.layout import Receipt
 
 log = logs.get("puller.fetching")
-
-BACKOFF_SECONDS = (1.0, 60.0)
 
 
 class Fetcher(Protocol):
@@ -70,17 +67,6 @@ class _Job:
     progress: Progress | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Setback:
-    """A failed try, and for which files; other files get a fresh start."""
-
-    files: tuple[RemoteFile, ...]
-    tries: int
-    retry_at: float
-    reason: str
-    stage: Stage
-
-
 class Fetching:
     """Owns the tasks; `run` ends them with the process."""
 
@@ -91,7 +77,7 @@ class Fetching:
         self._around = around
         self._parallel = parallel
         self._jobs: dict[Key, _Job] = {}
-        self._setbacks: dict[Key, _Setback] = {}
+        self._setbacks = Setbacks()
 
     async def run(self) -> None:
         """Wait for the end of the process, then end all transfers."""
@@ -124,17 +110,7 @@ class Fetching:
 
     def failures(self, model: ModelName) -> dict[Version, Failure]:
         """The versions of a model whose last try failed, while the bucket still has what was tried."""
-        now = asyncio.get_running_loop().time()
-        seen = self._sightings.seen(model)
-        found = {}
-        for (name, version), setback in list(self._setbacks.items()):
-            if name != model or version not in seen:
-                continue
-            if seen[version].files != setback.files:
-                del self._setbacks[name, version]
-                continue
-            found[version] = Failure(setback.reason, max(0.0, setback.retry_at - now), setback.stage)
-        return found
+        return self._setbacks.of(model, self._sightings.seen(model), now=asyncio.get_running_loop().time())
 
     def start(self, key: Key, step: Fetch | StageGraph) -> None:
         """Begin to fetch a version, or its graph."""
@@ -150,10 +126,8 @@ class Fetching:
 
     def room_was_made(self) -> None:
         """Try again at once what the disk had no room for."""
-        for key, setback in list(self._setbacks.items()):
-            if setback.stage is Stage.NO_SPACE:
-                self._setbacks[key] = replace(setback, retry_at=0.0)
-                self._around.on_end(key[0])
+        for model in self._setbacks.forgive(Stage.NO_SPACE):
+            self._around.on_end(model)
 
     async def _follow(self, key: Key, files: tuple[RemoteFile, ...], work: Coroutine[None, None, None]) -> None:
         """Do the work and keep what became of it: trouble with one version never reaches another."""
@@ -162,17 +136,14 @@ class Fetching:
             if isinstance(outcome, Exception):
                 self._fail(key, files, outcome)
             else:
-                self._setbacks.pop(key, None)
+                self._setbacks.forget(key)
         finally:
             del self._jobs[key]
             self._around.on_end(key[0])
 
     def _fail(self, key: Key, files: tuple[RemoteFile, ...], error: Exception) -> None:
         model, version = key
-        before = self._setbacks.get(key)
-        tries = before.tries + 1 if before and before.files == files else 1
         reason = str(error) if isinstance(error, ModelManagerError) else f"a bug: {error!r}"
-        stage, retry_seconds = Stage.FAILED, _backoff(tries)
         match error:
             case NoSpaceLeft():
                 stage = Stage.NO_SPACE
@@ -180,18 +151,17 @@ class Fetching:
                 needed, free = _room(error, files)
                 self._around.emit(NoSpace(model=model, version=version, bytes_needed=needed, bytes_free=free))
             case Invalid():
-                stage, retry_seconds = Stage.INVALID, math.inf
-            case ModelManagerError():
-                self._around.emit(DownloadFailed(model=model, version=version, reason=reason))
+                stage = Stage.INVALID
             case _:
-                told = "".join(traceback.format_exception(error))
-                log.error("transfer failed by a bug", model=model, version=version, traceback=told)
+                stage = Stage.FAILED
                 self._around.emit(DownloadFailed(model=model, version=version, reason=reason))
+        if not isinstance(error, ModelManagerError):
+            told = "".join(traceback.format_exception(error))
+            log.error("transfer failed by a bug", model=model, version=version, traceback=told)
         if stage is not Stage.INVALID:
             self._sightings.doubt(model, version)  # it may have been replaced under our hands
         metrics.DOWNLOADS_FAILED.labels(outcome=stage.value).inc()
-        retry_at = asyncio.get_running_loop().time() + retry_seconds
-        self._setbacks[key] = _Setback(files, tries, retry_at, reason, stage)
+        self._setbacks.add(key, files, reason=reason, stage=stage, now=asyncio.get_running_loop().time())
 
     async def _download(self, key: Key, step: Fetch) -> None:
         model, version = key
@@ -270,9 +240,3 @@ def _room(error: NoSpaceLeft, files: tuple[RemoteFile, ...]) -> tuple[int, int]:
     if isinstance(error, NoRoom):
         return error.bytes_needed, error.bytes_free
     return sum(file.content.size for file in files), 0
-
-
-def _backoff(tries: int) -> float:
-    """Double with each try; less up to a fifth at random, so that nodes do not march in step."""
-    least_seconds, most_seconds = BACKOFF_SECONDS
-    return min(most_seconds, least_seconds * 2.0 ** min(tries - 1, 20)) * (1 - 0.2 * random.random())  # noqa: S311

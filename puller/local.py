@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from events.names import ModelName, Version
-from puller.plan import OnDisk
+from puller.view import OnDisk
 from service.layout import Layout, Quarantine, published, quarantined, read_receipt
 
 Mark = tuple[int, int, int]  # inode, size and time of change of a receipt

@@ -5,96 +5,20 @@ costs money and time. `decide` then gives every version a state with its reason,
 """
 
 import math
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
 from datetime import datetime
 
-from events.desired import Latest, Pinned, Policy, choose
+from events.desired import Latest, Pinned, choose
 from events.manifest import Content
 from events.names import FileName, Version
 from events.status import Stage
 from puller.bucket import RemoteFile
-from puller.completeness import Complete, Incomplete, Judgement, NeedsGraph, Settling, Unusable
-from service.layout import Quarantine, Receipt
+from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unusable
+from puller.view import Cancel, Decision, Fetch, StageGraph, View
+from service.layout import Receipt
 
 MAX_NAMED_FILES = 3  # in a reason
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A version as it was last listed in the bucket, and what was made of it."""
-
-    files: tuple[RemoteFile, ...]
-    judgement: Judgement
-    fingerprint: str  # of the files, as in a receipt; kept, because it is compared in every pass
-
-
-@dataclass(frozen=True, slots=True)
-class OnDisk:
-    """A published version."""
-
-    receipt: Receipt
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The last try to fetch a version; the next may be never (`math.inf`) while the bytes are the same."""
-
-    reason: str
-    retry_in_seconds: float
-    stage: Stage = Stage.FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """All that a decision about one model is made from."""
-
-    policy: Policy = field(default_factory=Policy)
-    offered: Set[Version] = frozenset()  # in the bucket, going by folder names
-    seen: Mapping[Version, Seen] = field(default_factory=dict)  # of those offered, what was listed and is fresh enough
-    published: Mapping[Version, OnDisk | None] = field(default_factory=dict)  # None: put there by hand
-    quarantines: Mapping[Version, Quarantine] = field(default_factory=dict)
-    under_way: Set[Version] = frozenset()
-    failures: Mapping[Version, Failure] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class StageGraph:
-    """Stage a version's `saved_model.pb`: it says what else must be there."""
-
-    file: RemoteFile
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Stage these files and publish them."""
-
-    files: tuple[RemoteFile, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.content.size for file in self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """End the transfer under way: an operator does not want the version any more."""
-
-
-Step = StageGraph | Fetch | Cancel
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What holds for a version now; `again_in_seconds` is when that may change without anybody saying so."""
-
-    version: Version
-    stage: Stage
-    reason: str = ""
-    step: Step | None = None
-    again_in_seconds: float | None = None
 
 
 def unlisted(view: View) -> frozenset[Version]:

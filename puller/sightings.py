@@ -16,8 +16,8 @@ from events import manifest
 from events.names import ModelName, Version
 from puller.bucket import Catalog, Listing, RemoteFile
 from puller.completeness import Judgement, Known, Rules, Settling, Unusable, judge
-from puller.plan import Seen
 from puller.saved_model import Needs
+from puller.view import Seen
 from service.layout import FileRecord, fingerprint
 
 Key = tuple[ModelName, Version]

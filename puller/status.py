@@ -10,7 +10,7 @@ from datetime import datetime
 from events.messages import Event, VersionIncomplete, VersionMutated, VersionRefused
 from events.names import ModelName, Version
 from events.status import Progress, PulledVersion, Stage
-from puller.plan import Decision
+from puller.view import Decision
 from service import logs, metrics
 
 log = logs.get("puller.status")

@@ -1,4 +1,4 @@
-"""Pub/Sub: this node's own subscription, made where it is missing, and its stream of notifications.
+"""Pub/Sub: the stream of notifications on this node's own subscription.
 
 The stream is Google's asynchronous client's, without its retries: it would try a broken stream again with requests that
 were already sent, and stay silent for ever. Here every failure ends the stream, is told, and a new stream follows. A
@@ -8,66 +8,33 @@ message is acked as soon as it is taken, for the bucket is the truth and the sta
 import asyncio
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from random import random
 
 import google.auth
 import grpc
-from google.api_core.exceptions import GoogleAPICallError, NotFound, PermissionDenied
+from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
-from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import types
 from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 from puller.link import Link
+from puller.registration import ACK_SECONDS, Names, ensure
 from service import logs
 from service.errors import Transient
 
 log = logs.get("puller.subscription")
 
 SCOPE = "https://www.googleapis.com/auth/pubsub"
-CALL_SECONDS = 10.0
-ACK_SECONDS = 10  # the least there is; far more than taking a message needs
 HEARTBEAT_SECONDS = 30.0  # Pub/Sub ends a stream on which the client was silent for 60
 QUIET_SECONDS = 900.0  # a stream without a message for so long is opened anew: it may have died without a word
 STEADY_SECONDS = 60.0
 BACKOFF_SECONDS = (0.25, 30.0)
 MESSAGES_IN_FLIGHT = 500  # a response of so many costs the loop some milliseconds
-RETENTION_SECONDS = 3600  # older messages say nothing that the listing after a gap does not
 FINISH_SECONDS = 1.0
-DAY = 86400
-OWN_FILTER = 'attributes.eventType = "OBJECT_FINALIZE"'
-MAX_FILTER_BYTES = 256  # Pub/Sub's limit
-DELETED_TOPIC = "_deleted-topic_"  # what a subscription is left with; it never receives anything again
 
 
 Acks = asyncio.Queue[list[str] | None]  # None: no more to come
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Which subscription, of which topic, for which objects; it expires after `days` without use.
-
-    `emulator` is what `PUBSUB_EMULATOR_HOST` says, empty for the real Pub/Sub.
-    """
-
-    project: str
-    topic: str
-    subscription: str
-    prefix: str
-    days: int
-    emulator: str = ""
-
-    @property
-    def topic_path(self) -> str:
-        """The topic as Pub/Sub names it."""
-        return f"projects/{self.project}/topics/{self.topic}"
-
-    @property
-    def path(self) -> str:
-        """The subscription as Pub/Sub names it."""
-        return f"projects/{self.project}/subscriptions/{self.subscription}"
 
 
 class NoSubscription:
@@ -127,7 +94,7 @@ class Subscription:
 
     async def _session(self, client: SubscriberAsyncClient) -> None:
         """Receive until the stream has been quiet for long, or shall be opened anew."""
-        was_made = await self._ensure(client)
+        was_made = await ensure(client, self._names)
         if was_made or not self._link.state.is_connected:
             self._on_gap()
         self._link.up()
@@ -172,47 +139,6 @@ class Subscription:
                 return
             yield types.StreamingPullRequest(ack_ids=ack_ids)
 
-    async def _ensure(self, client: SubscriberAsyncClient) -> bool:
-        """Make the subscription where it is missing or useless; tell whether it was made."""
-        try:
-            found = await client.get_subscription(subscription=self._names.path, timeout=CALL_SECONDS, retry=None)
-        except PermissionDenied:
-            return False  # a role that may receive and not look is enough; the stream tells whether it may
-        except NotFound:
-            await self._make(client)
-            return True
-        if found.topic not in {self._names.topic_path, DELETED_TOPIC}:
-            raise Transient(
-                f"subscription {self._names.path} belongs to {found.topic}, not to {self._names.topic_path}: "
-                "correct MM_TOPIC, or choose another name with MM_SUBSCRIPTION"
-            )
-        is_outdated = found.filter.startswith(OWN_FILTER) and found.filter != _filter(self._names.prefix)
-        if found.topic == DELETED_TOPIC or is_outdated:
-            log.info("subscription replaced", subscription=self._names.subscription, topic=found.topic)
-            await client.delete_subscription(subscription=self._names.path, timeout=CALL_SECONDS, retry=None)
-            await self._make(client)
-            return True
-        return False
-
-    async def _make(self, client: SubscriberAsyncClient) -> None:
-        wanted = types.Subscription(
-            name=self._names.path,
-            topic=self._names.topic_path,
-            ack_deadline_seconds=ACK_SECONDS,
-            filter=_filter(self._names.prefix),
-            message_retention_duration=Duration(seconds=RETENTION_SECONDS),
-            expiration_policy=types.ExpirationPolicy(ttl=Duration(seconds=self._names.days * DAY)),
-            retry_policy=types.RetryPolicy(minimum_backoff=Duration(seconds=1), maximum_backoff=Duration(seconds=60)),
-        )
-        try:
-            await client.create_subscription(request=wanted, timeout=CALL_SECONDS, retry=None)
-        except NotFound as error:
-            raise Transient(
-                f"topic {self._names.topic_path} does not exist: create it with the bucket's notifications, or "
-                "correct MM_TOPIC and MM_PROJECT"
-            ) from error
-        log.info("subscription made", subscription=self._names.subscription, topic=self._names.topic)
-
     def _sentence(self, error: Exception) -> str:
         if isinstance(error, Transient):
             return str(error)
@@ -240,13 +166,6 @@ async def _finish(pump: "asyncio.Future[None]", acks: Acks) -> None:
     await asyncio.wait({pump}, timeout=FINISH_SECONDS)
     pump.cancel()
     await asyncio.gather(pump, return_exceptions=True)
-
-
-def _filter(prefix: str) -> str:
-    """The subscription's filter; the prefix is left out where Pub/Sub's limit would not take it."""
-    quoted = prefix.replace("\\", "\\\\").replace('"', '\\"')
-    narrow = f'{OWN_FILTER} AND hasPrefix(attributes.objectId, "{quoted}")'
-    return narrow if prefix and len(narrow.encode()) <= MAX_FILTER_BYTES else OWN_FILTER
 
 
 def _backoff(failures: int) -> float:

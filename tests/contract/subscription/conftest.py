@@ -16,7 +16,8 @@ from infra.local.ports import LOOPBACK
 from infra.local.programs import MissingProgram
 from infra.local.supervisor import Supervisor
 from puller.link import Link
-from puller.subscription import Names, Subscription
+from puller.registration import Names
+from puller.subscription import Subscription
 from tests.support.pubsub import AS_GOOGLE, AS_GOOGLES_EMULATOR, Backend, connected
 
 

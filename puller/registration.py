@@ -1,0 +1,99 @@
+"""This node's subscription at Pub/Sub: made where it is missing, replaced where it cannot work any more.
+
+It is the node's alone: every node hears everything. It expires by itself when the node does not come back.
+"""
+
+from dataclasses import dataclass
+
+from google.api_core.exceptions import NotFound, PermissionDenied
+from google.protobuf.duration_pb2 import Duration
+from google.pubsub_v1 import types
+from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
+
+from service import logs
+from service.errors import Transient
+
+log = logs.get("puller.registration")
+
+CALL_SECONDS = 10.0
+ACK_SECONDS = 10  # the least there is; far more than taking a message needs
+RETENTION_SECONDS = 3600  # older messages say nothing that the listing after a gap does not
+DAY = 86400
+OWN_FILTER = 'attributes.eventType = "OBJECT_FINALIZE"'
+MAX_FILTER_BYTES = 256  # Pub/Sub's limit
+DELETED_TOPIC = "_deleted-topic_"  # what a subscription is left with; it never receives anything again
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Which subscription, of which topic, for which objects; it expires after `days` without use.
+
+    `emulator` is what `PUBSUB_EMULATOR_HOST` says, empty for the real Pub/Sub.
+    """
+
+    project: str
+    topic: str
+    subscription: str
+    prefix: str
+    days: int
+    emulator: str = ""
+
+    @property
+    def topic_path(self) -> str:
+        """The topic as Pub/Sub names it."""
+        return f"projects/{self.project}/topics/{self.topic}"
+
+    @property
+    def path(self) -> str:
+        """The subscription as Pub/Sub names it."""
+        return f"projects/{self.project}/subscriptions/{self.subscription}"
+
+
+async def ensure(client: SubscriberAsyncClient, names: Names) -> bool:
+    """Make the subscription where it is missing or useless; tell whether it was made."""
+    try:
+        found = await client.get_subscription(subscription=names.path, timeout=CALL_SECONDS, retry=None)
+    except PermissionDenied:
+        return False  # a role that may receive and not look is enough; the stream tells whether it may
+    except NotFound:
+        await _make(client, names)
+        return True
+    if found.topic not in {names.topic_path, DELETED_TOPIC}:
+        raise Transient(
+            f"subscription {names.path} belongs to {found.topic}, not to {names.topic_path}: "
+            "correct MM_TOPIC, or choose another name with MM_SUBSCRIPTION"
+        )
+    is_outdated = found.filter.startswith(OWN_FILTER) and found.filter != _filter(names.prefix)
+    if found.topic == DELETED_TOPIC or is_outdated:
+        log.info("subscription replaced", subscription=names.subscription, topic=found.topic)
+        await client.delete_subscription(subscription=names.path, timeout=CALL_SECONDS, retry=None)
+        await _make(client, names)
+        return True
+    return False
+
+
+async def _make(client: SubscriberAsyncClient, names: Names) -> None:
+    wanted = types.Subscription(
+        name=names.path,
+        topic=names.topic_path,
+        ack_deadline_seconds=ACK_SECONDS,
+        filter=_filter(names.prefix),
+        message_retention_duration=Duration(seconds=RETENTION_SECONDS),
+        expiration_policy=types.ExpirationPolicy(ttl=Duration(seconds=names.days * DAY)),
+        retry_policy=types.RetryPolicy(minimum_backoff=Duration(seconds=1), maximum_backoff=Duration(seconds=60)),
+    )
+    try:
+        await client.create_subscription(request=wanted, timeout=CALL_SECONDS, retry=None)
+    except NotFound as error:
+        raise Transient(
+            f"topic {names.topic_path} does not exist: create it with the bucket's notifications, or "
+            "correct MM_TOPIC and MM_PROJECT"
+        ) from error
+    log.info("subscription made", subscription=names.subscription, topic=names.topic)
+
+
+def _filter(prefix: str) -> str:
+    """The subscription's filter; the prefix is left out where Pub/Sub's limit would not take it."""
+    quoted = prefix.replace("\\", "\\\\").replace('"', '\\"')
+    narrow = f'{OWN_FILTER} AND hasPrefix(attributes.objectId, "{quoted}")'
+    return narrow if prefix and len(narrow.encode()) <= MAX_FILTER_BYTES else OWN_FILTER

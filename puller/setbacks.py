@@ -1,0 +1,69 @@
+"""Failed tries to fetch a version: why, and when the next one is due.
+
+A setback belongs to the files that were tried: other files get a fresh start.
+"""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from events.names import ModelName, Version
+from events.status import Stage
+from puller.bucket import RemoteFile
+from puller.sightings import Key
+from puller.view import Failure, Seen
+
+BACKOFF_SECONDS = (1.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setback:
+    files: tuple[RemoteFile, ...]
+    tries: int
+    retry_at: float
+    reason: str
+    stage: Stage
+
+
+class Setbacks:
+    """Keeps the last failure of each version."""
+
+    def __init__(self) -> None:
+        """Nothing has failed yet."""
+        self._kept: dict[Key, _Setback] = {}
+
+    def add(self, key: Key, files: tuple[RemoteFile, ...], *, reason: str, stage: Stage, now: float) -> None:
+        """Keep a failure; one that more tries do not help (`invalid`) stands while the files are the same."""
+        before = self._kept.get(key)
+        tries = before.tries + 1 if before and before.files == files else 1
+        wait_seconds = math.inf if stage is Stage.INVALID else _backoff(tries)
+        self._kept[key] = _Setback(files, tries, now + wait_seconds, reason, stage)
+
+    def forget(self, key: Key) -> None:
+        """Forget a version's failure: it succeeded."""
+        self._kept.pop(key, None)
+
+    def forgive(self, stage: Stage) -> set[ModelName]:
+        """Have everything that failed in one way tried again at once; the models concerned."""
+        found = {key: setback for key, setback in self._kept.items() if setback.stage is stage}
+        self._kept |= {key: replace(setback, retry_at=-math.inf) for key, setback in found.items()}
+        return {model for model, _ in found}
+
+    def of(self, model: ModelName, seen: Mapping[Version, Seen], *, now: float) -> dict[Version, Failure]:
+        """A model's failures, as far as they concern what is in the bucket now; the others are forgotten."""
+        failures = {}
+        for (name, version), setback in list(self._kept.items()):
+            if name != model or version not in seen:
+                continue
+            if seen[version].files != setback.files:
+                del self._kept[name, version]
+            else:
+                failures[version] = Failure(setback.reason, max(0.0, setback.retry_at - now), setback.stage)
+        return failures
+
+
+def _backoff(tries: int) -> float:
+    """Double with each try; less up to a fifth at random, so that nodes do not march in step."""
+    least_seconds, most_seconds = BACKOFF_SECONDS
+    return min(most_seconds, least_seconds * 2.0 ** min(tries - 1, 20)) * (1 - 0.2 * random.random())  # noqa: S311

@@ -1,0 +1,80 @@
+"""What a puller's pass works with, in memory: a bucket that counts its list operations, a fetcher, a stream."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from events.names import ModelName, Version
+from events.status import Progress
+from puller.bucket import Catalog, Listing
+from puller.transfer import Fetched, Wanted
+from service.layout import Layout
+from tests.fakes.bucket import FakeBucket
+
+
+class CountingBucket(FakeBucket):
+    """A bucket that knows how often each list was asked for."""
+
+    def __init__(self, *, prefix: str = "") -> None:
+        super().__init__(prefix=prefix)
+        self.catalogs = 0
+        self.listings: Counter[tuple[str, int]] = Counter()
+
+    async def catalog(self) -> Catalog:
+        self.catalogs += 1
+        return await super().catalog()
+
+    async def versions(self, model: ModelName) -> frozenset[Version]:
+        """List one model's versions."""
+        return (await super().catalog()).models.get(model, frozenset())
+
+    async def listing(self, model: ModelName, version: Version) -> Listing:
+        self.listings[model, version] += 1
+        return await super().listing(model, version)
+
+
+class FakeFetcher:
+    """Stages files out of a fake bucket; takes `seconds`, and fails as often as there are `errors`."""
+
+    def __init__(self, bucket: FakeBucket, layout: Layout, *, seconds: float = 0.0) -> None:
+        self.bucket = bucket
+        self.layout = layout
+        self.seconds = seconds
+        self.errors: list[Exception] = []
+        self.fetched: list[tuple[str, int]] = []
+        self.running = 0
+        self.most_running = 0
+        self.before_end: Callable[[], None] = lambda: None
+
+    async def fetch(self, wanted: Wanted, *, on_progress: Callable[[Progress], None]) -> Fetched:
+        """Stage the files."""
+        size = sum(file.content.size for file in wanted.files)
+        on_progress(Progress(bytes_done=0, bytes_total=size, bytes_per_second=0, seconds_left=None))
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.running -= 1
+        if self.errors:
+            raise self.errors.pop(0)
+        for file in wanted.files:
+            path = self.layout.stage(wanted.model, wanted.version) / file.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(await self.bucket.read(file, max_bytes=1 << 30))
+        self.before_end()
+        self.fetched.append((wanted.model, wanted.version))
+        on_progress(Progress(bytes_done=size, bytes_total=size, bytes_per_second=0, seconds_left=0))
+        return Fetched(bytes_moved=size, bytes_linked=0, bytes_resumed=0)
+
+
+class FakeStream:
+    """A stream of notifications that is open or not."""
+
+    def __init__(self, *, is_wanted: bool = True, is_open: bool = True) -> None:
+        self.is_wanted = is_wanted
+        self.is_open = is_open
+        self.renewals: list[str] = []
+
+    def renew(self, reason: str) -> None:
+        self.renewals.append(reason)

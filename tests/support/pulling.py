@@ -1,0 +1,205 @@
+"""A puller's passes on a real disk and fakes, driven by the real loop on virtual time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from events import manifest
+from events.desired import Desired, DesiredState, Policy
+from events.manifest import Content
+from events.messages import Event
+from events.names import FileName, ModelName, NodeName, Version
+from events.status import PulledVersion
+from puller import crc32c, disk
+from puller.completeness import Rules
+from puller.fetching import Fetching, Surroundings
+from puller.hints import Hints
+from puller.intake import Intake
+from puller.link import Link
+from puller.local import Observer
+from puller.reconcile import Reconciler, Tools
+from puller.saved_model import Needs
+from puller.sightings import Key, Sightings
+from puller.status import Ledger
+from puller.survey import Survey
+from service.health import Health
+from service.layout import Layout, Receipt
+from service.loop import Doorbell, Timing, run
+from tests.fakes.bucket import EPOCH
+from tests.fakes.puller import CountingBucket, FakeFetcher, FakeStream
+
+MODEL = ModelName("m")
+FILES = {
+    "saved_model.pb": b"graph",
+    "variables/variables.index": b"index",
+    "variables/variables.data-00000-of-00001": b"x",
+}
+
+
+def now() -> datetime:
+    """The virtual time of day."""
+    return EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+def render_manifest(files: Mapping[str, bytes]) -> bytes:
+    """The manifest of these files."""
+    return manifest.render(
+        {FileName.parse(name): Content(len(data), crc32c.extend(0, data)) for name, data in files.items()}
+    )
+
+
+Story = Callable[["Puller"], Awaitable[None]]
+
+
+class Tell(Protocol):
+    """Tells a story about a puller with these fields."""
+
+    def __call__(self, story: Story, **settings: object) -> None: ...
+
+
+@dataclass
+class Puller:
+    """A puller on virtual time; make it inside the loop."""
+
+    folder: Path
+    bucket: CountingBucket = field(default_factory=CountingBucket)
+    poll_seconds: float = 300.0
+    parallel: int = 4
+    stream: FakeStream = field(default_factory=FakeStream)
+    needs: Needs = Needs(variables=True, assets=frozenset())  # noqa: RUF009 - frozen
+
+    def __post_init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.layout = Layout(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.doorbell, self.health = Doorbell(), Health(loop.time)
+        self.events: list[Event] = []
+        self.room_requests = 0
+        self.policies: dict[ModelName, Policy] = {}
+        self.hints = Hints(self.doorbell.ring, loop.time)
+        self.fetcher = FakeFetcher(self.bucket, self.layout)
+        self.sightings = Sightings(self.bucket, rules=Rules(), clock=now)
+        self.fetching = Fetching(self.fetcher, self.sightings, self._surroundings(), parallel=self.parallel)
+        self.ledger = Ledger(emit=self.events.append, on_change=lambda: None)
+        self.link = Link("bucket", clock=now, on_change=lambda: None)
+        self.intake = Intake(
+            "bucket", "", self.hints, emit=self.events.append, tell_peers=lambda _: None, monotonic=loop.time
+        )
+        self.reconciler = Reconciler(self._tools(), poll_seconds=self.poll_seconds)
+
+    def _surroundings(self) -> Surroundings:
+        async def publish(receipt: Receipt) -> None:
+            disk.publish(self.layout, receipt)
+
+        async def read_needs(_: Path) -> Needs:
+            return self.needs
+
+        return Surroundings(
+            stage=self.layout.stage,
+            read_needs=read_needs,
+            publish=publish,
+            emit=self.events.append,
+            on_end=self.hints.think_about,
+            clock=now,
+            ask_for_room=self._ask_for_room,
+        )
+
+    def _tools(self) -> Tools:
+        async def sweep(keep: Collection[Key]) -> None:
+            disk.sweep(self.layout, keep=keep)
+
+        return Tools(
+            observer=Observer(self.layout),
+            survey=Survey(self.sightings, self.link, self.stream, now),
+            fetching=self.fetching,
+            ledger=self.ledger,
+            hints=self.hints,
+            desired=self._desired,
+            sweep=sweep,
+            clock=now,
+            monotonic=asyncio.get_running_loop().time,
+        )
+
+    def _desired(self) -> DesiredState:
+        documents = {model: Desired(policy=policy) for model, policy in self.policies.items()}
+        return DesiredState(NodeName("node"), documents)
+
+    def _ask_for_room(self) -> None:
+        self.room_requests += 1
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the loop of passes; `await asyncio.sleep(...)` inside lets virtual time go by."""
+        timing = Timing(poll_seconds=self.poll_seconds)
+        jobs = (
+            run(self.reconciler.one_pass, doorbell=self.doorbell, timing=timing, health=self.health),
+            self.fetching.run(),
+        )
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def upload(
+        self,
+        version: int,
+        *,
+        model: str = MODEL,
+        files: Mapping[str, bytes] = FILES,
+        with_manifest: bool = True,
+        notify: bool = True,
+    ) -> None:
+        """Write a version's files, the manifest last, each announced like Cloud Storage does."""
+        written = dict(files) | ({"manifest.json": render_manifest(files)} if with_manifest else {})
+        for name, data in written.items():
+            attributes = self.write(f"{model}/{version}/{name}", data)
+            if notify:
+                self.intake.receive(attributes)
+
+    def write(self, name: str, data: bytes) -> dict[str, str]:
+        """Write an object; the attributes of its notification."""
+        generation = self.bucket.write(name, data, updated=now())
+        return {
+            "eventType": "OBJECT_FINALIZE",
+            "bucketId": "bucket",
+            "objectId": name,
+            "objectGeneration": str(generation),
+        }
+
+    def is_ready(self) -> bool:
+        """Whether a pass has succeeded."""
+        return self.health.is_ready
+
+    def is_connected(self) -> bool:
+        """Whether the bucket answers."""
+        return self.link.state.is_connected
+
+    def version(self, version: int, model: str = MODEL) -> PulledVersion | None:
+        """One version of the report."""
+        entries = self.ledger.models(self.fetching.progress).get(ModelName(model), [])
+        return next((entry for entry in entries if entry.version == version), None)
+
+    def state(self, version: int, model: str = MODEL) -> str:
+        """A version's state in the report; empty where it is not there."""
+        entry = self.version(version, model)
+        return entry.state.value if entry else ""
+
+    def published(self, model: str = MODEL) -> list[int]:
+        """The versions on disk."""
+        folder = self.layout.model(ModelName(model))
+        return sorted(int(path.name) for path in folder.iterdir()) if folder.exists() else []
+
+    def remove(self, version: int, model: str = MODEL) -> None:
+        """Take a version off the disk, as the configurator does."""
+        self.layout.version(ModelName(model), Version(version)).rename(self.layout.own / f"gone-{model}-{version}")
+
+    def emitted(self, kind: type[Event]) -> list[Event]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
