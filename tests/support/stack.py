@@ -16,11 +16,13 @@ of its own and calls `stack.make_topic()` after a restart. Blocking calls go thr
 that must go on meanwhile.
 
 `async with nats_client(stack.nats_url) as client:` connects to any NATS server (from infra.local.client).
-`eventually(condition)` polls a condition with a deadline: the way to wait for another process.
+`eventually(condition)` polls a condition with a deadline: the way to wait for another process. Where a test failed,
+pytest shows the last words of its stack's nodes.
 """
 
 import asyncio
 import inspect
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -124,7 +126,9 @@ def start_stack(pubsub_server: PubSubServer) -> Iterator[Callable[[StackOptions]
             shares = options.pubsub is PubSubKind.AUTO
             port = pubsub_server.port if shares else None
             loader = Loader.SCRIPTED if options.loader is Loader.AUTO else options.loader
-            return running.enter_context(Stack(replace(options, pubsub_port=port, loader=loader)))
+            stack = running.enter_context(Stack(replace(options, pubsub_port=port, loader=loader)))
+            running.callback(show_logs, stack)
+            return stack
 
         yield start
 
@@ -132,6 +136,12 @@ def start_stack(pubsub_server: PubSubServer) -> Iterator[Callable[[StackOptions]
 @pytest.fixture
 def stack(start_stack: Callable[[StackOptions], Stack]) -> Stack:
     return start_stack(StackOptions())
+
+
+def show_logs(stack: Stack) -> None:
+    """Write the last words of every node; pytest shows them where the test failed."""
+    for child in (child for node in stack.nodes for child in node.children):
+        sys.stdout.write(f"\n----- {child.name}\n{child.tail()}\n")
 
 
 Condition = Callable[[], object] | Callable[[], Awaitable[object]]

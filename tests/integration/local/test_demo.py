@@ -111,13 +111,17 @@ async def test_a_stack_that_stays_ends_without_a_trace(number: signal.Signals, s
     await eventually(lambda: left_behind(scratch) == [])
 
 
-async def test_ctrl_c_while_starting_ends_without_a_trace(scratch: Path) -> None:
-    """An interrupted start stops what it has started."""
+@pytest.mark.parametrize("step", ["starting", "gcs  ", "ready", "puller-node-1"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+async def test_an_interrupted_start_ends_without_a_trace(
+    number: signal.Signals, code: int, step: str, scratch: Path
+) -> None:
+    """Wherever the start is interrupted or killed, what it had started is stopped and removed."""
     async with program("demo", *QUICK, scratch=scratch) as demo:
-        await read_until(demo, "starting")
-        demo.send_signal(signal.SIGINT)
-        assert await demo.wait() == 130
-    assert left_behind(scratch) == []
+        await read_until(demo, step)
+        demo.send_signal(number)
+        assert await demo.wait() == code
+    await eventually(lambda: left_behind(scratch) == [])
 
 
 async def test_an_upload_to_nowhere_is_told(scratch: Path) -> None:
