@@ -141,11 +141,12 @@ class Session:
             self._library.TF_DeleteGraph(self._graph)
 
     def _output(self, name: str) -> Output:
-        operation_name, _, index = name.partition(":")
+        operation_name, _, text = name.partition(":")
+        index = int(text) if text.isdecimal() else 0
         operation = self._library.TF_GraphOperationByName(self._graph, operation_name.encode())
-        if not operation or int(index or 0) >= self._library.TF_OperationNumOutputs(operation):
+        if not operation or index >= self._library.TF_OperationNumOutputs(operation):
             raise RequestFailure(Code.NOT_FOUND, f"Tensor {name} of the signature was not found in the Graph")
-        return Output(operation, int(index or 0))
+        return Output(operation, index)
 
 
 def load_session(tf: ctypes.CDLL, path: Path, *, tags: Sequence[str]) -> tuple[Session, MetaGraphDef]:

@@ -87,16 +87,22 @@ def infer(core: Core, target: Target, *, body: bytes) -> str:
     """Run an inference and count it."""
     began, code = time.monotonic(), Code.OK
     try:
-        request = parse(body)
-        with core.find(target.model, version=target.version, label=target.label) as found:
-            return INFERENCES[target.verb](found, request)
-    except RecursionError as error:
-        raise refused("JSON Parse error: Nested too deeply.") from error
+        return run_inference(core, target, body=body)
     except StatusError as failure:
         code = failure.code
         raise
     finally:
         core.record(Served(target.model, target.verb.capitalize(), "REST", code, time.monotonic() - began))
+
+
+def run_inference(core: Core, target: Target, *, body: bytes) -> str:
+    """Run an inference on the version asked for."""
+    try:
+        request = parse(body)
+        with core.find(target.model, version=target.version, label=target.label) as found:
+            return INFERENCES[target.verb](found, request)
+    except RecursionError as error:
+        raise refused("JSON Parse error: Nested too deeply.") from error
 
 
 def predict(found: Found, body: Mapping[str, Json]) -> str:
@@ -106,8 +112,7 @@ def predict(found: Found, body: Mapping[str, Json]) -> str:
         name = signature or "serving_default"
         if name not in found.servable.signatures:
             raise refused(f'Serving signature name: "{name}" not found in signature def')
-        inputs: Mapping[str, TensorInfo] = found.servable.signatures[name].inputs
-        return inputs
+        return dict(found.servable.signatures[name].inputs)
 
     request, form = predict_request(body, inputs_of)
     return predict_body(found.servable.predict(request).outputs, form)

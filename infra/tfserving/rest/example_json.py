@@ -8,8 +8,8 @@ from tensorflow_serving.apis.classification_pb2 import ClassificationResult
 from tensorflow_serving.apis.input_pb2 import Input
 from tensorflow_serving.apis.regression_pb2 import RegressionResult
 
-from infra.tfserving.rest.json_tensor import decimal, float_of, is_base64, read_base64, text_bytes
-from infra.tfserving.rest.json_text import Json, Writer, debug, json_type, refused
+from infra.tfserving.rest.json_tensor import decimal, float_of, is_base64, read_base64
+from infra.tfserving.rest.json_text import Json, Writer, debug, json_type, print_bytes, refused, valid_text
 
 KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
@@ -40,7 +40,7 @@ def read_example(value: Json) -> Example:
         feature = Feature()
         for item in content if isinstance(content, list) else [content]:
             add_value(feature, name, value=item)
-        example.features.feature[name].CopyFrom(feature)
+        example.features.feature[valid_text(name)].CopyFrom(feature)
     return example
 
 
@@ -59,7 +59,7 @@ def feature_value(name: str, value: Json) -> tuple[str, int | float | bytes]:
         case bool():
             return "int64_list", int(value)
         case str():
-            return "bytes_list", text_bytes(value)
+            return "bytes_list", print_bytes(value)
         case dict() if is_base64(value):
             return "bytes_list", read_base64(value)
         case int() if -(2**63) <= value < 2**63:

@@ -15,7 +15,7 @@ from typing import TypeAlias, cast
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from infra.tfserving.rest.json_text import Json, Writer, debug, json_type, refused
+from infra.tfserving.rest.json_text import Json, Writer, debug, json_type, print_bytes, refused
 from infra.tfserving.servable import Code, RequestFailure
 from infra.tfserving.tensors import FIELDS, STRING, type_name
 
@@ -110,7 +110,7 @@ def read_leaf(value: Json, dtype: int) -> Value:
             f"JSON Value: {debug(value)} Type: {json_type(value)} is not of expected type: {type_name(dtype)}"
         )
     if isinstance(value, str):
-        return text_bytes(value)
+        return print_bytes(value)
     number = cast("bool | int | float", value)
     return float_of(number) if dtype in (types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE) else number
 
@@ -121,14 +121,6 @@ def float_of(number: float) -> float:
         return float(number)
     except OverflowError:
         return math.inf if number > 0 else -math.inf
-
-
-def text_bytes(text: str) -> bytes:
-    """Return the bytes of a string."""
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as error:
-        raise refused("JSON Parse error: The surrogate pair in string is invalid.") from error
 
 
 def is_base64(value: Json) -> bool:

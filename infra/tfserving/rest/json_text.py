@@ -19,6 +19,7 @@ DEBUG_BYTES = 256  # how much of a value an error message shows
 DECODER = json.JSONDecoder()
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 ESCAPED = re.compile(r'["\\\x00-\x1f]')
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 STRINGS = re.compile(r'"(?:\\.|[^"\\])*"')
 REASONS = {
     "Expecting value": "Invalid value.",
@@ -47,9 +48,19 @@ def parse(body: bytes) -> dict[str, Json]:
         raise parse_failure("Nested too deeply.", text, at=start) from error
     except ValueError as error:  # an integer of thousands of digits
         raise parse_failure("Number too big to be stored in double.", text, at=start) from error
+    if SURROGATE.search(text):
+        check_pairs(value)
     if not isinstance(value, dict):
         raise refused(f"JSON Value: {debug(value)} Is not object")
     return value
+
+
+def check_pairs(value: Json) -> None:
+    """Refuse strings with one half of a surrogate pair."""
+    try:
+        print_bytes(json.dumps(value, ensure_ascii=False))
+    except UnicodeEncodeError as error:
+        raise refused("JSON Parse error: The surrogate pair in string is invalid.") from error
 
 
 def reason(error: json.JSONDecodeError) -> str:
@@ -191,5 +202,10 @@ class Writer:
 
 
 def print_bytes(text: str) -> bytes:
-    """Return printed JSON as the bytes of a body."""
+    """Return a string, or printed JSON, as the bytes it stands for."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def valid_text(text: str) -> str:
+    """Return a string for a message's field, which takes no bytes that are no UTF-8."""
+    return print_bytes(text).decode(errors="replace")

@@ -13,7 +13,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from infra.tfserving.rest.json_tensor import Dense, is_base64, read_dense, write_tensor
-from infra.tfserving.rest.json_text import Json, Writer, debug, refused
+from infra.tfserving.rest.json_text import Json, Writer, debug, refused, valid_text
 from infra.tfserving.servable import RequestFailure
 
 Inputs = Mapping[str, TensorInfo]
@@ -32,7 +32,7 @@ def signature_name(body: Mapping[str, Json]) -> str:
     if not isinstance(name, str):
         shown = debug(dict(body))
         raise refused(f"JSON Value: {shown} not formatted correctly. 'signature_name' key must be a string value.")
-    return name
+    return valid_text(name)
 
 
 def predict_request(body: Mapping[str, Json], inputs_of: Callable[[str], Inputs]) -> tuple[PredictRequest, Form]:

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from infra.tfserving.rest.answers import Call, Reply, answer
@@ -70,6 +72,12 @@ METADATA = """{
 }
 }
 """
+
+
+KEYS = st.sampled_from(["instances", "inputs", "signature_name", "examples", "context", "x", "b64"]) | st.text()
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["regress", "classify"])
+hostile_values = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=12)
+hostile_bodies = st.binary() | st.dictionaries(KEYS, hostile_values).map(lambda body: json.dumps(body).encode())
 
 
 def post(core: FakeCore, verb: str, body: object, *, model: str = "m") -> Reply:
@@ -164,6 +172,28 @@ def test_failures_say_what_the_official_server_says(call: Call, status: int, wor
     """Clients match on these texts."""
     reply = answer(FakeCore(), call)
     assert (reply.status, error_of(reply)) == (status, words)
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"\\udc80", b"\xed\xa0\x80"])
+def test_names_that_are_no_text_are_names_nobody_has(name: bytes) -> None:
+    """Whatever bytes a client sends, the answer is a refusal and not a crash."""
+    bodies = (
+        b'{"signature_name": "' + name + b'", "inputs": 1}',
+        b'{"instances": [{"' + name + b'": 1}]}',
+        b'{"examples": [{"' + name + b'": null}]}',
+        b'{"examples": [{"' + name + b'": 1}]}',
+    )
+    for verb, body in zip(("predict", "predict", "regress", "regress"), bodies, strict=True):
+        assert answer(FakeCore(), Call("POST", f"/v1/models/m:{verb}", body)).status == 400
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(["predict", "classify", "regress"]), hostile_bodies)
+def test_no_body_brings_the_server_down(verb: str, body: bytes) -> None:
+    """Whatever is sent is answered or refused, as JSON."""
+    reply = answer(FakeCore(), Call("POST", f"/v1/models/m:{verb}", body))
+    assert reply.status in (200, 400)
+    assert isinstance(json.loads(reply.body.decode(errors="replace")), dict)
 
 
 def test_a_version_that_is_no_int64_is_refused_without_a_body() -> None:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.tfserving.rest.json_text import DEBUG_BYTES, Json, Writer, debug, parse, write_limited
@@ -43,6 +43,14 @@ def test_a_body_that_is_no_json_is_refused_with_the_reason_and_the_place(body: b
     assert caught.value.message == f"JSON Parse error: {why}"
 
 
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\uDE00x", b"\\ude00\\ud83d"])
+def test_half_a_surrogate_pair_is_refused_and_a_whole_one_is_a_letter(half: bytes) -> None:
+    """Anything else would be no text, neither in a message nor in an answer."""
+    with pytest.raises(RequestFailure, match="The surrogate pair in string is invalid"):
+        parse(b'{"a": ["' + half + b'"]}')
+    assert parse(b'{"a": "\\ud83d\\ude00"}') == {"a": "\N{GRINNING FACE}"}
+
+
 @pytest.mark.parametrize(("body", "shown"), [(b"[1, 2]", "[1, 2]"), (b'"a"', '"a"'), (b"null", "null")])
 def test_a_body_that_is_no_object_is_refused(body: bytes, shown: str) -> None:
     """Anything but an object is refused, and shown."""
@@ -63,6 +71,7 @@ def test_names_of_numbers_and_bytes_that_are_no_text_are_let_through() -> None:
     assert body["b"] == "\udcff"
 
 
+@settings(deadline=None)
 @given(values)
 def test_what_is_printed_reads_back_equal(value: Json) -> None:
     """Printing loses nothing, on one line or many."""
