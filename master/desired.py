@@ -2,7 +2,7 @@
 
 from events.desired import Desired
 from events.names import ModelName
-from master.views import Stored
+from master.answers import Stored
 
 
 class DesiredDocuments:

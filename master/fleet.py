@@ -1,18 +1,25 @@
-"""The fleet: a fold of reports, signs of life and desired documents, and views of what came out.
+"""The fleet as it is shown: pages, single things, and the whole at a glance. Pure; lists are sorted by name."""
 
-Pure: no clock, no I/O. Whatever the order of what is told, the outcome is the same, so any number of masters agree.
-"""
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TypeVar
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-
-from events.names import ModelName, NodeName
+from events.names import ModelName, NodeName, Version
+from events.status import PulledVersion, ServedStage, Stage
+from master import explain, nodes
+from master.cells import COMING, FAILING, ON_DISK, Cell, Halves
+from master.errors import NotFound
+from master.fold import Fold, Model
+from master.nodes import Node, tally
 from master.views import (
     CellRow,
     CellState,
     CellView,
     Freshness,
     Matrix,
+    MatrixCell,
     ModelRow,
     ModelView,
     NodeRow,
@@ -20,76 +27,215 @@ from master.views import (
     NodeView,
     Overview,
     Page,
-    Stored,
+    VersionSpread,
+    VersionTally,
 )
+
+Name = TypeVar("Name", bound=str)
+Row = TypeVar("Row")
+MAX_SENTENCES = 20  # of the overview
+GOOD = frozenset({CellState.SERVING, CellState.ABSENT})
 
 
 class Fleet:
-    """What is known of all nodes. Views raise `NotFound` for a name that nobody has told of."""
+    """Views of what is known. They raise `NotFound` for a name that nobody has told of."""
 
-    def report(self, node: NodeName, service: str, data: bytes) -> None:
-        """Take a service's whole report; one that was made before the one already known is ignored."""
-        raise NotImplementedError
-
-    def alive(self, node: NodeName, service: str, at: datetime) -> None:
-        """Take a sign of life."""
-        raise NotImplementedError
-
-    def silent(self, node: NodeName, service: str, at: datetime) -> None:
-        """Take the news that a service gives no sign of life any more."""
-        raise NotImplementedError
-
-    def desire(self, documents: Mapping[ModelName, Stored]) -> None:
-        """Take all desired documents."""
-        raise NotImplementedError
-
-    def forget(self, node: NodeName, service: str) -> None:
-        """Drop what a service reported; a node without services is gone."""
-        raise NotImplementedError
+    def __init__(self, fold: Fold) -> None:
+        self.fold = fold
 
     @property
     def node_names(self) -> tuple[NodeName, ...]:
         """All known nodes, lost ones too, sorted."""
-        raise NotImplementedError
+        return tuple(sorted(self.fold.nodes))
+
+    @property
+    def heard_names(self) -> tuple[NodeName, ...]:
+        """The nodes of which some service is heard, sorted."""
+        known = self.fold.nodes
+        return tuple(name for name in sorted(known) if nodes.judge(known[name])[0] is not NodeState.LOST)
 
     def http_address(self, node: NodeName, service: str) -> str:
         """Tell the host:port of a service's own HTTP port, as it last reported; empty where it did not say."""
-        raise NotImplementedError
+        known = self.fold.find(node).services.get(service)
+        return known.head.http if known else ""
 
     def overview(self, freshness: Freshness) -> Overview:
         """Show the whole cluster at a glance."""
-        raise NotImplementedError
+        states = {name: nodes.judge(node) for name, node in self.fold.nodes.items()}
+        counts = Counter(state for state, _, _ in states.values())
+        cells: Counter[CellState] = Counter()
+        for model in self.fold.models.values():
+            cells.update(model.tally)
+        return Overview(
+            freshness=freshness,
+            nodes={state: counts[state] for state in NodeState},
+            models=len(self.fold.models),
+            cells=tally(cells),
+            sentences=tuple(islice(self._troubles(states), MAX_SENTENCES)),
+        )
 
     def nodes(
         self, *, cursor: str | None = None, limit: int = 100, state: NodeState | None = None, search: str = ""
     ) -> Page[NodeRow]:
         """List nodes by name from behind the cursor on."""
-        raise NotImplementedError
+        known = self.fold.nodes
+        names = [name for name in sorted(known) if search in name and state in {None, nodes.judge(known[name])[0]}]
+        return _page(names, cursor, limit=limit, show=lambda name: nodes.row(known[name]))
 
     def node(self, name: NodeName) -> NodeView:
         """Show a node with its models."""
-        raise NotImplementedError
+        node = self.fold.find(name)
+        rows = tuple(explain.row(node, model, cell) for model, cell in sorted(node.cells.items()))
+        return NodeView(**dict(nodes.row(node)), models=rows)
 
     def models(
         self, *, cursor: str | None = None, limit: int = 100, state: CellState | None = None, search: str = ""
     ) -> Page[ModelRow]:
         """List models by name from behind the cursor on; `state` is the worst a model has anywhere."""
-        raise NotImplementedError
+        known = self.fold.models
+        names = [name for name in sorted(known) if search in name and state in {None, _worst(known[name])}]
+        return _page(names, cursor, limit=limit, show=lambda name: _model_row(name, known[name]))
 
     def model(self, name: ModelName) -> ModelView:
         """Show a model and where its versions are."""
-        raise NotImplementedError
+        model = self.fold.find_model(name)
+        cells = [cell for _, cell in self._cells(name)]
+        sentences = [f"Desired: {explain.wants(model.stored.document.policy)}."]
+        if own := model.stored.document.nodes:
+            sentences.append(
+                f"{_count(len(own), 'node')} ha{'s' if len(own) == 1 else 've'} a policy of {_whose(own)}."
+            )
+        sentences += [f"{_count(line.count, 'node')}: {line.state}." for line in tally(model.tally)]
+        return ModelView(
+            **dict(_model_row(name, model)), versions=_spread(cell.halves for cell in cells), explain=tuple(sentences)
+        )
 
     def cells(
         self, model: ModelName, *, cursor: str | None = None, limit: int = 100, state: CellState | None = None
     ) -> Page[CellRow]:
-        """List the nodes that have or want a model, by name."""
-        raise NotImplementedError
+        """List the nodes that have a model, by name."""
+        self.fold.find_model(model)
+        found = {node.name: (node, cell) for node, cell in self._cells(model) if state in {None, _shown(node, cell)}}
+        return _page(
+            list(found), cursor, limit=limit, show=lambda name: explain.row(found[name][0], model, found[name][1])
+        )
 
     def cell(self, model: ModelName, node: NodeName) -> CellView:
         """Show all there is to know of a model on a node, and why it is so."""
-        raise NotImplementedError
+        found, known = self.fold.find(node), self.fold.find_model(model)
+        if model not in found.cells:
+            raise NotFound(f"node {node} has no model {model}, and says nothing of it")
+        return explain.view(found, model, cell=found.cells[model], policy=known.stored.document.on(node))
 
     def matrix(self, models: Sequence[ModelName], nodes: Sequence[NodeName]) -> Matrix:
         """Show a window of the matrix; names that nobody has told of have empty cells."""
-        raise NotImplementedError
+        found = [self.fold.nodes.get(name) for name in nodes]
+        cells = tuple(tuple(_matrix_cell(node, model) for node in found) for model in models)
+        return Matrix(models=tuple(models), nodes=tuple(nodes), cells=cells)
+
+    def _cells(self, model: ModelName) -> Iterable[tuple[Node, Cell]]:
+        known = self.fold.nodes
+        return ((known[name], cell) for name in sorted(known) if (cell := known[name].cells.get(model)))
+
+    def _troubles(self, states: Mapping[NodeName, tuple[NodeState, str, object]]) -> Iterable[str]:
+        """Say what is wrong, worst first."""
+        for wanted in (NodeState.LOST, NodeState.TROUBLED):
+            for name in sorted(states):
+                state, reason, _ = states[name]
+                if state is wanted:
+                    yield f"Node {name} is {state}: {reason}."
+        for wanted_cell in (state for state in CellState if state not in GOOD and state is not CellState.LOST):
+            for model, known in sorted(self.fold.models.items()):
+                if count := known.tally[wanted_cell]:
+                    yield f"Model {model} is {wanted_cell} on {_count(count, 'node')}{self._example(model, wanted_cell)}."
+
+    def _example(self, model: ModelName, state: CellState) -> str:
+        found = ((node, cell) for node, cell in self._cells(model) if _shown(node, cell) is state)
+        node, cell = next(iter(found))
+        return f", on {node.name}: {cell.reason}" if cell.reason else ""
+
+
+def _page(names: list[Name], cursor: str | None, *, limit: int, show: Callable[[Name], Row]) -> Page[Row]:
+    start = bisect_right(names, cursor) if cursor else 0
+    chosen = names[start : start + limit]
+    has_more = start + limit < len(names)
+    return Page(items=tuple(show(name) for name in chosen), next=chosen[-1] if has_more else None, total=len(names))
+
+
+def _shown(node: Node, cell: Cell) -> CellState:
+    return CellState.LOST if node.hidden_since else cell.state
+
+
+def _worst(model: Model) -> CellState:
+    return next((state for state in CellState if model.tally[state] > 0), CellState.ABSENT)
+
+
+def _model_row(name: ModelName, model: Model) -> ModelRow:
+    policy = model.stored.document.policy
+    serving = sorted(((version, count) for version, count in model.serving.items() if count), reverse=True)
+    return ModelRow(
+        model=name,
+        state=_worst(model),
+        cells=tally(model.tally),
+        serving=tuple(VersionTally(version=version, nodes=count) for version, count in serving),
+        want=policy.want,
+        labels=dict(policy.labels),
+        is_paused=policy.paused,
+        is_removed=policy.removed,
+        own_policies=len(model.stored.document.nodes),
+        revision=model.stored.revision,
+    )
+
+
+def _matrix_cell(node: Node | None, model: ModelName) -> MatrixCell | None:
+    cell = node.cells.get(model) if node else None
+    return MatrixCell(state=_shown(node, cell), serving=cell.serving) if node and cell else None
+
+
+def _spread(all_halves: Iterable[Halves]) -> tuple[VersionSpread, ...]:
+    counts: Counter[tuple[Version, str]] = Counter()
+    for halves in all_halves:
+        counts.update(set(_places(halves)))
+    versions = sorted({version for version, _ in counts}, reverse=True)
+    return tuple(
+        VersionSpread(
+            version=version,
+            serving=counts[version, "serving"],
+            on_disk=counts[version, "on disk"],
+            fetching=counts[version, "fetching"],
+            failed=counts[version, "failed"],
+            quarantined=counts[version, "quarantined"],
+        )
+        for version in versions
+    )
+
+
+def _places(halves: Halves) -> Iterable[tuple[Version, str]]:
+    for one in halves.pulled:
+        yield one.version, _place(one)
+    for line in halves.served.versions if halves.served else ():
+        if line.state is ServedStage.QUARANTINED:
+            yield line.version, "quarantined"
+        else:
+            yield line.version, "on disk"
+            if line.state is ServedStage.SERVING:
+                yield line.version, "serving"
+
+
+def _place(one: PulledVersion) -> str:
+    if one.state in ON_DISK:
+        return "on disk"
+    if one.state in COMING:
+        return "fetching"
+    if one.state in FAILING:
+        return "failed"
+    return "quarantined" if one.state is Stage.QUARANTINED else "in the bucket"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _whose(own: Iterable[NodeName]) -> str:
+    names = sorted(own)
+    return f"their own: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"

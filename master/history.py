@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from events.names import ModelName, NodeName, Version
-from master.views import Entry, HistoryPage, Timeline
+from master.answers import Entry, HistoryPage, Timeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from events.changes import Change
 from events.desired import Desired
 from events.names import ModelName, NodeName
-from master.views import Made
+from master.answers import Made
 
 
 @dataclass(frozen=True, slots=True)

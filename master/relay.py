@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from events.commands import Command
 from events.names import NodeName
-from master.views import Gathered
+from master.answers import Gathered
 
 COMMAND_SECONDS = 5.0
 

@@ -1,0 +1,174 @@
+"""A model on a node: what puller and configurator say of it becomes one state with a reason and an age. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from events.desired import Latest, Pinned, Policy
+from events.names import Version
+from events.status import PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
+from master.views import CellState
+
+FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
+COMING = frozenset({Stage.SETTLING, Stage.WAITING, Stage.DOWNLOADING})
+ON_DISK = frozenset({Stage.PUBLISHED, Stage.MUTATED})
+UNREADABLE = "the node's report cannot be read; update the master"
+NEVER = datetime.fromtimestamp(0, UTC)
+
+T = TypeVar("T")
+_PULLED = TypeAdapter(tuple[PulledVersion, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """What both services of a node say about a model."""
+
+    pulled: tuple[PulledVersion, ...] = ()
+    served: ServedModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How it is, why, and since when."""
+
+    state: CellState
+    reason: str
+    since: datetime
+
+
+@dataclass(slots=True)
+class Cell:
+    """A model on a node, small: there are hundreds of thousands. The halves are kept as the JSON they came in."""
+
+    pulled: bytes = b""
+    served: bytes = b""
+    state: CellState = CellState.ABSENT
+    reason: str = ""
+    since: datetime = NEVER
+    desired: tuple[Version, ...] = ()
+    serving: tuple[Version, ...] = ()
+    labels: tuple[tuple[str, Version], ...] = ()
+
+    @property
+    def halves(self) -> Halves:
+        """What the services said; nothing where this master cannot read it."""
+        try:
+            return self._read()
+        except ValidationError:
+            return Halves()
+
+    def settle(self, policy: Policy) -> None:
+        """Work out anew what holds."""
+        try:
+            halves = self._read()
+            verdict = judge(halves, policy)
+        except ValidationError as error:
+            halves = Halves()
+            verdict = Verdict(CellState.FAILED, f"{UNREADABLE}: {error.errors()[0]['msg']}", NEVER)
+        self.state, self.reason, self.since = verdict.state, _shared(verdict.reason), verdict.since
+        if halves.served:
+            self.desired, self.serving = _shared(halves.served.desired), _shared(halves.served.serving)
+            self.labels = _shared(tuple(sorted(halves.served.labels.items())))
+        else:
+            self.desired, self.serving, self.labels = (), (), ()
+
+    def _read(self) -> Halves:
+        pulled = _PULLED.validate_json(self.pulled) if self.pulled else ()
+        return Halves(pulled, ServedModel.model_validate_json(self.served) if self.served else None)
+
+
+def _shared(value: T) -> T:
+    """Return one object for equal ones: most nodes serve the same."""
+    return cast("T", _first_equal(value))
+
+
+@lru_cache(maxsize=4096)
+def _first_equal(value: object) -> object:
+    return value
+
+
+def judge(halves: Halves, policy: Policy) -> Verdict:
+    """Find the worst that holds."""
+    served = halves.served or ServedModel(desired=(), serving=())
+    if policy.removed and not served.serving:
+        return Verdict(CellState.ABSENT, "removed by an operator", _oldest(served.versions))
+    found = (
+        _failing(halves.pulled)
+        or _quarantined(halves, served, policy=policy)
+        or _moving(halves.pulled, served)
+        or _differing(halves.pulled, served)
+    )
+    return found or _at_rest(halves.pulled, served)
+
+
+def _failing(pulled: Iterable[PulledVersion]) -> Verdict | None:
+    failing = [one for one in pulled if one.state in FAILING]
+    if not failing:
+        return None
+    worst = max(failing, key=lambda one: one.version)
+    return Verdict(CellState.FAILED, f"version {worst.version}: {worst.state}: {worst.reason}", worst.since)
+
+
+def _quarantined(halves: Halves, served: ServedModel, *, policy: Policy) -> Verdict | None:
+    """Find a quarantined version that would be served if it were not."""
+    if policy.paused:
+        return None
+    lines: list[PulledVersion | ServedVersion] = [
+        *(line for line in served.versions if line.state is ServedStage.QUARANTINED),
+        *(one for one in halves.pulled if one.state is Stage.QUARANTINED),
+    ]
+    newest = max(served.serving, default=-1)
+    match policy.want:
+        case Pinned(versions=versions):
+            missed = [line for line in lines if line.version in versions]
+        case Latest():
+            missed = [line for line in lines if line.version > newest]
+    missed = [line for line in missed if line.version not in policy.refused]
+    if not missed:
+        return None
+    worst = max(missed, key=lambda line: line.version)
+    return Verdict(CellState.QUARANTINED, f"version {worst.version} is in quarantine: {worst.reason}", worst.since)
+
+
+def _moving(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | None:
+    coming = [one for one in pulled if one.state in COMING]
+    loading = [line for line in served.versions if line.state is ServedStage.LOADING and line.version in served.desired]
+    if loading:
+        line = max(loading, key=lambda line: line.version)
+        return Verdict(CellState.UPDATING, f"version {line.version} is being loaded", line.since)
+    if coming:
+        one = max(coming, key=lambda one: one.version)
+        reason = f": {one.reason}" if one.reason else ""
+        return Verdict(CellState.UPDATING, f"version {one.version} is {one.state}{reason}", one.since)
+    return None
+
+
+def _differing(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | None:
+    if served.difference:
+        return Verdict(CellState.BEHIND, served.difference, served.differs_since or _oldest(served.versions))
+    if missing := sorted(set(served.desired) - set(served.serving)):
+        return Verdict(CellState.BEHIND, f"version {missing[-1]} is desired and not served", _oldest(served.versions))
+    newest = max(served.serving, default=-1)
+    late = [one for one in pulled if one.state is Stage.INCOMPLETE and one.version > newest]
+    if not late:
+        return None
+    one = max(late, key=lambda one: one.version)
+    return Verdict(CellState.BEHIND, f"version {one.version} is incomplete: {one.reason}", one.since)
+
+
+def _at_rest(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict:
+    changed = [one for one in pulled if one.state is Stage.MUTATED and one.version in served.serving]
+    reason = f"version {changed[-1].version}: {changed[-1].reason}" if changed else ""
+    serving = [line for line in served.versions if line.version in served.serving]
+    if served.serving:
+        return Verdict(CellState.SERVING, reason, max((line.since for line in serving), default=NEVER))
+    since = max((one.since for one in pulled), default=_oldest(served.versions))
+    return Verdict(CellState.ABSENT, "no version is wanted here", since)
+
+
+def _oldest(lines: Iterable[ServedVersion]) -> datetime:
+    return min((line.since for line in lines), default=NEVER)

@@ -1,0 +1,125 @@
+"""Why a model on a node is as it is, in sentences. Pure."""
+
+from collections.abc import Sequence
+
+from events.desired import Latest, Pinned, Policy
+from events.names import ModelName, Version
+from events.status import Progress, PulledVersion, ServedVersion, Stage
+from master.cells import Cell, Halves
+from master.nodes import Node, moment
+from master.views import CellRow, CellState, CellView, VersionRow
+
+MIB = 1024 * 1024
+
+
+def row(node: Node, name: ModelName, cell: Cell) -> CellRow:
+    """Show a model on a node in a list."""
+    hidden_since = node.hidden_since
+    return CellRow(
+        model=name,
+        node=node.name,
+        state=CellState.LOST if hidden_since else cell.state,
+        reason=f"nothing is heard of what {node.name} serves since {moment(hidden_since)}"
+        if hidden_since
+        else cell.reason,
+        since=hidden_since or cell.since,
+        desired=cell.desired,
+        serving=cell.serving,
+        labels=dict(cell.labels),
+        progress=_progress(cell),
+    )
+
+
+def view(node: Node, name: ModelName, *, cell: Cell, policy: Policy) -> CellView:
+    """Show all there is to know of a model on a node."""
+    halves = cell.halves
+    versions = _versions(halves)
+    shown = row(node, name, cell)
+    sentences = [
+        _verdict(shown),
+        _policy(policy),
+        _serving(shown),
+        *(_version(version) for version in versions if version.reason or version.progress),
+    ]
+    return CellView(**dict(shown), versions=versions, explain=tuple(filter(None, sentences)))
+
+
+def wants(policy: Policy) -> str:
+    """Say what a policy asks for."""
+    if policy.removed:
+        return "the model is removed by an operator"
+    want = _wanted(policy.want)
+    return f"{want}, with updates paused" if policy.paused else want
+
+
+def _wanted(want: Latest | Pinned) -> str:
+    match want:
+        case Pinned(versions=versions):
+            return f"pinned to {listed(versions)}"
+        case Latest(count=1):
+            return "the newest version"
+        case Latest(count=count):
+            return f"the newest {count} versions"
+
+
+def listed(versions: Sequence[Version]) -> str:
+    """Name versions in a sentence."""
+    return f"version{'s' if len(versions) > 1 else ''} {', '.join(map(str, versions))}"
+
+
+def _progress(cell: Cell) -> Progress | None:
+    if cell.state is not CellState.UPDATING or b'"progress":{' not in cell.pulled:
+        return None
+    return next((one.progress for one in reversed(cell.halves.pulled) if one.progress), None)
+
+
+def _versions(halves: Halves) -> tuple[VersionRow, ...]:
+    pulled = {one.version: one for one in halves.pulled}
+    served = {line.version: line for line in halves.served.versions} if halves.served else {}
+    newest_first = sorted(pulled.keys() | served.keys(), reverse=True)
+    return tuple(_merged(version, pulled.get(version), served.get(version)) for version in newest_first)
+
+
+def _merged(version: Version, pulled: PulledVersion | None, served: ServedVersion | None) -> VersionRow:
+    reasons = dict.fromkeys(line.reason for line in (served, pulled) if line and line.reason)
+    return VersionRow(
+        version=version,
+        pulled=pulled.state if pulled else None,
+        served=served.state if served else None,
+        reason="; ".join(reasons),
+        since=max(line.since for line in (served, pulled) if line),
+        progress=pulled.progress if pulled else None,
+    )
+
+
+def _verdict(row: CellRow) -> str:
+    reason = f": {row.reason}" if row.reason else ""
+    return f"{row.model} on {row.node} is {row.state} since {moment(row.since)}{reason}."
+
+
+def _policy(policy: Policy) -> str:
+    extra = [f"label {label} is to point at version {version}" for label, version in sorted(policy.labels.items())]
+    extra += [f"version {version} was refused by an operator" for version in policy.refused]
+    extra += [f"version {version} is held on disk" for version in policy.held]
+    return f"Desired: {'; '.join([wants(policy), *extra])}."
+
+
+def _serving(row: CellRow) -> str:
+    if not row.serving:
+        return "No version is served."
+    labels = "".join(f", label {label} at version {version}" for label, version in sorted(row.labels.items()))
+    return f"Served: {listed(row.serving)}{labels}."
+
+
+def _version(row: VersionRow) -> str:
+    states = " and ".join(str(state) for state in (row.pulled, row.served) if state)
+    words = f"Version {row.version} is {states} since {moment(row.since)}"
+    if row.pulled is Stage.DOWNLOADING and row.progress:
+        return f"{words}, {_transfer(row.progress)}."
+    return f"{words}: {row.reason}." if row.reason else f"{words}."
+
+
+def _transfer(progress: Progress) -> str:
+    left = f", about {progress.seconds_left:.0f} s left" if progress.seconds_left is not None else ""
+    done, total = progress.bytes_done / MIB, progress.bytes_total / MIB
+    return f"{done:.1f} of {total:.1f} MiB at {progress.bytes_per_second / MIB:.1f} MiB/s{left}"

@@ -1,0 +1,184 @@
+"""What is known of the fleet: a fold of reports, signs of life and desired documents.
+
+Pure: no clock, no I/O. Whatever the order of what is told, the outcome is the same, so any number of masters agree.
+Counts are kept as cells change, so that a look at 1,000 nodes and 200 models costs no walk over all cells.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic_core import from_json, to_json
+
+from events.desired import Desired
+from events.names import ModelName, NodeName, Version
+from master.answers import Stored
+from master.cells import Cell
+from master.errors import NotFound
+from master.nodes import SERVICES, Head, Known, Node
+from master.views import CellState
+
+# Reports of one service that come by different ways can overtake each other by seconds. One that seems older by more
+# was made after its node's clock was set back.
+OVERTAKING = timedelta(minutes=5)
+UNSET = Stored(document=Desired(), revision=0)
+
+
+class BadReport(ValueError):
+    """A report that cannot be read."""
+
+
+@dataclass(slots=True)
+class Model:
+    """What is counted of a model over all nodes, and its desired document."""
+
+    stored: Stored = UNSET
+    tally: Counter[CellState] = field(default_factory=Counter)
+    serving: Counter[Version] = field(default_factory=Counter)
+
+
+class Fold:
+    """What is known of all nodes, lost ones too; `master/fleet.py` shows it."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[NodeName, Node] = {}
+        self.models: dict[ModelName, Model] = {}
+        self._silent_since: dict[tuple[NodeName, str], datetime | None] = {}  # None: it was heard
+        self._is_presence_known = False
+
+    def report(self, node: NodeName, service: str, data: bytes) -> bool:
+        """Take a service's whole report and tell whether it was news; one overtaken by a newer is none.
+
+        `BadReport` where it cannot be read; what was known before then stays.
+        """
+        if service not in SERVICES:
+            return False
+        head, models = _read(data)
+        found = self.nodes.setdefault(node, Node(node))
+        known = found.services.get(service)
+        if known and timedelta() < known.head.reported - head.reported < OVERTAKING:
+            return False
+        found.services[service] = Known(service, head)
+        self._hear(node, service)
+        half = "pulled" if service == "puller" else "served"
+        for gone in [name for name in found.cells if name not in models]:
+            self._put(found, gone, half=half, body=b"")
+        for name, body in models.items():
+            self._put(found, name, half=half, body=body)
+        return True
+
+    def alive(self, node: NodeName, service: str) -> None:
+        """Take a sign of life."""
+        if self._silent_since.get((node, service), self) is not None:
+            self._silent_since[node, service] = None
+            self._hear(node, service)
+
+    def silent(self, node: NodeName, service: str, since: datetime) -> None:
+        """Take the news that a service gives no sign of life any more."""
+        self._silent_since[node, service] = self._silent_since.get((node, service)) or since
+        self._hear(node, service)
+
+    def know_presence(self) -> None:
+        """From now on a service counts as lost that never gave a sign of life."""
+        self._is_presence_known = True
+        for node in self.nodes.values():
+            for service in node.services:
+                self._hear(node.name, service)
+
+    def desire(self, documents: Mapping[ModelName, Stored]) -> None:
+        """Take all desired documents."""
+        for name in {*documents, *self.models}:
+            stored = documents.get(name, UNSET)
+            model = self.models.setdefault(name, Model())
+            if model.stored != stored:
+                model.stored = stored
+                for node in self.nodes.values():
+                    if cell := node.cells.get(name):
+                        self._settle(node, name, cell)
+            self._drop_if_unknown(name)
+
+    def forget(self, name: NodeName) -> None:
+        """Drop all that is known of a node."""
+        node = self.nodes.pop(name, None)
+        for service in SERVICES:
+            self._silent_since.pop((name, service), None)
+        for model, cell in node.cells.items() if node else ():
+            self._count(node, model, cell=cell, by=-1)  # type: ignore[arg-type]  # there are no cells without a node
+            self._drop_if_unknown(model)
+
+    def find(self, name: NodeName) -> Node:
+        """Return a node, or raise `NotFound`."""
+        if name not in self.nodes:
+            raise NotFound(f"no node {name} has ever reported; `model-manager nodes` lists those that have")
+        return self.nodes[name]
+
+    def find_model(self, name: ModelName) -> Model:
+        """Return a model, or raise `NotFound`."""
+        if name not in self.models:
+            raise NotFound(f"no node has a model {name}, and no desired state is kept for it")
+        return self.models[name]
+
+    def _hear(self, name: NodeName, service: str) -> None:
+        """Note whether a service is heard; count the node's cells anew where that hides or shows them."""
+        node = self.nodes.get(name)
+        if node is None or service not in node.services:
+            return
+        known = node.services[service]
+        unheard = known.head.reported if self._is_presence_known else None
+        known.lost_since = self._silent_since.get((name, service), unheard)
+        hidden_since = node.find_hidden_since()
+        if (hidden_since is None) == (node.hidden_since is None):
+            node.hidden_since = hidden_since
+            return
+        for model, cell in node.cells.items():
+            self._count(node, model, cell=cell, by=-1)
+        node.hidden_since = hidden_since
+        for model, cell in node.cells.items():
+            self._count(node, model, cell=cell, by=1)
+
+    def _put(self, node: Node, name: ModelName, *, half: str, body: bytes) -> None:
+        """Put what one service says of a model in its cell; a cell of which neither says anything goes."""
+        cell = node.cells.get(name)
+        if cell is None:
+            cell = node.cells[name] = Cell()
+            self._count(node, name, cell=cell, by=1)
+        if getattr(cell, half) == body:
+            return
+        setattr(cell, half, body)
+        if cell.pulled or cell.served:
+            self._settle(node, name, cell)
+            return
+        self._count(node, name, cell=cell, by=-1)
+        del node.cells[name]
+        self._drop_if_unknown(name)
+
+    def _settle(self, node: Node, name: ModelName, cell: Cell) -> None:
+        self._count(node, name, cell=cell, by=-1)
+        cell.settle(self.models[name].stored.document.on(node.name))
+        self._count(node, name, cell=cell, by=1)
+
+    def _count(self, node: Node, name: ModelName, *, cell: Cell, by: int) -> None:
+        model = self.models.setdefault(name, Model())
+        state = CellState.LOST if node.hidden_since else cell.state
+        node.tally[state] += by
+        model.tally[state] += by
+        if node.hidden_since is None:
+            for version in cell.serving:
+                model.serving[version] += by
+
+    def _drop_if_unknown(self, name: ModelName) -> None:
+        """Drop a model that no node has and no document names."""
+        model = self.models.get(name)
+        if model and not model.stored.revision and not any(model.tally.values()):
+            del self.models[name]
+
+
+def _read(data: bytes) -> tuple[Head, dict[ModelName, bytes]]:
+    """Read a report; its models are only told apart."""
+    try:
+        raw = from_json(data)
+        head = Head.model_validate(raw)
+        return head, {ModelName.parse(name): to_json(body) for name, body in raw.get("models", {}).items()}
+    except (ValueError, AttributeError) as error:
+        raise BadReport(f"report not readable: {error}") from error

@@ -1,0 +1,128 @@
+"""A node: its services as they last reported, whether they are heard, and what that makes of the node. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import ConfigDict
+
+from events.names import ModelName, NodeName
+from events.status import Connection, Disk, Report
+from master.cells import Cell
+from master.views import CellState, NodeRow, NodeState, Service, Tally
+
+SERVICES = ("configurator", "puller")
+
+
+class Head(Report):
+    """A service's report without its models."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    bucket: Connection | None = None
+    pubsub: Connection | None = None
+    serving: Connection | None = None
+    disk: Disk | None = None
+
+    @property
+    def connections(self) -> dict[str, Connection]:
+        """What the service talks to."""
+        found = {"nats": self.nats, "bucket": self.bucket, "pubsub": self.pubsub, "serving": self.serving}
+        return {name: connection for name, connection in found.items() if connection}
+
+
+@dataclass(slots=True)
+class Known:
+    """A service that has reported."""
+
+    name: str
+    head: Head
+    lost_since: datetime | None = None  # None while it is heard
+
+
+@dataclass(slots=True)
+class Node:
+    """All that is known of a node."""
+
+    name: NodeName
+    services: dict[str, Known] = field(default_factory=dict)
+    cells: dict[ModelName, Cell] = field(default_factory=dict)
+    tally: Counter[CellState] = field(default_factory=Counter)
+    hidden_since: datetime | None = None  # since when nobody knows what it serves; as the tallies were counted
+
+    def find_hidden_since(self) -> datetime | None:
+        """Tell since when nobody knows what is served: the configurator is lost, or never reported and the rest is."""
+        said = self.services.get("configurator") or self.services.get("puller")
+        return said.lost_since if said else None
+
+
+def row(node: Node) -> NodeRow:
+    """Show a node."""
+    state, reason, since = judge(node)
+    return NodeRow(
+        node=node.name,
+        state=state,
+        reason=reason,
+        since=since,
+        cells=tally(node.tally),
+        services=tuple(_service(known) for _, known in sorted(node.services.items())),
+    )
+
+
+def tally(counts: Counter[CellState]) -> tuple[Tally, ...]:
+    """List the states that occur, worst first."""
+    return tuple(Tally(state=state, count=counts[state]) for state in CellState if counts[state] > 0)
+
+
+def judge(node: Node) -> tuple[NodeState, str, datetime]:
+    """Find a node's state, the reason, and since when it holds."""
+    services = node.services.values()
+    lost = [known.lost_since for known in services if known.lost_since]
+    if lost and len(lost) == len(services):
+        return NodeState.LOST, f"nothing is heard of it since {moment(max(lost))}", max(lost)
+    if troubles := [trouble for known in services for trouble in _troubles(known)]:
+        return NodeState.TROUBLED, "; ".join(reason for reason, _ in troubles), min(since for _, since in troubles)
+    return NodeState.WELL, "", max(known.head.started for known in services)
+
+
+def _troubles(known: Known) -> list[tuple[str, datetime]]:
+    if known.lost_since:
+        return [(f"the {known.name} is silent since {moment(known.lost_since)}", known.lost_since)]
+    head = known.head
+    found = [
+        (f"the {known.name} does not reach {name}: {connection.reason}", connection.since)
+        for name, connection in head.connections.items()
+        if not connection.is_connected and not _is_left_out(name, connection)
+    ]
+    if head.last_pass.error:
+        found.append((f"the {known.name} fails: {head.last_pass.error}", head.last_pass.finished or head.started))
+    elif not head.is_ready:
+        found.append((f"the {known.name} is starting", head.started))
+    return found
+
+
+def _is_left_out(name: str, connection: Connection) -> bool:
+    """Tell whether a puller was set up without Pub/Sub, which is no trouble."""
+    return name == "pubsub" and "MM_TOPIC" in connection.reason
+
+
+def _service(known: Known) -> Service:
+    head = known.head
+    return Service(
+        service=known.name,
+        software=head.software,
+        started=head.started,
+        reported=head.reported,
+        is_lost=known.lost_since is not None,
+        lost_since=known.lost_since,
+        is_ready=head.is_ready,
+        last_error=head.last_pass.error,
+        last_pass=head.last_pass.finished,
+        http=head.http,
+        connections=head.connections,
+        disk=head.disk,
+    )
+
+
+def moment(at: datetime) -> str:
+    """Write a time for people."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
