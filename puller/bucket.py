@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 MAX_FILES: Final = 50_000  # of one version; a SavedModel has a few hundred, shards and assets together
 PAGE: Final = 1000  # the most Cloud Storage gives in one list operation
-RETRY_SECONDS: Final = 10.0  # of one call; after that the next pass tries again
+RETRY_SECONDS: Final = 5.0  # of one call; after that the next pass tries again
 AGAIN: Final = "trying again at each poll"
 
 
@@ -69,11 +69,12 @@ class _Pages(Protocol):
 class Bucket:
     """One bucket, or the part of it below a prefix. Every method raises `Transient` with an operator's sentence."""
 
-    def __init__(self, name: str, *, prefix: str, access: Access) -> None:
+    def __init__(self, name: str, *, prefix: str, access: Access, page: int = PAGE) -> None:
         """Keep what was given; `prefix` comes from `events.names.parse_prefix`. The first call connects."""
         self._name = name
         self._prefix = prefix
         self._access = access
+        self._page = page
 
     async def catalog(self) -> Catalog:
         """List models and versions: one list operation and one more a model (and one more per 1000 names of each).
@@ -147,7 +148,7 @@ class Bucket:
             prefix=prefix,
             delimiter=delimiter,
             fields=fields,
-            page_size=PAGE,
+            page_size=self._page,
             timeout=TIMEOUT_SECONDS,
             retry=DEFAULT_RETRY.with_timeout(RETRY_SECONDS).with_delay(initial=0.2, maximum=2.0),
         )
@@ -219,5 +220,6 @@ def _problems(name: FileName, blob: "Blob") -> list[str]:
 
 
 def _short(error: Exception) -> str:
-    """The first line, without the queries of addresses."""
-    return re.sub(r"\?\S+:", ":", str(error).strip().partition("\n")[0])[:300]
+    """The first line of the cause, without the queries of addresses."""
+    cause = getattr(error, "cause", None) or error  # what was tried until the time was over
+    return re.sub(r"\?[^\s:]*", "", str(cause).strip().partition("\n")[0])[:300]

@@ -1,0 +1,54 @@
+"""The same bucket in three forms: in memory, and a real GCS server read by either engine."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import pytest
+
+from events.names import ModelName, Version
+from puller.access import Access
+from puller.bucket import Bucket, Catalog, Listing, RemoteFile
+from puller.engine import Engine
+from puller.google_engine import GoogleEngine
+from puller.obstore_engine import ObstoreEngine
+from tests.fakes.bucket import FakeBucket
+from tests.support.stack import GcsServer
+
+PREFIX = "models/"
+PAGE = 7  # small, so that lists have several
+ENGINES: dict[str, Callable[[str, Access], Engine]] = {"obstore": ObstoreEngine, "google": GoogleEngine}
+
+
+class Lists(Protocol):
+    """What the puller asks of a bucket beside bytes."""
+
+    async def catalog(self) -> Catalog: ...
+
+    async def listing(self, model: ModelName, version: Version) -> Listing: ...
+
+    async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A bucket from both sides: who fills it, and the puller."""
+
+    write: Callable[[str, bytes], int]
+    delete: Callable[[str], None]
+    lists: Lists
+    engine: Engine
+
+
+@pytest.fixture(params=["fake", "obstore", "google"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    if request.param == "fake":
+        fake = FakeBucket(prefix=PREFIX)
+        yield Store(fake.write, fake.delete, fake, fake)
+        return
+    server: GcsServer = request.getfixturevalue("gcs_server")
+    access = Access(emulator=server.url)
+    bucket = Bucket(server.bucket.name, prefix=PREFIX, access=access, page=PAGE)
+    engine = ENGINES[request.param](server.bucket.name, access)
+    yield Store(server.bucket.write, server.bucket.delete, bucket, engine)
+    access.close()

@@ -1,0 +1,147 @@
+"""What every bucket promises the puller, be it real or a fake."""
+
+from collections.abc import Callable
+
+import pytest
+
+from events.manifest import Content
+from events.names import FileName, ModelName, Version
+from puller import crc32c
+from puller.bucket import RemoteFile
+from puller.engine import PIECE_BYTES, Replaced
+from service.errors import Transient
+from tests.contract.puller.conftest import Store
+
+MODEL = ModelName("m")
+DATA = bytes(range(256)) * 10_000  # several pieces of an engine
+ODD_NAMES = (
+    "a b",
+    "a%20b",
+    "a#b",
+    "a?b=c&d",
+    "é/ü",
+    "+",
+    "a:b@c",
+    "~",
+    "[x]*{y}",
+    "a=b;c",
+    "'\"",
+    "日本",
+    "x" * 200,
+    "<&>",
+)
+
+
+async def only_file(store: Store, version: int = 1) -> RemoteFile:
+    (file,) = (await store.lists.listing(MODEL, Version(version))).files
+    return file
+
+
+async def read_all(store: Store, file: RemoteFile, start: int, end: int) -> bytes:
+    return b"".join([bytes(piece) async for piece in store.engine.stream(file, start=start, end=end)])
+
+
+async def test_an_empty_bucket(store: Store) -> None:
+    """Nothing is there, and that is no error."""
+    assert (await store.lists.catalog()).models == {}
+    assert (await store.lists.listing(MODEL, Version(1))).files == ()
+
+
+async def test_catalog_names_models_and_versions(store: Store) -> None:
+    """Folders with proper names are versions; what else is there is counted by reason."""
+    for name in ("m/1/a", "m/1/b/c", "m/20/a", "n.x/0/a", "m/01/a", "m/x/a", "m/readme", "_tmp/1/a", "top", "o/7"):
+        store.write(f"models/{name}", b"x")
+    store.write("elsewhere/m/5/a", b"x")
+    catalog = await store.lists.catalog()
+    assert catalog.models == {"m": {1, 20}, "n.x": {0}}
+    assert catalog.ignored == {"not a version number": 2, "not inside a version folder": 3, "not a model name": 1}
+
+
+async def test_listing_says_what_each_file_is(store: Store) -> None:
+    """Size, CRC32C, MD5, generation and time of every file of this version alone, sorted; the manifest apart."""
+    generation = store.write("models/m/1/saved_model.pb", DATA)
+    for name in ("m/1/assets/b", "m/1/assets/a", "m/1/manifest.json", "m/10/x", "m/2/x", "mm/1/x"):
+        store.write(f"models/{name}", b"")
+    listing = await store.lists.listing(MODEL, Version(1))
+    assert [file.name for file in listing.files] == ["assets/a", "assets/b", "saved_model.pb"]
+    graph = listing.files[-1]
+    assert (graph.content, graph.generation) == (Content(len(DATA), crc32c.extend(0, DATA)), generation)
+    assert graph.md5 is not None
+    assert graph.updated.tzinfo is not None
+    assert listing.manifest is not None
+    assert listing.manifest.object_name == "models/m/1/manifest.json"
+    assert listing.problems == ()
+
+
+async def test_hostile_names_are_counted_and_never_listed(store: Store) -> None:
+    """No name that could leave its folder becomes a file."""
+    store.write("models/m/1/good", b"x")
+    store.write("models/m/1/" + "/".join("d" * 40), b"x")
+    store.write("models/m/1/back\\slash", b"x")
+    listing = await store.lists.listing(MODEL, Version(1))
+    assert [file.name for file in listing.files] == ["good"]
+    assert listing.ignored == {"unsafe file name": 2}
+
+
+async def test_more_files_than_a_page(store: Store) -> None:
+    """Lists go on behind the first page."""
+    names = [f"f{number:04}" for number in range(30)]
+    for name in names:
+        store.write(f"models/m/1/{name}", b"")
+        store.write(f"models/{name}/1/x", b"")
+    listing = await store.lists.listing(MODEL, Version(1))
+    assert [file.name for file in listing.files] == names
+    assert (await store.lists.catalog()).models.keys() == {*names, MODEL}
+
+
+async def test_read_returns_a_small_file(store: Store) -> None:
+    """The manifest's bytes, but never more than was allowed."""
+    store.write("models/m/1/f", b"small")
+    file = await only_file(store)
+    assert await store.lists.read(file, max_bytes=5) == b"small"
+    with pytest.raises(Transient, match="bytes"):
+        await store.lists.read(file, max_bytes=4)
+
+
+async def test_stream_gives_exactly_the_range(store: Store) -> None:
+    """Any range, in pieces of bounded size."""
+    store.write("models/m/1/f", DATA)
+    file = await only_file(store)
+    for start, end in ((0, len(DATA)), (0, 1), (len(DATA) - 1, len(DATA)), (1000, 2_000_000)):
+        assert await read_all(store, file, start, end) == DATA[start:end]
+    async for piece in store.engine.stream(file, start=0, end=len(DATA)):
+        assert 0 < len(piece) <= 2 * PIECE_BYTES
+
+
+async def test_names_with_any_character(store: Store) -> None:
+    """What may be a file name can be listed and fetched under that name."""
+    for name in ODD_NAMES:
+        store.write(f"models/m/1/{name}", name.encode())
+    files = (await store.lists.listing(MODEL, Version(1))).files
+    assert [file.name for file in files] == sorted(FileName(name) for name in ODD_NAMES)
+    for file in files:
+        assert await read_all(store, file, 0, file.content.size) == file.name.encode()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda store: store.write("models/m/1/f", b"new"), lambda store: store.delete("models/m/1/f")]
+)
+async def test_a_replaced_object_gives_no_bytes(store: Store, change: Callable[[Store], object]) -> None:
+    """Neither engine nor read gives bytes of another generation than was listed."""
+    store.write("models/m/1/f", b"old")
+    file = await only_file(store)
+    change(store)
+    with pytest.raises(Replaced, match="models/m/1/f was replaced or deleted"):
+        await read_all(store, file, 0, 3)
+    with pytest.raises(Transient):
+        await store.lists.read(file, max_bytes=10)
+
+
+async def test_a_stream_may_be_left_early(store: Store) -> None:
+    """Closing it half-way harms nothing."""
+    store.write("models/m/1/f", DATA)
+    file = await only_file(store)
+    stream = store.engine.stream(file, start=0, end=len(DATA))
+    await anext(stream)
+    await stream.aclose()
+    assert await read_all(store, file, 5, 10) == DATA[5:10]
