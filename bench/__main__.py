@@ -1,0 +1,79 @@
+"""`python -m bench [NAME…] [--quick]`: measure, print one table, write `build/bench/NAME.json`.
+
+A missed target is said and is no failure; the exit code tells only whether everything could be measured.
+"""
+
+import argparse
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+
+from bench import linking, machine, models, overhead, report, rest, transfer
+from bench.figures import Row
+from bench.report import Measured
+from infra.local.child import ROOT
+
+FOLDER = ROOT / "build/bench"
+INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
+
+Benchmark = Callable[[bool], Iterator[Row]]  # is told whether it shall be quick
+BENCHMARKS: dict[str, Benchmark] = {
+    "overhead": overhead.measure,
+    "transfer": transfer.measure,
+    "rest": rest.measure,
+    "linking": linking.measure,
+    "models": models.measure,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks that are asked for, all of them by default; the exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    given = _parser().parse_args(arguments)
+    results: list[Measured] = []
+    failed: list[str] = []
+    code = 0
+    try:
+        for name in given.names or BENCHMARKS:
+            result, is_whole = run(name, is_quick=given.quick)
+            results.append(result)
+            failed += [] if is_whole else [name]
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    console = report.console()
+    console.print(report.table(results))
+    console.print(f"every run is in {FOLDER}/*.json")
+    if failed:
+        sys.stderr.write(f"error: could not measure all of: {', '.join(failed)}; see above\n")
+    return code or bool(failed)
+
+
+def run(name: str, *, is_quick: bool) -> tuple[Measured, bool]:
+    """Run one benchmark and write its file; what was measured before an error is kept. Tell whether it was all."""
+    sys.stderr.write(f"{name} …\n")
+    around, started = machine.look(), time.monotonic()
+    rows: list[Row] = []
+    is_whole = True
+    try:
+        for row in BENCHMARKS[name](is_quick):
+            rows.append(row)  # noqa: PERF402 - one by one, to keep those before an error
+    except Exception:  # noqa: BLE001 - the edge of the program: say it, and go on with the next benchmark
+        traceback.print_exc()
+        is_whole = False
+    result = Measured(name, is_quick, time.monotonic() - started, around, tuple(rows))
+    report.write(result, FOLDER)
+    return result, is_whole
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer runs, at most two minutes")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""How the puller's cost at rest grows with the number of models: start, pass time, list operations, memory.
+
+Every model has one small version, on the disk already. Passes are polls, once a second; the list operations are counted
+where they arrive, in the log of the GCS server. That keeps its objects in memory here: on disk, each of its lists would
+read the whole bucket. Pub/Sub is off.
+"""
+
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from bench import trees
+from bench.figures import Figure, Row
+from bench.meter import cpu_seconds, memory_mib
+from bench.site import BUCKET, Site, site
+from events.names import ModelName, Version
+from infra.local.child import Child
+from infra.local.node import NodePlan
+from infra.local.ports import LOOPBACK
+from infra.local.supervisor import Supervisor
+from infra.local.upload import Upload
+
+COUNTS, QUICK_COUNTS = (1, 10, 100, 1000), (1, 10, 100)
+PASSES, QUICK_PASSES = 10, 4
+UPLOADS = 2  # versions at once, each of several objects at once
+POLL_SECONDS = 1
+PATIENCE_SECONDS = 120.0
+LOOK_SECONDS = 0.05
+VERSION = Version(1)
+LIST = re.compile(rf'"GET /storage/v1/b/{BUCKET}/o\?'.replace('"', r'\\?"'))
+PASS = re.compile(r"^mm_pass_seconds_(sum|count) (\S+)$", re.MULTILINE)
+# No proxy of the person's environment may stand before loopback.
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the puller has done since its start."""
+
+    passes: float
+    seconds: float
+    lists: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A puller at rest with so many models."""
+
+    ready_seconds: float
+    pass_ms: tuple[float, ...]
+    lists: float
+    memory_mib: float
+    cpu_ms: float  # of a pass, with all that runs beside
+
+
+def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature for all benchmarks
+    """Add models to the bucket, and measure at each size with a puller just started."""
+    with Supervisor() as supervisor, site(supervisor, in_memory=True) as place:
+        plan = place.plan({"MM_POLL_SECONDS": str(POLL_SECONDS)})
+        have = 0
+        for count in QUICK_COUNTS if is_quick else COUNTS:
+            add(place, range(have, count))
+            have = count
+            fill(place, plan, count)
+            yield from rows(count, rest(place, plan, passes=QUICK_PASSES if is_quick else PASSES))
+
+
+def add(place: Site, numbers: range) -> None:
+    """Upload one small version for each of these models."""
+    source = place.supervisor.new_folder("source")
+    trees.write(trees.Tree("small", {}), source, seed=1)
+
+    def send(number: int) -> None:
+        Upload(place.bucket, prefix="", model=ModelName(f"model-{number:04}"), version=VERSION).send(source)
+
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        list(pool.map(send, numbers))
+
+
+def fill(place: Site, plan: NodePlan, count: int) -> None:
+    """Have a puller fetch them all."""
+    child = place.start_puller(plan)
+    _wait(lambda: len(list(plan.models.glob(f"model-*/{VERSION}"))) == count, child)
+    place.supervisor.stop(child)
+
+
+def rest(place: Site, plan: NodePlan, *, passes: int) -> Rest:
+    """Start a puller that has nothing to do, and watch its passes."""
+    started = time.monotonic()
+    child = place.start_puller(plan)
+    ready_seconds = time.monotonic() - started
+    first = last = _tally(place, plan)
+    cpu_before = cpu_seconds(child.pid)
+    times: list[float] = []
+    deadline = started + PATIENCE_SECONDS
+    while len(times) < passes and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        now = _tally(place, plan)
+        if now.passes > last.passes:
+            times.append(1000 * (now.seconds - last.seconds) / (now.passes - last.passes))
+            last = now
+    made = last.passes - first.passes
+    found = Rest(
+        ready_seconds,
+        tuple(times),
+        lists=(last.lists - first.lists) / made,
+        memory_mib=memory_mib(child.pid),
+        cpu_ms=1000 * (cpu_seconds(child.pid) - cpu_before) / made,
+    )
+    place.supervisor.stop(child)
+    return found
+
+
+def rows(count: int, found: Rest) -> Iterator[Row]:
+    """Put one size into figures."""
+    label = f"{count:,} model{'s' if count > 1 else ''}"
+    yield Figure(f"{label}: pass", "ms", found.pass_ms, note=f"{found.cpu_ms:.0f} ms of processor time")
+    yield Figure(f"{label}: list operations a pass", "", (found.lists,))
+    yield Figure(f"{label}: memory", "MiB", (found.memory_mib,))
+    yield Figure(f"{label}: start to ready", "s", (found.ready_seconds,))
+
+
+def _tally(place: Site, plan: NodePlan) -> Tally:
+    with _open(f"http://{LOOPBACK}:{plan.puller_port}/metrics", timeout=10) as answer:
+        values = {name: float(value) for name, value in PASS.findall(answer.read().decode())}
+    return Tally(values["count"], values["sum"], lists=len(LIST.findall(place.gcs.log.read_text())))
+
+
+def _wait(condition: Callable[[], bool], child: Child) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the puller has not published all models. Its last words:\n{child.tail()}")
+        time.sleep(LOOK_SECONDS)

@@ -1,0 +1,105 @@
+"""How fast a version comes out of the bucket, checked, synced and published, beside what else could fetch it.
+
+All programs fetch the same objects from the same server on this machine, in turns, with the objects in the page cache.
+"""
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench import rivals
+from bench.figures import Figure, Row, Unmeasured, ratios
+from bench.pull import Pulled, pull
+from bench.rivals import Goods, Run
+from bench.site import Site, site
+from bench.trees import Tree, alike, shard_and_small, write
+from events.names import ModelName, Version
+from infra.local.supervisor import Supervisor
+
+MB = 1_000_000
+MODEL, VERSION = ModelName("goods"), Version(1)
+OURS = "puller"
+AT_MOST_OF_CURL = 1.1
+AT_MOST_OF_GCLOUD = 0.35
+AT_MOST_MIB = 150.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to fetch, how often each program does."""
+
+    trees: Sequence[Tree]
+    rounds: int
+
+
+FULL = Plan((shard_and_small(shard=900 * MB, small=200, each=20_000), alike(files=512, each=2 * MB)), rounds=5)
+QUICK = Plan((shard_and_small(shard=150 * MB, small=50, each=20_000), alike(files=64, each=2 * MB)), rounds=2)
+
+
+def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature for all benchmarks
+    """Compare the puller with the others, tree by tree."""
+    plan = QUICK if is_quick else FULL
+    for tree in plan.trees:
+        with Supervisor() as supervisor, site(supervisor) as place:
+            goods = deliver(place, tree)
+            yield from compare(place, tree, goods, rounds=plan.rounds)
+
+
+def deliver(place: Site, tree: Tree) -> Goods:
+    """Bring the tree into the bucket."""
+    source = place.supervisor.new_folder("source")
+    write(tree, source, seed=1)
+    place.upload(source, MODEL, VERSION)
+    shutil.rmtree(source)
+    place.forget_uploads()
+    objects = place.objects(f"{MODEL}/{VERSION}/")
+    return Goods(MODEL, VERSION, objects)
+
+
+def compare(place: Site, tree: Tree, goods: Goods, *, rounds: int) -> Iterator[Row]:
+    """Let every program fetch in turn, each round another one first."""
+    folder = place.supervisor.new_folder("fetched")
+    known = [make(place, goods, folder) for make in (rivals.curl, rivals.gcloud, rivals.cp)]
+    others = {rival.name: rival for rival in known if rival.version}
+    names = [OURS, *others]
+    pulls: list[Pulled] = []
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            place.warm()
+            os.sync()
+            if name in others:
+                runs[name].append(others[name].run(goods.total))
+            else:
+                pulls += pull(place, MODEL, [VERSION])
+                runs[name].append(pulls[-1].run)
+    yield from rows(tree, runs)
+    yield from parts(tree, pulls)
+    yield from (
+        Unmeasured(f"{tree.name}: {rival.name}", f"{rival.argv[0]} is not installed")
+        for rival in known
+        if not rival.version
+    )
+
+
+def rows(tree: Tree, runs: Mapping[str, Sequence[Run]]) -> Iterator[Row]:
+    """Put the runs into figures."""
+    for name, of_one in runs.items():
+        used = f"{median(run.cpu_seconds for run in of_one):.2f} s of processor time"
+        yield Figure(f"{tree.name}: {name}", "s", tuple(run.seconds for run in of_one), note=used)
+    ours = [run.seconds for run in runs[OURS]]
+    for name, at_most in (("curl", AT_MOST_OF_CURL), ("gcloud storage cp -r", AT_MOST_OF_GCLOUD), ("cp -r", None)):
+        if name in runs:
+            compared = ratios(ours, [run.seconds for run in runs[name]])
+            yield Figure(f"{tree.name}: {OURS} / {name}", "x", compared, at_most)
+    peaks = tuple(run.peak_mib for run in runs[OURS])
+    yield Figure(f"{tree.name}: peak memory of the puller", "MiB", peaks, AT_MOST_MIB)
+
+
+def parts(tree: Tree, pulls: Sequence[Pulled]) -> Iterator[Row]:
+    """Say where the puller's time goes."""
+    yield Figure(f"{tree.name}: of it, until the first byte", "s", tuple(one.begin_seconds for one in pulls))
+    yield Figure(f"{tree.name}: of it, check and publish", "s", tuple(one.publish_seconds for one in pulls))
