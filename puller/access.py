@@ -5,6 +5,7 @@ block, so they run in the threads kept here: a slow bucket cannot use up the thr
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -49,6 +50,9 @@ class Access:
         """Google's client. Blocking on first use."""
         from google.cloud.storage import Client  # noqa: PLC0415
 
+        # Else the client asks for the bucket's metadata behind our back, to adorn traces: a request nobody wanted, and a
+        # right the account need not have.
+        os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         options = {"api_endpoint": self.endpoint} if self.is_emulator else None
         return Client(
             project="none", credentials=self._credentials, client_options=options, _http=self.session

@@ -135,6 +135,14 @@ async def test_lists_try_passing_errors_again(server: HttpBucket) -> None:
     assert len(server.requests) == 2
 
 
+async def test_a_catalog_costs_one_operation_and_one_a_model(server: HttpBucket) -> None:
+    """Nothing else is asked of the bucket: lists cost money, other requests need other rights."""
+    server.behaviours = [answer({"prefixes": ["a/", "b/"]}), answer({"prefixes": []}), answer({})]
+    await Bucket("bucket", prefix="", access=Access(emulator=server.url)).catalog()
+    assert len(server.requests) == 3
+    assert all(request.target.startswith("/storage/v1/b/bucket/o?") for request in server.requests)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
