@@ -11,13 +11,16 @@ from events import manifest
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
 from events.status import PulledVersion, PullerReport
-from infra.local import programs
+from infra.local import parts, programs
+from infra.local.bucket import Bucket, make_topic
 from infra.local.child import Child, Command
+from infra.local.parts import PubSubKind
 from infra.local.ports import LOOPBACK
 from infra.local.ready import http_ok
 from infra.local.supervisor import Supervisor
 from puller import crc32c
 from service.layout import Layout
+from tests.support.pubsub import AS_GOOGLE, connected
 from tests.support.stack import GcsServer, NatsServer
 
 MODEL = ModelName("half")
@@ -31,6 +34,12 @@ class RunningPuller:
     child: Child
     url: str
     layout: Layout
+
+    @property
+    def staged_bytes(self) -> int:
+        """What lies in the stage, as the disk counts it."""
+        files = (path for path in (self.layout.own / "stage").rglob("*") if path.is_file())
+        return sum(path.stat().st_blocks * 512 for path in files)
 
     @property
     def report(self) -> PullerReport:
@@ -106,6 +115,12 @@ class World:
         if with_manifest:
             self.gcs.bucket.write(f"{model}/{version}/manifest.json", render_manifest(files))
 
+    def publish(self, attributes: dict[str, str]) -> None:
+        """Put a message on the topic as anybody could."""
+        topic = f"projects/{self.gcs.project}/topics/{self.gcs.topic}"
+        with connected(self.gcs.pubsub_address, AS_GOOGLE) as backend:
+            backend.publish(topic, "text", **attributes)
+
 
 @pytest.fixture
 def world(supervisor: Supervisor, nats_server: NatsServer, gcs_server: GcsServer) -> Iterator[World]:
@@ -114,6 +129,37 @@ def world(supervisor: Supervisor, nats_server: NatsServer, gcs_server: GcsServer
     yield made
     for child in made.started:
         supervisor.stop(child)
+
+
+@dataclass(frozen=True, slots=True)
+class FragileWorld:
+    """A world whose Pub/Sub server may be killed."""
+
+    world: World
+    pubsub: Child
+
+    def make_topic(self) -> None:
+        """Make the topic, which Pub/Sub does not keep over a restart."""
+        gcs = self.world.gcs
+        make_topic(gcs.pubsub_address, project=gcs.project, topic=gcs.topic)
+
+
+@pytest.fixture
+def fragile_world(supervisor: Supervisor, nats_server: NatsServer) -> Iterator[FragileWorld]:
+    """Real servers, the Pub/Sub server for this test alone."""
+    pubsub_port, port = supervisor.ports.reserve(), supervisor.ports.reserve()
+    pubsub = supervisor.start(parts.pubsub(PubSubKind.EMBEDDED, pubsub_port))
+    events = parts.Events(pubsub_port, "fragile", "uploads")
+    child = supervisor.start(parts.gcs(supervisor.new_folder("gcs"), port, events=events))
+    url, address = f"http://{LOOPBACK}:{port}", f"{LOOPBACK}:{pubsub_port}"
+    with Bucket(url, name="models", project="fragile") as bucket:
+        bucket.create()
+        made = World(supervisor, nats_server, GcsServer(url, child, bucket, "fragile", "uploads", address))
+        fragile = FragileWorld(made, pubsub)
+        fragile.make_topic()
+        yield fragile
+    for each in (*made.started, child, pubsub):
+        supervisor.stop(each)
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:

@@ -1,19 +1,34 @@
 """From an upload to a published version, with real servers on all sides."""
 
+import json
 import random
 
-import pytest
+from nats.aio.client import Client
 
-from tests.integration.puller.conftest import TINY_MODEL, World, read_tree, render_manifest
+from events import messages, subjects
+from events.messages import Event
+from tests.integration.puller.conftest import MODEL, TINY_MODEL, World, read_tree, render_manifest
 from tests.support.stack import eventually
 
+TINY = read_tree(TINY_MODEL / "1")
 
-async def test_an_upload_with_manifest_is_published(world: World) -> None:
-    """A version appears on disk, byte for byte and without its manifest, with nothing else to do."""
+
+async def test_an_upload_with_manifest_is_published_and_told(world: World, nats_connection: Client) -> None:
+    """A version appears on disk byte for byte, without its manifest, and every step of it is an event."""
+    heard: list[Event] = []
+
+    async def hear(message: object) -> None:
+        heard.append(messages.parse(message.data)[1])  # type: ignore[attr-defined] # nats-py's message
+
+    await nats_connection.subscribe(f"{subjects.EVENTS}.>", cb=hear)
     puller = world.start_puller()
+    await eventually(lambda: puller.report.pubsub.is_connected)
     world.upload(1)
-    await eventually(lambda: puller.state(1) == "published")
-    assert puller.files(1) == read_tree(TINY_MODEL / "1")
+    await eventually(lambda: any(isinstance(event, messages.VersionPublished) for event in heard))
+    assert puller.files(1) == TINY
+    kinds = [event.type for event in heard if isinstance(event, messages.VersionEvent)]
+    steps = ["notification.received", "download.started", "download.finished", "version.verified", "version.published"]
+    assert [kind for kind in dict.fromkeys(kinds) if kind in steps] == steps
 
 
 async def test_an_upload_without_manifest_is_published_after_settling(world: World) -> None:
@@ -21,4 +36,99 @@ async def test_an_upload_without_manifest_is_published_after_settling(world: Wor
     puller = world.start_puller()
     world.upload(1, with_manifest=False)
     await eventually(lambda: puller.state(1) == "published")
-    assert puller.files(1) == read_tree(TINY_MODEL / "1")
+    assert puller.files(1) == TINY
+
+
+async def test_files_in_any_order_are_published_when_the_last_is_there(world: World) -> None:
+    """However the objects arrive, manifest first or last, nothing is visible before all are there, and then all is."""
+    puller = world.start_puller()
+    objects = {**TINY, "manifest.json": render_manifest(TINY)}
+    for version, seed in enumerate((1, 2, 3), start=1):
+        names = sorted(objects)
+        random.Random(seed).shuffle(names)  # noqa: S311 - an order that is the same in every run
+        for name in names[:-1]:
+            world.gcs.bucket.write(f"{MODEL}/{version}/{name}", objects[name])
+        await eventually(lambda version=version: puller.state(version) in {"incomplete", "settling"})
+        assert not puller.folder(version).exists()
+        world.gcs.bucket.write(f"{MODEL}/{version}/{names[-1]}", objects[names[-1]])
+        await eventually(lambda version=version: puller.state(version) == "published")
+        assert puller.files(version) == TINY
+
+
+async def test_a_half_upload_says_what_is_missing(world: World) -> None:
+    """A version that lacks a shard is not published, and the reason names the file."""
+    puller = world.start_puller()
+    for name, data in TINY.items():
+        if "data-" not in name:
+            world.gcs.bucket.write(f"{MODEL}/1/{name}", data)
+    await eventually(lambda: (entry := puller.version(1)) and "data-" in entry.reason)
+    assert puller.state(1) == "incomplete"
+    assert not puller.folder(1).exists()
+
+
+async def test_an_overwritten_version_stays_as_published(world: World) -> None:
+    """Overwriting a published version is reported as mutated; the bytes on disk are the old ones."""
+    puller = world.start_puller()
+    world.upload(1)
+    await eventually(lambda: puller.state(1) == "published")
+    world.gcs.bucket.write(f"{MODEL}/1/saved_model.pb", b"other bytes")
+    await eventually(lambda: puller.state(1) == "mutated")
+    assert puller.files(1) == TINY
+
+
+async def test_objects_that_are_no_models_are_counted_and_harm_nothing(world: World) -> None:
+    """Placeholders, odd versions, a file called 7 and hostile names are ignored by reason; a good model still comes."""
+    for name in (
+        "readme.txt",
+        "half/7",
+        "half/007/saved_model.pb",
+        "half/9223372036854775808/saved_model.pb",
+        "half/-1/saved_model.pb",
+        ".hidden/1/saved_model.pb",
+        f"half/1/{'d/' * 60}x",
+    ):
+        world.gcs.bucket.write(name, b"x")
+    puller = world.start_puller()
+    world.upload(2)
+    await eventually(lambda: puller.state(2) == "published")
+    ignored = puller.report.ignored_objects
+    assert {"not inside a version folder", "not a version number"} <= ignored.keys()
+    assert [path.name for path in puller.layout.models_dir.iterdir() if not path.name.startswith(".")] == [MODEL]
+
+
+async def test_messages_that_are_no_notifications_are_counted(world: World) -> None:
+    """Garbage on the topic is dropped, counted in the report, and stops nothing."""
+    puller = world.start_puller()
+    await eventually(lambda: puller.report.pubsub.is_connected)
+    world.publish({"no": "notification"})
+    world.publish({"eventType": "OBJECT_FINALIZE"})
+    await eventually(lambda: puller.report.unparseable_messages == 2)
+    world.upload(1)
+    await eventually(lambda: puller.state(1) == "published")
+
+
+async def test_a_prefix_is_all_that_is_looked_at(world: World) -> None:
+    """With a prefix, models beside it are not seen."""
+    puller = world.start_puller(prefix="team/models")
+    world.upload(1)
+    world.upload(1, model=f"team/models/{MODEL}", tiny=2)
+    await eventually(lambda: puller.state(1) == "published")
+    assert puller.files(1) == read_tree(TINY_MODEL / "2")
+    assert json.loads(puller.report.model_dump_json())["models"].keys() == {MODEL}
+
+
+async def test_every_node_gets_the_version(world: World) -> None:
+    """Each node has a subscription of its own, so each hears of every upload."""
+    nodes = [world.start_puller(f"node-{number}") for number in (1, 2)]
+    world.upload(1)
+    for node in nodes:
+        await eventually(lambda node=node: node.state(1) == "published")
+
+
+async def test_a_node_without_pubsub_learns_from_its_peers(world: World) -> None:
+    """A node that is not told by Pub/Sub looks as soon as another node heard something, not at its next poll."""
+    deaf = world.start_puller("deaf", topic="")
+    hearing = world.start_puller("hearing")
+    await eventually(lambda: deaf.report.nats.is_connected and hearing.report.nats.is_connected)
+    world.upload(1)
+    await eventually(lambda: deaf.state(1) == "published")
