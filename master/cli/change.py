@@ -1,0 +1,166 @@
+"""The commands that change what is wanted of a model: pin, unpin, rollback, pull, label, pause, resume, retry, …
+
+Each says what it does, node by node, and `--dry-run` says the same without doing it. What removes something asks once,
+after showing what it would do; and it then changes exactly what it showed, or nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from events.changes import (
+    Change,
+    Pause,
+    Pin,
+    Pull,
+    RemoveModel,
+    RemoveVersion,
+    Restore,
+    Resume,
+    Retention,
+    Retry,
+    Rollback,
+    SetLabel,
+    Unpin,
+)
+from events.names import ModelName, NodeName, Version
+from master.answers import Made
+from master.cli.client import Wish
+from master.cli.ends import Exit, Failure
+from master.cli.session import How, Model, OneVersion, Session, parsed
+
+Versions = Annotated[
+    list[Version],
+    typer.Argument(metavar="VERSION...", parser=parsed(Version.parse), show_default=False),
+]
+MaybeVersion = Annotated[
+    Version | None, typer.Argument(metavar="[VERSION]", parser=parsed(Version.parse), show_default=False)
+]
+
+
+def pin(session: Session, model: Model, versions: Versions, *, how: How) -> Exit:
+    """Serve exactly these versions, whatever else arrives."""
+    return _change(session, model, Pin(versions=tuple(versions)), how=how)
+
+
+def unpin(
+    session: Session,
+    model: Model,
+    *,
+    latest: Annotated[int, typer.Option("--latest", min=1, max=16, help="serve so many of the newest")] = 1,
+    how: How,
+) -> Exit:
+    """Follow the newest version again."""
+    return _change(session, model, Unpin(count=latest), how=how)
+
+
+def rollback(session: Session, model: Model, version: MaybeVersion = None, *, how: How) -> Exit:
+    """Pin the version that was served before the present one, or the one given, from the nodes' own disks."""
+    return _change(session, model, Rollback(version=version), how=how)
+
+
+def pull(session: Session, model: Model, version: OneVersion, *, how: How) -> Exit:
+    """Have a version on the disks without serving it, so that a later pin takes effect at once."""
+    return _change(session, model, Pull(version=version), how=how)
+
+
+def label(
+    session: Session,
+    model: Model,
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="such as canary or stable")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION|none", help="the version it shall point at; none takes the label away")
+    ],
+    *,
+    how: How,
+) -> Exit:
+    """Point a label at a version, or take it away."""
+    target = None if version == "none" else parsed(Version.parse)(version)
+    return _change(session, model, _label(label, target), how=how)
+
+
+def pause(session: Session, model: Model, *, how: How) -> Exit:
+    """Stop automatic updates: what is served stays."""
+    return _change(session, model, Pause(), how=how)
+
+
+def resume(session: Session, model: Model, *, how: How) -> Exit:
+    """Follow new versions again after a pause."""
+    return _change(session, model, Resume(), how=how)
+
+
+def retry(session: Session, model: Model, version: OneVersion, *, how: How) -> Exit:
+    """Try a quarantined version once more."""
+    return _change(session, model, Retry(version=version), how=how)
+
+
+def remove(session: Session, model: Model, version: MaybeVersion = None, *, how: How) -> Exit:
+    """Remove a model from the nodes, or one version of it: neither served nor fetched again until restored."""
+    if version is None:
+        return _change(session, model, RemoveModel(), how=how, question=f"Remove {model}?")
+    question = f"Remove version {version} of {model}?"
+    return _change(session, model, RemoveVersion(version=version), how=how, question=question)
+
+
+def restore(session: Session, model: Model, version: MaybeVersion = None, *, how: How) -> Exit:
+    """Take back the removal of a model, or of one version."""
+    return _change(session, model, Restore(version=version), how=how)
+
+
+def retain(session: Session, model: ModelName, count: int | None, *, how: How) -> Exit:
+    """Set how many older versions of a model stay on disk; None is each node's own setting."""
+    return _change(session, model, Retention(count=count), how=how)
+
+
+def _label(name: str, version: Version | None) -> SetLabel:
+    try:
+        return SetLabel(label=name, version=version)
+    except ValidationError as error:
+        rule = "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+        raise Failure(f"{name[:80]!a} is not a label ({rule})", code=Exit.USAGE) from error
+
+
+def _change(session: Session, model: ModelName, change: Change, *, how: How, question: str = "") -> Exit:
+    wish = Wish(change, nodes=how.where, is_dry_run=how.dry_run)
+    if question and not how.dry_run and not how.yes:
+        foreseen = session.master.change(model, Wish(change, nodes=how.where, is_dry_run=True))
+        if not how.as_json:
+            _show(session, foreseen)
+        session.screen.confirm(question, yes=False)
+        wish = replace(wish, revision=foreseen.revision_before)
+    made = session.master.change(model, wish)
+    if how.as_json:
+        session.screen.json(made)
+    else:
+        _show(session, made)
+    return Exit.DONE
+
+
+def _show(session: Session, made: Made) -> None:
+    if made.is_dry_run:
+        ending = "nothing was changed, this is what it would do"
+    elif made.is_changed:
+        ending = f"done, revision {made.revision_before} -> {made.revision_after}"
+    else:
+        ending = "it was so already"
+    session.screen.say(f"{made.summary}: {ending}", style="bold")
+    groups = grouped((one.node, one.sentences) for one in made.nodes)
+    for names, sentences in groups:
+        session.screen.say(f"  {names}: {'; '.join(sentences) or 'nothing changes'}")
+
+
+def grouped(rows: Iterable[tuple[NodeName, tuple[str, ...]]]) -> list[tuple[str, tuple[str, ...]]]:
+    """Put nodes together of which the same is said: a fleet of a thousand shall not fill a thousand lines."""
+    by_sentences: dict[tuple[str, ...], list[NodeName]] = {}
+    for node, sentences in rows:
+        by_sentences.setdefault(sentences, []).append(node)
+    return [(named(nodes), sentences) for sentences, nodes in by_sentences.items()]
+
+
+def named(nodes: list[NodeName], *, most: int = 5) -> str:
+    """Name a few nodes, and count the others."""
+    more = len(nodes) - most
+    return ", ".join(nodes[:most]) + (f" and {more} more nodes" if more > 0 else "")

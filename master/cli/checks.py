@@ -1,0 +1,109 @@
+"""What `doctor` sees through the master: the way to it, its token, clocks, NATS, and every node's own report."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from master.cli import words
+from master.cli.client import Master
+from master.cli.ends import Exit, Failure
+from master.cli.finding import Finding, good, unknown, warning, wrong
+from master.views import NodeRow, NodeState, Overview
+
+SKEW = timedelta(seconds=5)
+TIGHT = 0.1  # of a disk free
+MOST = 20  # nodes told of one by one
+
+
+def check_master(master: Master, *, now: datetime) -> Iterator[Finding]:
+    """The way to the master and its clock; nothing follows where it does not answer."""
+    try:
+        reply = master.transport.request("GET", "/readyz")
+    except Failure as failure:
+        yield wrong("master", str(failure), failure.advice)
+        return
+    if reply.status == 200:
+        yield good("master", f"answers at {master.transport.url}")
+    else:
+        said = reply.body.decode("utf-8", "replace")[:200]
+        yield wrong("master", f"answers at {master.transport.url}, but is {said}", "read its log")
+    yield check_clock(reply.headers.get("date", ""), now=now)
+
+
+def check_clock(date: str, *, now: datetime) -> Finding:
+    """Compare the master's clock with the one here."""
+    try:
+        skew = abs(parsedate_to_datetime(date) - now)
+    except ValueError:
+        return unknown("clocks", "the master's answer bears no time")
+    if skew > SKEW:
+        advice = "set the clocks by NTP on both hosts: deadlines of commands and Google's sign-in depend on them"
+        return wrong("clocks", f"the master's clock and the one here are {skew.total_seconds():.0f} s apart", advice)
+    return good("clocks", "the master's clock and the one here agree")
+
+
+def check_fleet(master: Master, *, now: datetime) -> tuple[list[Finding], list[NodeRow]]:
+    """The token, NATS and the nodes; the nodes themselves are returned, too."""
+    try:
+        overview, nodes = master.overview(), master.nodes()
+    except Failure as failure:
+        subject = "token" if failure.code is Exit.NOT_ALLOWED else "master"
+        return [wrong(subject, str(failure), failure.advice)], []
+    return [
+        good("token", "the master takes it"),
+        _nats(overview),
+        *_nodes(nodes, now=now),
+        *_software(nodes),
+    ], nodes
+
+
+def _nats(overview: Overview) -> Finding:
+    if overview.freshness.is_stale:
+        advice = "check that nats-server runs and what the master's MM_NATS_URL says; nodes go on by polling"
+        return wrong("NATS", f"the master is cut off from it: {overview.freshness.reason}", advice)
+    return good("NATS", "the master is connected")
+
+
+def _nodes(nodes: list[NodeRow], *, now: datetime) -> Iterator[Finding]:
+    if not nodes:
+        yield wrong(
+            "nodes", "no node has ever reported", "start puller and configurator, with the master's MM_NATS_URL"
+        )
+    findings = [finding for node in nodes for finding in _node(node, now=now)]
+    yield from findings[:MOST]
+    if len(findings) > MOST:
+        yield wrong("nodes", f"{len(findings) - MOST} more findings about nodes", "`nodes` lists all of them")
+    if nodes and not findings:
+        yield good("nodes", f"all {len(nodes)} are well, their clocks and disks, too")
+
+
+def _node(node: NodeRow, *, now: datetime) -> Iterator[Finding]:
+    if node.state is NodeState.LOST:
+        lost = words.age(node.since, now=now)
+        advice = f"look at the host; if it is gone for good: model-manager forget {node.node}"
+        yield wrong(f"node {node.node}", f"lost since {lost}: {node.reason}", advice)
+        return
+    if node.state is NodeState.TROUBLED:
+        yield wrong(f"node {node.node}", node.reason, f"`nodes {node.node}` shows its services")
+    if any(service.reported - now > SKEW for service in node.services):
+        yield wrong(f"node {node.node}", "its clock is ahead of the one here", "set the clocks by NTP")
+    yield from _disk(node)
+
+
+def _disk(node: NodeRow) -> Iterator[Finding]:
+    disk = next((service.disk for service in node.services if service.disk), None)
+    if disk is None:
+        return
+    advice = f"`retention --node {node.node}` removes older versions; or lower --keep, or give it more disk"
+    left = f"{words.size(disk.free)} of {words.size(disk.total)} are free"
+    if disk.free <= disk.reserve:
+        yield wrong(f"node {node.node}", f"its disk is full: {left}, the reserve is {words.size(disk.reserve)}", advice)
+    elif disk.free < TIGHT * disk.total:
+        yield warning(f"node {node.node}", f"its disk is getting full: {left}", advice)
+
+
+def _software(nodes: list[NodeRow]) -> Iterator[Finding]:
+    versions = sorted({service.software for node in nodes for service in node.services if not service.is_lost})
+    if len(versions) > 1:
+        sentence = f"several versions of model.manager run: {', '.join(versions)}"
+        yield warning("software", sentence, "fine during an update; otherwise finish it")

@@ -1,0 +1,87 @@
+"""The command `doctor`: look at everything a working cluster needs, and say what to do about what is wrong."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from events.names import NodeName
+from master.cli import flags
+from master.cli.bootstrap import Place
+from master.cli.checks import check_fleet, check_master
+from master.cli.ends import Exit
+from master.cli.finding import Finding, Level, unknown, wrong
+from master.cli.session import Json, Session
+
+STYLES = {Level.GOOD: "green", Level.UNKNOWN: "dim", Level.WARNING: "yellow", Level.WRONG: "bold red"}
+
+ServingFlags = Annotated[str, typer.Option("--serving-flags", help="TensorFlow Serving's command line, to be judged")]
+
+
+def doctor(session: Session, *, place: Place, serving_flags: ServingFlags = "", as_json: Json = False) -> Exit:
+    """Check master, token, NATS, nodes, clocks, disks, bucket, notification, subscriptions and TF Serving's flags."""
+    findings = list(_findings(session, place, serving_flags))
+    if as_json:
+        session.screen.json([asdict(finding) for finding in findings])
+    else:
+        _show(session, findings)
+    return Exit.NOT_AS_DESIRED if any(one.level is Level.WRONG for one in findings) else Exit.DONE
+
+
+def _findings(session: Session, place: Place, serving_flags: str) -> Iterator[Finding]:
+    reached = list(check_master(session.master, now=session.now()))
+    yield from reached
+    nodes: list[NodeName] = []
+    if len(reached) > 1:
+        about_fleet, rows = check_fleet(session.master, now=session.now())
+        yield from about_fleet
+        nodes = [row.node for row in rows]
+    if place.bucket:
+        yield from _google(session, place, nodes)
+    else:
+        yield unknown(
+            "bucket", "no bucket was named", "--bucket, --project and --topic, or MM_BUCKET, MM_PROJECT, MM_TOPIC"
+        )
+    yield from flags.check([flags.split(serving_flags)] if serving_flags else flags.command_lines())
+
+
+def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterator[Finding]:
+    from master.cli import google_checks as checks  # noqa: PLC0415 - it costs half a second
+    from master.google import pubsub, storage  # noqa: PLC0415 - as above
+    from master.google.bootstrap import Plan  # noqa: PLC0415 - as above
+    from master.google.words import SIGN_IN, GoogleFailure  # noqa: PLC0415 - as above
+
+    plan = Plan(place.project, place.bucket, place.topic, place.prefix)
+    is_emulated = bool(session.settings.storage_emulator)
+    with ExitStack() as closing:
+        try:
+            client = storage.connect(place.project, emulator=session.settings.storage_emulator)
+            bucket = storage.GoogleBucket(client, place.bucket)
+            yield from checks.check_bucket(bucket, plan, is_emulated=is_emulated)
+            if not (place.project and place.topic):
+                yield unknown(
+                    "topic", "no topic was named: uploads are noticed by polling only", "name --project and --topic"
+                )
+                return
+            connection = pubsub.connect(place.project, emulator=session.settings.pubsub_emulator)
+            topics = closing.enter_context(connection)
+        except GoogleFailure as error:
+            yield wrong("credentials", str(error), SIGN_IN)
+            return
+        yield checks.check_topic(topics, plan)
+        yield checks.check_notification(bucket, topics.topic_path(plan.topic), plan, is_emulated=is_emulated)
+        yield from checks.check_subscriptions(topics, plan, nodes)
+
+
+def _show(session: Session, findings: Sequence[Finding]) -> None:
+    for one in findings:
+        session.screen.out.print(
+            Text.assemble((f"{one.level:<12}", STYLES[one.level]), f"{one.subject}: {one.sentence}"), soft_wrap=True
+        )
+        if one.advice:
+            session.screen.say(f"{'':12}-> {one.advice}", style="dim")
+    count = sum(one.level is Level.WRONG for one in findings)
+    session.screen.say("", f"{count} thing{'s are' if count != 1 else ' is'} wrong" if count else "nothing is wrong")

@@ -1,0 +1,102 @@
+"""The command `history`: what happened, newest first, or the life of one version on every node."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from events.names import ModelName, NodeName, Version
+from master.answers import Entry, NodeTimeline, Timeline
+from master.cli import words
+from master.cli.ends import Exit, Failure
+from master.cli.session import Json, Session, complete_models, complete_nodes, parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of the history."""
+
+    node: Annotated[
+        NodeName | None,
+        typer.Option("--node", "-n", metavar="NODE", parser=parsed(NodeName.parse), autocompletion=complete_nodes),
+    ] = None
+    kind: Annotated[str, typer.Option("--kind", help="only events such as version.served or change.made")] = ""
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="so many events")] = 30
+
+
+def history(
+    session: Session,
+    model: Annotated[
+        ModelName | None,
+        typer.Argument(
+            metavar="[MODEL]", parser=parsed(ModelName.parse), autocompletion=complete_models, show_default=False
+        ),
+    ] = None,
+    version: Annotated[
+        Version | None,
+        typer.Argument(metavar="[VERSION]", parser=parsed(Version.parse), show_default=False),
+    ] = None,
+    *,
+    part: Part,
+    as_json: Json = False,
+) -> Exit:
+    """Show who did what and what each node did; with a version, its way from the upload onto every node."""
+    if model is not None and version is not None:
+        if part.node or part.kind:
+            raise Failure("the life of a version is shown whole; leave --node and --kind away", code=Exit.USAGE)
+        return _timeline(session, session.master.timeline(model, version), as_json=as_json)
+    entries = session.master.history(limit=part.limit, model=model or "", node=part.node or "", kind=part.kind)
+    if as_json:
+        session.screen.json(entries)
+        return Exit.DONE
+    session.screen.table("TIME", "NODE", "WHAT", rows=[row(entry, now=session.now()) for entry in reversed(entries)])
+    return Exit.DONE
+
+
+def row(entry: Entry, *, now: datetime) -> tuple[str, str, str]:
+    """An event in a table: when, where, what."""
+    return (words.clock(entry.time, now=now), entry.node, entry.sentence)
+
+
+def _timeline(session: Session, life: Timeline, *, as_json: bool) -> Exit:
+    if as_json:
+        session.screen.json(life)
+        return Exit.DONE
+    now = session.now()
+    uploaded = f"uploaded {words.clock(life.uploaded, now=now)}" if life.uploaded else "the upload was not heard of"
+    session.screen.say(f"version {life.version} of {life.model}: {uploaded}", style="bold")
+    session.screen.table(
+        "NODE",
+        "NOTIFIED",
+        "PUBLISHED",
+        "AVAILABLE",
+        "SERVED",
+        "UPLOAD TO SERVED",
+        "ENDED",
+        rows=[_node_row(one, now=now) for one in life.nodes],
+    )
+    if life.changes:
+        session.screen.say("", "Changes of the model meanwhile:")
+        session.screen.table("TIME", "NODE", "WHAT", rows=[row(entry, now=now) for entry in life.changes])
+    return Exit.DONE
+
+
+def _node_row(one: NodeTimeline, *, now: datetime) -> tuple[str, ...]:
+    moments = (one.notified, one.published, one.available, one.served)
+    took = f"{one.seconds_to_serve:.1f}s" if one.seconds_to_serve is not None else "-"
+    return (
+        one.node,
+        *(words.clock(moment, now=now) if moment else "-" for moment in moments),
+        took,
+        _end(one, now=now),
+    )
+
+
+def _end(one: NodeTimeline, *, now: datetime) -> str:
+    ended = [
+        f"{what} {words.clock(moment, now=now)}"
+        for what, moment in (("quarantined", one.quarantined), ("removed", one.removed))
+        if moment
+    ]
+    return ": ".join(filter(None, [", ".join(ended), one.reason]))

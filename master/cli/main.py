@@ -1,0 +1,76 @@
+"""The command, put together: every subcommand in its panel of the help, and one session for the run."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from master.cli import ask, bootstrap, change, doctor, follow, history, publish, show, token
+from master.cli.client import Master
+from master.cli.commands import Function, add
+from master.cli.ends import MEANINGS
+from master.cli.http import TIMEOUT_SECONDS, Http
+from master.cli.screen import terminal
+from master.cli.session import Session
+from master.cli.settings import load
+
+PANELS: Mapping[str, Sequence[Function]] = {
+    "Look": (show.status, show.nodes, show.models, show.model, show.explain, history.history, follow.watch),
+    "Change what is wanted": (
+        change.pin,
+        change.unpin,
+        change.rollback,
+        change.pull,
+        change.label,
+        change.pause,
+        change.resume,
+        change.retry,
+        change.remove,
+        change.restore,
+    ),
+    "Do now": (ask.sync, ask.reload, ask.retention, follow.wait, publish.publish, show.forget),
+    "Set up": (bootstrap.bootstrap, doctor.doctor, token.token),
+}
+
+
+def main() -> None:
+    """Run `model-manager`."""
+    build()()
+
+
+def build() -> typer.Typer:
+    """Put the command together."""
+    app = typer.Typer(
+        name="model-manager",
+        help="See and change what every TensorFlow Serving node serves.",
+        epilog=MEANINGS,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(start)
+    for panel, functions in PANELS.items():
+        for function in functions:
+            add(app, function, panel=panel)
+    return app
+
+
+def start(
+    ctx: typer.Context,
+    *,
+    master: Annotated[
+        str, typer.Option("--master", metavar="URL", help="the master's address, instead of MM_MASTER_URL")
+    ] = "",
+) -> None:
+    """See and change what every TensorFlow Serving node serves."""
+    if ctx.obj is None:  # tests bring a session of their own
+        ctx.obj = from_environment(url=master)
+
+
+def from_environment(*, url: str = "", seconds: float = TIMEOUT_SECONDS) -> Session:
+    """The session of this process."""
+    settings = load(os.environ)
+    transport = Http(url or settings.master_url, token=settings.token, timeout_seconds=seconds)
+    return Session(settings, terminal(has_columns=settings.has_columns), Master(transport), lambda: datetime.now(UTC))

@@ -1,0 +1,140 @@
+"""Tables of nodes, services, models, versions and cells, as several commands show them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from events.desired import Pinned
+from events.status import Connection
+from master.cli import words
+from master.cli.screen import Screen, state
+from master.views import CellRow, ModelRow, NodeRow, Service, VersionSpread
+
+
+def models(screen: Screen, rows: Iterable[ModelRow]) -> None:
+    """Models with what is served of them and what is wanted."""
+    screen.table(
+        "MODEL",
+        "STATE",
+        "SERVING",
+        "NODES",
+        "WANTED",
+        rows=[(row.model, state(row.state), _serving(row), words.tallies(row.cells), wanted(row)) for row in rows],
+    )
+
+
+def wanted(row: ModelRow) -> str:
+    """What operators want of a model, in a few words."""
+    if row.is_removed:
+        return "removed"
+    if isinstance(row.want, Pinned):
+        base = f"pinned to {words.versions(row.want.versions)}"
+    else:
+        base = "newest" if row.want.count == 1 else f"newest {row.want.count}"
+    more = [
+        "paused" if row.is_paused else "",
+        words.labels(row.labels),
+        f"{row.own_policies} nodes differ" if row.own_policies else "",
+    ]
+    return "; ".join([base, *filter(None, more)])
+
+
+def nodes(screen: Screen, rows: Iterable[NodeRow], *, now: datetime) -> None:
+    """Nodes with disk and models."""
+    screen.table(
+        "NODE",
+        "STATE",
+        "SINCE",
+        "DISK FREE",
+        "MODELS",
+        "REASON",
+        rows=[
+            (
+                row.node,
+                state(row.state),
+                words.age(row.since, now=now),
+                _free(row),
+                words.tallies(row.cells),
+                row.reason,
+            )
+            for row in rows
+        ],
+    )
+
+
+def services(screen: Screen, rows: Iterable[Service], *, now: datetime) -> None:
+    """The services of one node."""
+    screen.table(
+        "SERVICE",
+        "SOFTWARE",
+        "UP",
+        "REPORTED",
+        "CONNECTIONS",
+        "LAST ERROR",
+        rows=[
+            (
+                row.service,
+                row.software,
+                words.age(row.started, now=now),
+                f"lost since {words.age(row.lost_since, now=now)}"
+                if row.lost_since
+                else f"{words.age(row.reported, now=now)} ago",
+                ", ".join(_connection(name, one) for name, one in row.connections.items()),
+                row.last_error,
+            )
+            for row in rows
+        ],
+    )
+
+
+def versions(screen: Screen, rows: Iterable[VersionSpread]) -> None:
+    """Versions of a model with how many nodes have them where."""
+    screen.table(
+        "VERSION",
+        "SERVING",
+        "ON DISK",
+        "FETCHING",
+        "FAILED",
+        "QUARANTINED",
+        rows=[
+            [str(cell) for cell in (row.version, row.serving, row.on_disk, row.fetching, row.failed, row.quarantined)]
+            for row in rows
+        ],
+    )
+
+
+def cells(screen: Screen, rows: Iterable[CellRow], *, now: datetime, by_model: bool = False) -> None:
+    """A model on many nodes, or many models on a node."""
+    screen.table(
+        "MODEL" if by_model else "NODE",
+        "STATE",
+        "SINCE",
+        "SERVING",
+        "DESIRED",
+        "REASON",
+        rows=[
+            (
+                row.model if by_model else row.node,
+                state(row.state),
+                words.age(row.since, now=now),
+                words.versions(row.serving),
+                words.versions(row.desired),
+                "; ".join(filter(None, [row.reason, words.progress(row.progress) if row.progress else ""])),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _serving(row: ModelRow) -> str:
+    if len(row.serving) == 1:
+        return str(row.serving[0].version)
+    return ", ".join(f"{tally.version} on {tally.nodes}" for tally in row.serving) or "-"
+
+
+def _free(row: NodeRow) -> str:
+    disk = next((service.disk for service in row.services if service.disk), None)
+    return f"{words.size(disk.free)} of {words.size(disk.total)}" if disk else "-"
+
+
+def _connection(name: str, one: Connection) -> str:
+    return f"{name} up" if one.is_connected else f"{name} away: {one.reason}"

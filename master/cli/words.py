@@ -1,0 +1,70 @@
+"""Numbers and times as people read them. Time comes in as an argument."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from events.names import Version
+from events.status import Progress
+from master.views import Tally
+
+_PARTS = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s?)?")
+
+
+def age(since: datetime, *, now: datetime) -> str:
+    """How long ago something was, in its two largest units: `45s`, `12m`, `3h 5m`, `2d 4h`."""
+    seconds = max(0, int((now - since).total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 60:
+        return f"{seconds}s"
+    if minutes < 60:
+        return f"{minutes}m"
+    if days < 1:
+        return f"{hours}h {minutes % 60}m"
+    return f"{days}d {hours % 24}h"
+
+
+def clock(moment: datetime, *, now: datetime) -> str:
+    """A moment in local time; the day is left out where it is today."""
+    local, today = moment.astimezone(), now.astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def size(count: float) -> str:
+    """Bytes: `312 B`, `4.2 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def versions(numbers: Iterable[Version]) -> str:
+    """Version numbers side by side, or a dash."""
+    return ", ".join(str(number) for number in numbers) or "-"
+
+
+def labels(pointers: dict[str, Version]) -> str:
+    """Labels with the versions they point at."""
+    return ", ".join(f"{label}={version}" for label, version in sorted(pointers.items()))
+
+
+def tallies(cells: Iterable[Tally]) -> str:
+    """How many of each state."""
+    return ", ".join(f"{cell.count} {cell.state}" for cell in cells) or "none"
+
+
+def progress(transfer: Progress) -> str:
+    """How far a transfer is: `42 % of 1.2 GB, 80.0 MB/s, 9s left`."""
+    share = 100 * transfer.bytes_done // transfer.bytes_total if transfer.bytes_total else 100
+    left = f", {transfer.seconds_left:.0f}s left" if transfer.seconds_left is not None else ""
+    return f"{share} % of {size(transfer.bytes_total)}, {size(transfer.bytes_per_second)}/s{left}"
+
+
+def duration(text: str) -> timedelta:
+    """Read a time such as `90`, `45s`, `10m` or `1h30m`; ValueError where it is none."""
+    found = _PARTS.fullmatch(text.strip().lower())
+    if not found or not any(found.groups()):
+        raise ValueError(f"{text!a} is no time; write it as 45s, 10m or 1h30m")
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -1,0 +1,171 @@
+"""One bucket of Cloud Storage, or of an emulator, with Google's client; safe to use from several threads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import google.auth
+import requests
+from google.api_core.exceptions import PreconditionFailed
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage  # type: ignore[import-untyped] # ships no types
+
+from events.manifest import Content, decode_crc32c
+from master.google.words import google_errors
+from master.publish.folder import Read, nobody
+
+TIMEOUT_SECONDS = 60.0
+# What is sent in one request of a large file: a broken line costs at most so much anew, and memory for each worker.
+CHUNK_BYTES = 16 * 1024 * 1024
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+FINALIZE = "OBJECT_FINALIZE"
+NO_CHECKSUM = -1  # of objects that were encrypted with a key of their own: equal to nothing
+CONNECTIONS = 16  # eight uploads, and some room
+
+
+# Only where there is no object of the name yet, which also makes a lost request safe to repeat.
+_NEW = {
+    "content_type": "application/octet-stream",
+    "checksum": "crc32c",
+    "if_generation_match": 0,
+    "timeout": TIMEOUT_SECONDS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """A notification configuration of a bucket."""
+
+    topic: str  # projects/P/topics/T
+    event_types: tuple[str, ...]
+    prefix: str
+
+
+def connect(project: str, *, emulator: str) -> storage.Client:
+    """Make a client; `emulator` is what STORAGE_EMULATOR_HOST says, empty for the real Cloud Storage."""
+    if not emulator:
+        with google_errors("cannot reach Cloud Storage"):
+            credentials, found = google.auth.default(scopes=[SCOPE])
+            return storage.Client(project=project or found or "none", credentials=credentials)
+    session = requests.Session()
+    session.trust_env = False  # no proxy stands before an emulator
+    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS))
+    return storage.Client(
+        project=project or "none",
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call] # google-auth is partly typed
+        client_options={"api_endpoint": emulator if "://" in emulator else f"http://{emulator}"},
+        _http=session,
+    )
+
+
+class GoogleBucket:
+    """A bucket by name. `client` is made by `connect`, or is one that exists already."""
+
+    def __init__(self, client: storage.Client, name: str) -> None:
+        self.name = name
+        self._client = client
+        self._bucket = client.bucket(name)
+
+    def contents(self, prefix: str) -> dict[str, Content]:
+        """Size and CRC32C of all objects below a prefix, by full name."""
+        with google_errors(f"cannot list gs://{self.name}/{prefix}"):
+            listed = self._client.list_blobs(
+                self.name, prefix=prefix, fields="items(name,size,crc32c),nextPageToken", timeout=TIMEOUT_SECONDS
+            )
+            return {str(blob.name): _content(blob) for blob in listed}
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly below a prefix."""
+        with google_errors(f"cannot list gs://{self.name}/{prefix}"):
+            listed = self._client.list_blobs(
+                self.name, prefix=prefix, delimiter="/", fields="prefixes,nextPageToken", timeout=TIMEOUT_SECONDS
+            )
+            found = {str(name) for page in listed.pages for name in page.prefixes}
+            return sorted(name[len(prefix) :].rstrip("/") for name in found)
+
+    def create_file(self, name: str, path: Path, *, moved: Read = nobody) -> Content:
+        """Write a file as a new object and return what the bucket has of it; the server checks the CRC32C."""
+        blob = self._bucket.blob(name, chunk_size=CHUNK_BYTES)
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            counted = _Counted(file, moved)
+            return self._create(blob, lambda: blob.upload_from_file(counted, size=size, **_NEW))
+
+    def create(self, name: str, data: bytes) -> Content:
+        """Write a new object and return what the bucket has of it."""
+        blob = self._bucket.blob(name)
+        return self._create(blob, lambda: blob.upload_from_string(data, **_NEW))
+
+    def is_there(self) -> bool:
+        """Whether the bucket exists."""
+        with google_errors(f"cannot look at gs://{self.name}"):
+            return bool(self._bucket.exists(timeout=TIMEOUT_SECONDS))
+
+    def lacking(self, permissions: tuple[str, ...]) -> list[str]:
+        """Which of these permissions the account does not have on the bucket."""
+        with google_errors(f"cannot ask for the permissions on gs://{self.name}"):
+            granted = self._bucket.test_iam_permissions(list(permissions), timeout=TIMEOUT_SECONDS)
+            return [one for one in permissions if one not in granted]
+
+    def notifiers(self) -> list[Notifier]:
+        """The bucket's notification configurations."""
+        with google_errors(f"cannot list the notifications of gs://{self.name}"):
+            return [
+                Notifier(
+                    f"projects/{one.topic_project}/topics/{one.topic_name}",
+                    tuple(one.event_types or ()),
+                    one.blob_name_prefix or "",
+                )
+                for one in self._bucket.list_notifications(timeout=TIMEOUT_SECONDS)
+            ]
+
+    def notify(self, *, project: str, topic: str, prefix: str) -> None:
+        """Have new objects below a prefix told to a topic; everything a puller needs is in the attributes."""
+        with google_errors(f"cannot make a notification of gs://{self.name}"):
+            self._bucket.notification(
+                topic_name=topic,
+                topic_project=project,
+                event_types=[FINALIZE],
+                blob_name_prefix=prefix or None,
+                payload_format="NONE",
+            ).create(timeout=TIMEOUT_SECONDS)
+
+    def service_agent(self, project: str) -> str:
+        """The account in whose name Cloud Storage publishes a project's notifications."""
+        with google_errors(f"cannot ask for the Cloud Storage service agent of {project}"):
+            return str(self._client.get_service_account_email(project=project, timeout=TIMEOUT_SECONDS))
+
+    def _create(self, blob: storage.Blob, send: Callable[[], None]) -> Content:
+        with google_errors(f"cannot write gs://{self.name}/{blob.name}"):
+            try:
+                send()
+            except PreconditionFailed:
+                # Either somebody else was faster, or our own request arrived and its answer was lost.
+                blob.reload(timeout=TIMEOUT_SECONDS)
+            return _content(blob)
+
+
+class _Counted:
+    """A file that tells how far it was read; what is read again after an error is not counted twice."""
+
+    def __init__(self, file: BinaryIO, moved: Read) -> None:
+        self._file = file
+        self._moved = moved
+        self._furthest = 0
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._file.read(size)
+        self._moved(max(0, self._file.tell() - self._furthest))
+        self._furthest = max(self._furthest, self._file.tell())
+        return piece
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _content(blob: storage.Blob) -> Content:
+    return Content(int(blob.size), decode_crc32c(blob.crc32c) if blob.crc32c else NO_CHECKSUM)

@@ -1,0 +1,45 @@
+"""What Google's libraries raise becomes a sentence for people."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError, Unauthorized
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+
+from service.errors import ModelManagerError
+
+SIGN_IN = "sign in with `gcloud auth application-default login`, or name a key file with GOOGLE_APPLICATION_CREDENTIALS"
+
+
+class GoogleFailure(ModelManagerError):
+    """Google Cloud, or an emulator, refused or did not answer."""
+
+
+class Missing(GoogleFailure):
+    """The bucket, topic or subscription does not exist."""
+
+
+class NotAllowed(GoogleFailure):
+    """The account may not do this."""
+
+
+@contextmanager
+def google_errors(what: str) -> Iterator[None]:
+    """Turn errors of Google's libraries into ours; `what` says what was tried, such as `cannot list gs://b`."""
+    try:
+        yield
+    except DefaultCredentialsError as error:
+        raise NotAllowed(f"{what}: no Google credentials; {SIGN_IN}") from error
+    except GoogleAuthError as error:
+        raise NotAllowed(f"{what}: signing in failed: {error}; {SIGN_IN}") from error
+    except NotFound as error:
+        raise Missing(f"{what}: {error.message}") from error
+    except (Forbidden, Unauthorized) as error:
+        raise NotAllowed(f"{what}: {error.message}") from error
+    except (GoogleAPICallError, RetryError) as error:
+        raise GoogleFailure(f"{what}: {error.message}") from error
+    except requests.RequestException as error:
+        raise GoogleFailure(
+            f"{what}: no answer ({type(error).__name__}); is the address right, and the network?"
+        ) from error
