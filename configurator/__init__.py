@@ -1,0 +1,1 @@
+"""Has TensorFlow Serving serve what is on disk and desired: plan -> reload -> confirm -> retention."""

@@ -1,22 +1,28 @@
 """The configurator, wired: the pass on TensorFlow Serving and the disk, and what rings its bell."""
 
-import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
-from configurator import render, status
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from configurator import status
 from configurator.clean import Cleaner
 from configurator.court import Court
 from configurator.disk import Disk, Sweeper
 from configurator.news import News
 from configurator.observe import Observer
+from configurator.observe import Serving as Asked
 from configurator.reconcile import Edges, Reconcile
 from configurator.reloader import Reloader
 from configurator.serving import Serving
 from configurator.settings import ConfiguratorSettings
-from configurator.told import Config
+from configurator.smoke import Predicts
 from events import subjects
-from events.messages import VersionPublished
+from events.desired import DesiredState
+from events.messages import Event, VersionPublished
 from events.status import ConfiguratorReport, ServedStage
 from events.status import Disk as DiskReport
 from service import metrics
@@ -29,25 +35,49 @@ BACKOFF_MIN_SECONDS = (
 BACKOFF_MAX_SECONDS = 5.0
 
 
-def build(core: Core, settings: ConfiguratorSettings) -> Parts:
-    """Put the service together."""
-    disk = Disk(core.layout, settings.config_file)
-    serving, news, sweeper = Serving(settings.serving_address), News(core.bus.emit), Sweeper(disk)
+class TensorFlowServing(Predicts, Asked, Protocol):
+    """All that the configurator needs of TensorFlow Serving."""
 
-    async def send(config: Config) -> None:
-        message = await asyncio.to_thread(render.message, config, disk.hold)
-        await serving.reload(message, seconds=settings.reload_seconds)
+    epoch: int
 
-    edges = Edges(
+    async def reload(self, config: ModelServerConfig, *, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What else a pass touches: desired state, the events it emits, its own bell, the monotonic clock."""
+
+    desired: Callable[[], DesiredState]
+    emit: Callable[[Event], None]
+    ring: Callable[[], None]
+    clock: Callable[[], float] = time.monotonic
+
+
+def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServing, outside: Outside) -> Edges:
+    """Put together what a pass works on."""
+    news, sweeper = News(outside.emit), Sweeper(disk)
+
+    async def send(config: ModelServerConfig) -> None:
+        await serving.reload(config, seconds=settings.reload_seconds)
+
+    return Edges(
         disk=disk,
         serving=serving,
-        observer=Observer(disk, serving, desired=lambda: core.desired.state),
-        reloader=Reloader(send, ring=core.doorbell.ring),
-        cleaner=Cleaner(disk, settings, sweeper=sweeper, news=news, clock=time.monotonic),
+        observer=Observer(disk, serving, desired=outside.desired),
+        reloader=Reloader(send, ring=outside.ring),
+        sweeper=sweeper,
+        cleaner=Cleaner(disk, settings, sweeper=sweeper, news=news, clock=outside.clock),
         court=Court(disk, serving, news=news, smoke_seconds=settings.smoke_seconds),
         news=news,
-        clock=time.monotonic,
+        clock=outside.clock,
     )
+
+
+def build(core: Core, settings: ConfiguratorSettings) -> Parts:
+    """Put the service together."""
+    serving = Serving(settings.serving_address)
+    outside = Outside(lambda: core.desired.state, core.bus.emit, core.doorbell.ring)
+    edges = wire(Disk(core.layout, settings.config_file), settings, serving=serving, outside=outside)
     reconcile = Reconcile(edges, settings)
     ages = status.Ages(clock=lambda: datetime.now(UTC))
 
@@ -56,7 +86,7 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
         models = status.report(reconcile.view, edges.observer.folders, idle=edges.cleaner.idle, ages=ages)
         return ConfiguratorReport(
             **dict(core.about()),
-            serving=news.serving,
+            serving=edges.news.serving,
             disk=DiskReport(total=space.total, free=space.free, reserve=settings.reserve_bytes),
             models=models,
         )
@@ -78,15 +108,17 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
         core.doorbell.ring()
 
     core.bus.subscribe(subjects.retention_request(settings.node), on_room)
-    published = subjects.events(settings.node, "puller", VersionPublished.type)
-    core.bus.subscribe(published, lambda _: core.doorbell.ring())
+    core.bus.subscribe(subjects.events(settings.node, "puller", VersionPublished.type), lambda _: core.doorbell.ring())
     timing = Timing(
         settings.poll_seconds,
         backoff_min_seconds=BACKOFF_MIN_SECONDS,
         backoff_max_seconds=BACKOFF_MAX_SECONDS,
     )
     return Parts(
-        one_pass, timing, report, tasks=(edges.reloader.run, sweeper.run, lambda: serving.watch(core.doorbell.ring))
+        one_pass,
+        timing,
+        report,
+        tasks=(edges.reloader.run, edges.sweeper.run, lambda: serving.watch(core.doorbell.ring)),
     )
 
 

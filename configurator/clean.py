@@ -34,11 +34,12 @@ class Cleaner:
         self._room_until = self._clock() + ROOM_SECONDS
 
     async def clean(self, view: View, folders: Mapping[ModelName, Folder], space: Space) -> float | None:
-        """Remove what is due; tell in how many seconds more will be. Raises `Transient`."""
+        """Remove what is due; tell in how many seconds there will be more to do. Raises `Transient`."""
         is_low = space.free < self._settings.reserve_bytes or view.now < self._room_until
         self.idle = retention.idle(view, retention=self._settings.retention, is_low=is_low)
         self._since = retention.note(self._since, self.idle, now=view.now)
-        for key in retention.due(self._since, now=view.now, grace_seconds=self._settings.grace_seconds):
+        due = retention.due(self._since, now=view.now, grace_seconds=self._settings.grace_seconds)
+        for key in due:
             await asyncio.to_thread(self._disk.remove, key)
             self._news.removed(key, self.idle[key])
             del self._since[key]
@@ -46,7 +47,7 @@ class Cleaner:
         if view.told.config is not None and view.told.flight is None:
             await asyncio.to_thread(self._tidy, view, folders)
         waits = [since + self._settings.grace_seconds - view.now for since in self._since.values()]
-        return max(0.0, min(waits)) if waits else None
+        return 0.0 if due else min(waits, default=None)
 
     def _tidy(self, view: View, folders: Mapping[ModelName, Folder]) -> None:
         base = view.base

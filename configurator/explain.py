@@ -35,6 +35,8 @@ def _unchosen(model: Model) -> list[str]:
         reasons.append(f"version {max(model.chosen - model.wanted)} waits because updates are paused")
     if not model.wanted and not reasons and isinstance(model.policy.want, Latest):
         reasons.append("no version that can be served is on disk")
+    gone = sorted(model.confirmed - model.on_disk)
+    reasons += [f"version {version} serves from memory, its files are gone from disk" for version in gone]
     if not model.wanted and model.confirmed:
         reasons.append(f"version {max(model.confirmed)} goes on serving until another is there or the model is removed")
     return reasons
@@ -43,7 +45,7 @@ def _unchosen(model: Model) -> list[str]:
 def _waiting(view: View, name: ModelName, version: Version) -> str:
     model, status = view.models[name], view.status((name, version))
     if version in model.confirmed:
-        return "" if version in model.on_disk else f"version {version} serves from memory; its files are gone from disk"
+        return ""
     if version in model.quarantined:
         return f"version {version} is in quarantine: {model.quarantined[version]}"
     if version not in model.on_disk:

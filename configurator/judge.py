@@ -6,7 +6,7 @@ manager to begin a new one. It counts once another state was seen since the vers
 
 from dataclasses import dataclass
 
-from configurator.told import Asked, Key, keys
+from configurator.told import Asked, Key
 from configurator.view import Status, View
 from events.names import Version
 
@@ -40,10 +40,9 @@ class Verdicts:
 
 def judge(view: View, *, load_seconds: float, retried: dict[Key, str | None]) -> Verdicts:
     """Judge every version that was asked for; `retried` holds the retry request each quarantine record has followed."""
-    named = keys(view.told.config or {}) | (keys(view.told.flight.config) if view.told.flight else frozenset())
-    open_cases = sorted(key for key in named | view.told.crashes.keys() if _is_open(view, key))
+    open_cases = sorted(key for key in view.told.asked.keys() | view.told.crashes.keys() if _is_open(view, key))
     failed = {key: reason for key in open_cases if (reason := _failure(view, key, load_seconds))}
-    untested = (key for key in open_cases if key in named and key not in failed)
+    untested = (key for key in open_cases if key in view.told.asked and key not in failed)
     return Verdicts(
         quarantine=failed,
         release=tuple(sorted(key for key, request in retried.items() if _is_wanted_again(view, key, request))),

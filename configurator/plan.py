@@ -37,11 +37,12 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """The reload in flight waits for what does not come; `missing` are versions it names that are not on disk."""
+    """The reload in flight waits for what does not come."""
 
     model: ModelName | None
     seconds: float
-    missing: tuple[Key, ...]
+    missing: tuple[Key, ...] = ()  # named, and not on disk
+    given_up: tuple[Key, ...] = ()  # its model's versions, all of them loading without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,15 @@ def _introduction(view: View, base: Config, targets: dict[ModelName, Entry | Non
     new = {name: entry for name, entry in targets.items() if entry is not None and name not in base}
     if not new:
         return None
-    name = min(new, key=lambda name: (not view.models[name].good, name))
+    name = min(new, key=lambda name: (view.told.refused.get(name, 0), not view.models[name].good, name))
     return Reload(Kind.NEW, {**base, name: new[name]}, frozenset({name}), name)
 
 
 def _is_moving(view: View, name: ModelName, entry: Entry | None) -> bool:
     model, current = view.models[name], view.base.get(name)
+    named = current.versions if current else frozenset()
+    if any(status.state is not State.END for version, status in model.statuses.items() if version not in named):
+        return True
     if entry is None or current is None:
         return current is not None or bool(model.wanted)
     if replace(entry, labels=labels(model, entry)) != current:
@@ -158,11 +162,17 @@ def _is_over(view: View) -> bool:
 
 def _stuck(view: View) -> Stuck | None:
     flight = view.told.flight
-    if not flight or view.now - flight.sent < STUCK_SECONDS or _is_over(view) or _anything_loading(view):
+    if not flight or view.now - flight.sent < STUCK_SECONDS or _is_over(view):
+        return None
+    seconds = view.now - flight.sent
+    awaited = flight.config[flight.model].versions if flight.model else frozenset()
+    if flight.model and awaited <= view.models[flight.model].quarantined.keys():
+        return Stuck(flight.model, seconds, given_up=tuple(sorted((flight.model, version) for version in awaited)))
+    if _anything_loading(view):
         return None
     named = ((name, version) for name, entry in flight.config.items() for version in entry.versions)
     missing = tuple(sorted(key for key in named if key[1] not in view.models[key[0]].on_disk))
-    return Stuck(flight.model, view.now - flight.sent, missing)
+    return Stuck(flight.model, seconds, missing=missing)
 
 
 def _anything_loading(view: View) -> bool:

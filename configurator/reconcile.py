@@ -7,19 +7,20 @@ are as they are. A process that is killed and started again forgets it, looks, s
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from configurator import explain, good, told
+from configurator import explain, good, render, told
 from configurator.clean import Cleaner
 from configurator.court import Court, Findings, retries
-from configurator.disk import Disk
+from configurator.disk import Disk, Sweeper
 from configurator.judge import judge
 from configurator.news import News
 from configurator.observe import Observer, note
-from configurator.plan import Plan, Reload, Stuck, plan
+from configurator.plan import Kind, Plan, Reload, Stuck, plan
 from configurator.reloader import Accepted, Overdue, Rejected, Reloader
-from configurator.serving import Serving, ServingAway
+from configurator.serving import ServingAway
 from configurator.settings import ConfiguratorSettings
-from configurator.told import Key, Told
+from configurator.told import Flight, Key, Told
 from configurator.view import State, View
 from events.names import ModelName, Version
 from service import logs
@@ -32,14 +33,21 @@ LATER_SECONDS = 1.0
 AGE_SHARE = 0.05  # what began a second ago is looked at every 50 ms
 
 
+class Connected(Protocol):
+    """How often the connection to TensorFlow Serving was lost."""
+
+    epoch: int
+
+
 @dataclass(frozen=True, slots=True)
 class Edges:
     """What a pass works on."""
 
     disk: Disk
-    serving: Serving
+    serving: Connected
     observer: Observer
     reloader: Reloader
+    sweeper: Sweeper
     cleaner: Cleaner
     court: Court
     news: News
@@ -195,27 +203,39 @@ class Reconcile:
         fresh = told.keys(reload.config) - told.keys(self.view.base)
         if await asyncio.to_thread(self._edges.disk.missing, fresh):
             return
+        message = await asyncio.to_thread(render.message, reload.config, self._edges.disk.hold)
         at_end = [key for key, status in self.view.statuses.items() if status.state is State.END]
-        self._told = told.send(self._told, reload.config, model=reload.model, ended=at_end, now=now)
-        self._edges.reloader.start(reload.config)
+        flight = Flight(reload.config, reload.model, now, is_adoption=reload.kind is Kind.ADOPT)
+        self._told = told.send(self._told, flight, ended=at_end)
+        self._edges.reloader.start(message)
         self._edges.news.sent(reload)
         self._moved = now
         self._see(now)
 
     async def _rescue(self, stuck: Stuck) -> str:
+        """Let a reload go that waits for ever: have TensorFlow Serving try and fail, or want no more."""
+        disk, view = self._edges.disk, self.view
+        ours = [key for key in stuck.given_up if key[1] in view.models[key[0]].on_disk - view.models[key[0]].by_hand]
+        for key in ours:
+            await asyncio.to_thread(disk.remove, key)
+            self._edges.news.removed(key, "TensorFlow Serving loads it without end and takes no reload meanwhile")
+        if ours:
+            self._edges.sweeper.start()
+        if stuck.missing:
+            await asyncio.to_thread(disk.prop, stuck.missing)
         what = f"model {stuck.model}" if stuck.model else "models that are served"
-        words = f"the reload for {what} has not come back for {stuck.seconds:.0f} seconds and nothing is loading"
-        if not stuck.missing:
-            return f"{words}; restart TensorFlow Serving, it starts with the last good versions"
-        await asyncio.to_thread(self._edges.disk.prop, stuck.missing)
-        named = ", ".join(f"{name}/{version}" for name, version in stuck.missing)
-        return f"{words}, because {named} vanished from disk; an empty folder was put there to let it fail"
+        words = f"the reload for {what} has not come back for {stuck.seconds:.0f} seconds"
+        if ours or stuck.missing:
+            return f"{words}; the folders it waits for were changed so that it ends"
+        return f"{words} and nothing is loading; restart TensorFlow Serving, it starts with the last good versions"
 
     def _again(self, chosen: Plan, due_seconds: float | None) -> float | None:
         """Tell when to look again: soon while something has just begun, then less and less often."""
         is_still = (
             not self._moving and self._told.flight is None and (self._told.config is not None or not chosen.reload)
         )
+        if due_seconds is not None:
+            due_seconds = max(SOON_SECONDS, due_seconds)
         if is_still:
             return due_seconds
         age = self._edges.clock() - self._moved

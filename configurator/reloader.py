@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
 from configurator.serving import ServingAway, ServingLate, ServingRefused
-from configurator.told import Config
 from service import metrics
 
 
@@ -36,14 +37,14 @@ Result = Accepted | Rejected | Overdue
 class Reloader:
     """Sends one config at a time, and rings when it has come back."""
 
-    def __init__(self, send: Callable[[Config], Awaitable[None]], *, ring: Callable[[], None]) -> None:
+    def __init__(self, send: Callable[[ModelServerConfig], Awaitable[None]], *, ring: Callable[[], None]) -> None:
         self._send = send
         self._ring = ring
-        self._next: asyncio.Queue[Config] = asyncio.Queue()
+        self._next: asyncio.Queue[ModelServerConfig] = asyncio.Queue()
         self._result: Result | None = None
         self.is_busy = False
 
-    def start(self, config: Config) -> None:
+    def start(self, config: ModelServerConfig) -> None:
         """Send a config; only while not busy."""
         self.is_busy = True
         self._result = None
@@ -63,7 +64,7 @@ class Reloader:
             self.is_busy = False
             self._ring()
 
-    async def _outcome(self, config: Config) -> Result:
+    async def _outcome(self, config: ModelServerConfig) -> Result:
         try:
             await self._send(config)
         except ServingLate:

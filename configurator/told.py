@@ -46,6 +46,7 @@ class Flight:
     config: Config
     model: ModelName | None  # the new model it waits for
     sent: float
+    is_adoption: bool = False  # it only says again what is served
     is_overdue: bool = False
 
 
@@ -59,7 +60,8 @@ class Told:
     asked: Mapping[Key, Asked] = field(default_factory=dict)
     dropped: Mapping[Key, float] = field(default_factory=dict)  # since when a version it knows of is not named
     crashes: Mapping[Key, int] = field(default_factory=dict)  # how often it went away while this version was loading
-    failures: int = 0  # reloads that failed in a row
+    refused: Mapping[ModelName, int] = field(default_factory=dict)  # how often the introduction of a model failed
+    failures: int = 0  # reloads that failed in a row, those aside that say again what is served
     not_before: float = 0.0
 
 
@@ -68,11 +70,11 @@ def keys(config: Config) -> frozenset[Key]:
     return frozenset((name, version) for name, entry in config.items() for version in entry.versions)
 
 
-def send(told: Told, config: Config, *, model: ModelName | None, ended: Iterable[Key], now: float) -> Told:
+def send(told: Told, flight: Flight, *, ended: Iterable[Key]) -> Told:
     """Note that a reload is on its way; `ended` are the versions that TensorFlow Serving shows at their end."""
-    stale = frozenset(ended)
-    asked = {key: told.asked.get(key) or Asked(now, is_stale=key in stale) for key in keys(config)}
-    return replace(told, flight=Flight(config, model, now), possible=told.possible | keys(config), asked=asked)
+    named, stale = keys(flight.config), frozenset(ended)
+    asked = {key: told.asked.get(key) or Asked(flight.sent, is_stale=key in stale) for key in named}
+    return replace(told, flight=flight, possible=told.possible | named, asked=asked)
 
 
 def accept(told: Told, *, known: Iterable[Key], now: float) -> Told:
@@ -83,19 +85,25 @@ def accept(told: Told, *, known: Iterable[Key], now: float) -> Told:
     named = keys(config)
     gone = (frozenset(known) | told.possible) - named
     dropped = {key: told.dropped.get(key, now) for key in gone | told.dropped.keys() if key not in named}
-    return replace(told, config=config, flight=None, possible=named, dropped=dropped, failures=0, not_before=0.0)
+    failures = told.failures if told.flight.is_adoption else 0
+    return replace(told, config=config, flight=None, possible=named, dropped=dropped, failures=failures)
 
 
 def reject(told: Told, *, now: float) -> Told:
     """Note that the reload in flight came back with an error: what it changed must be seen from the outcome."""
-    return replace(_delayed(told, now), config=None, flight=None)
+    refused = {**told.refused}
+    if told.flight and told.flight.model:
+        refused[told.flight.model] = refused.get(told.flight.model, 0) + 1
+    delay = min(RETRY_MAX_SECONDS, RETRY_SECONDS * (2.0 ** min(told.failures, 10) - 1))
+    failures = told.failures + 1
+    return replace(told, config=None, flight=None, refused=refused, failures=failures, not_before=now + delay)
 
 
 def expire(told: Told, *, now: float) -> Told:
     """Note that the reload in flight did not come back before its deadline."""
     if told.flight is None:
         return told
-    return replace(_delayed(told, now), config=None, flight=replace(told.flight, is_overdue=True))
+    return replace(told, config=None, flight=replace(told.flight, is_overdue=True), not_before=now + RETRY_MAX_SECONDS)
 
 
 def lose(told: Told, loading: Iterable[Key]) -> Told:
@@ -116,11 +124,6 @@ def see(told: Told, *, ended: Iterable[Key], loading: Iterable[Key], now: float)
 def forget(told: Told, key: Key) -> Told:
     """Give a version a clean record."""
     return replace(told, crashes={other: count for other, count in told.crashes.items() if other != key})
-
-
-def _delayed(told: Told, now: float) -> Told:
-    delay = min(RETRY_MAX_SECONDS, RETRY_SECONDS * 2.0 ** min(told.failures, 10))
-    return replace(told, failures=told.failures + 1, not_before=now + delay)
 
 
 def _seen(one: Asked, is_at_end: bool, is_loading: bool, now: float) -> Asked:  # noqa: FBT001 - private, two facts

@@ -31,6 +31,7 @@ class HttpBucket:
     behaviours: list[Behaviour] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     url: str = ""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection, one request."""
@@ -71,6 +72,8 @@ async def running(data: bytes) -> AsyncIterator[HttpBucket]:
     bucket.url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield bucket
+        bucket.closing.set()
+        await asyncio.sleep(0)  # those who stall end by themselves
 
 
 async def serve(bucket: HttpBucket, request: Request, writer: asyncio.StreamWriter) -> None:
@@ -136,4 +139,10 @@ async def stall(bucket: HttpBucket, request: Request, writer: asyncio.StreamWrit
     """Send half, then nothing, with the connection open."""
     half = (request.start + request.end) // 2
     writer.write(bucket.head(request) + bucket.data[request.start : half])
-    await asyncio.sleep(20)
+    await writer.drain()
+    await bucket.closing.wait()
+
+
+async def stall_the_end(bucket: HttpBucket, request: Request, writer: asyncio.StreamWriter) -> None:
+    """Serve the first range of an object and stall on the others."""
+    await (stall if request.start else serve)(bucket, request, writer)
