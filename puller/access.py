@@ -50,8 +50,8 @@ class Access:
         """Google's client. Blocking on first use."""
         from google.cloud.storage import Client  # noqa: PLC0415
 
-        # Else the client asks for the bucket's metadata behind our back, to adorn traces: a request nobody wanted, and a
-        # right the account need not have.
+        # Else the client asks for the bucket's metadata behind our back, to adorn traces: a request that nobody wanted,
+        # and a right that the account need not have.
         os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         options = {"api_endpoint": self.endpoint} if self.is_emulator else None
         return Client(

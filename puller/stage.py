@@ -28,7 +28,8 @@ from service.layout import Layout, published, read_receipt
 
 log = logs.get("puller.stage")
 
-BLOCK_BYTES: Final = 1024 * 1024
+READ_BYTES: Final = 1024 * 1024
+DISK_BLOCK_BYTES: Final = 4096  # what even a byte takes on nearly every file system
 
 
 @dataclass(slots=True)
@@ -185,7 +186,8 @@ def _bytes_to_allocate(file: StagedFile) -> int:
     if not file.missing:
         return 0
     allocated = file.path.stat().st_blocks * 512 if file.path.exists() else 0
-    return max(0, file.file.content.size - allocated)
+    blocks = -(-file.file.content.size // DISK_BLOCK_BYTES)
+    return max(0, blocks * DISK_BLOCK_BYTES - allocated)
 
 
 def _allocate(staged: Iterable[StagedFile]) -> None:
@@ -219,7 +221,7 @@ async def _crc32c(path: Path, start: int, end: int) -> int:
 def _extend(crc: int, path: Path, start: int, end: int) -> int:
     with disk_errors(f"cannot read {path}"), path.open("rb", buffering=0) as file:
         file.seek(start)
-        while start < end and (block := file.read(min(BLOCK_BYTES, end - start))):
+        while start < end and (block := file.read(min(READ_BYTES, end - start))):
             crc = crc32c.extend(crc, block)
             start += len(block)
     return crc

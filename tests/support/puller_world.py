@@ -45,11 +45,14 @@ class World:
         wanted = Wanted(MODEL, Version(version), await self.files(version))
         return await (transfer or self.transfer()).fetch(wanted, on_progress=self.progress.append)
 
+    async def receipt(self, version: int = 1) -> Receipt:
+        """The receipt of a version as the bucket lists it now."""
+        wanted = Wanted(MODEL, Version(version), await self.files(version))
+        return wanted.receipt(staged=datetime(2026, 1, 1, tzinfo=UTC))
+
     async def publish(self, version: int = 1, *, step: Callable[[str], None] = lambda _: None) -> Receipt:
         """Publish what is staged of a version."""
-        receipt = Wanted(MODEL, Version(version), await self.files(version)).receipt(
-            staged=datetime(2026, 1, 1, tzinfo=UTC)
-        )
+        receipt = await self.receipt(version)
         disk.publish(self.layout, receipt, step=step)
         return receipt
 
