@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from events import messages, subjects
+from events.commands import Command, Sync
 from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
 from events.status import Disk, PullerReport
 from puller import disk
@@ -89,6 +90,7 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
         timing=Timing(poll_seconds=chosen.poll_seconds),
         report=reporter.report,
         tasks=(fetching.run, subscription.run),
+        commands={Sync: partial(_sync, hints)},
     )
 
 
@@ -179,6 +181,19 @@ def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> Non
 
     for kind in (VersionRemoved, VersionQuarantined):
         core.bus.subscribe(subjects.events(core.settings.node, "configurator", kind.type), receive)
+
+
+async def _sync(hints: Hints, request: Command) -> tuple[str, ...]:
+    """Look at the bucket because an operator says so."""
+    model = request.model if isinstance(request, Sync) else None
+    what = model or "the whole bucket"
+    if request.dry_run:
+        return (f"would look at {what} now",)
+    if model:
+        hints.look_at(model)
+    else:
+        hints.look_at_all()
+    return (f"looking at {what} now",)
 
 
 def _now() -> datetime:

@@ -6,7 +6,7 @@ import importlib.metadata
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -27,6 +27,7 @@ from service.settings import NodeSettings, Settings
 log = logs.get("service.process")
 
 BEAT_SECONDS = PRESENCE_SECONDS * 0.4  # two chances to be heard before a service counts as lost
+CANCEL_SECONDS = 2.0  # longer than a task takes to clean up, twice is still within what containers are given
 REPORT_SECONDS = 60.0  # a report without change is sent this often
 REPORT_PAUSE_SECONDS = 0.2  # between two reports on change
 
@@ -101,8 +102,18 @@ async def together(*jobs: Coroutine[None, None, None]) -> None:
         running = [tasks.create_task(job) for job in jobs]
         await stop.wait()
         log.info("service stopping")
-        for task in running:
+        await end(running)
+
+
+async def end(tasks: Collection["asyncio.Task[None]"]) -> None:
+    """Cancel tasks until they are done: a library may lose a cancellation that comes at the wrong moment.
+
+    (nats-py does, while it connects; the process would then wait for ever.)
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
             task.cancel()
+        await asyncio.wait(pending, timeout=CANCEL_SECONDS)
 
 
 def address(settings: Settings, listener: socket.socket) -> str:
