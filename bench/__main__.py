@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from bench import linking, machine, models, overhead, report, rest, transfer
 from bench.figures import Row
@@ -28,52 +29,51 @@ BENCHMARKS: dict[str, Benchmark] = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, benchmarks: Mapping[str, Benchmark] = BENCHMARKS, folder: Path = FOLDER
+) -> int:
     """Run the benchmarks that are asked for, all of them by default; the exit code."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    given = _parser().parse_args(arguments)
+    given = _parser(benchmarks).parse_args(arguments)
     results: list[Measured] = []
-    failed: list[str] = []
     code = 0
     try:
-        for name in given.names or BENCHMARKS:
-            result, is_whole = run(name, is_quick=given.quick)
-            results.append(result)
-            failed += [] if is_whole else [name]
+        for name in given.names or benchmarks:
+            results.append(run(name, benchmarks[name], is_quick=given.quick))
+            report.write(results[-1], folder)
     except KeyboardInterrupt:
         code = INTERRUPTED
     console = report.console()
     console.print(report.table(results))
-    console.print(f"every run is in {FOLDER}/*.json")
+    console.print(f"every run is in {folder}/*.json")
+    failed = [result.benchmark for result in results if not result.is_whole]
     if failed:
         sys.stderr.write(f"error: could not measure all of: {', '.join(failed)}; see above\n")
     return code or bool(failed)
 
 
-def run(name: str, *, is_quick: bool) -> tuple[Measured, bool]:
-    """Run one benchmark and write its file; what was measured before an error is kept. Tell whether it was all."""
+def run(name: str, benchmark: Benchmark, *, is_quick: bool) -> Measured:
+    """Run one benchmark; what was measured before an error is kept."""
     sys.stderr.write(f"{name} …\n")
     around, started = machine.look(), time.monotonic()
     rows: list[Row] = []
     is_whole = True
     try:
-        for row in BENCHMARKS[name](is_quick):
+        for row in benchmark(is_quick):
             rows.append(row)  # noqa: PERF402 - one by one, to keep those before an error
     except Exception:  # noqa: BLE001 - the edge of the program: say it, and go on with the next benchmark
         traceback.print_exc()
         is_whole = False
-    result = Measured(name, is_quick, time.monotonic() - started, around, tuple(rows))
-    report.write(result, FOLDER)
-    return result, is_whole
+    return Measured(name, is_quick, time.monotonic() - started, around, tuple(rows), is_whole)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(benchmarks: Mapping[str, Benchmark]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", choices=[*benchmarks, []], metavar="NAME", help=", ".join(benchmarks))
     parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer runs, at most two minutes")
     return parser
 
 
 if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     sys.exit(main())

@@ -10,7 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench import trees
 from bench.figures import Figure, Row
@@ -29,20 +29,14 @@ UPLOADS = 2  # versions at once, each of several objects at once
 POLL_SECONDS = 1
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.05
+READ_SECONDS = 0.25  # shorter than between two passes, and seldom enough not to be measured itself
 VERSION = Version(1)
 LIST = re.compile(rf'"GET /storage/v1/b/{BUCKET}/o\?'.replace('"', r'\\?"'))
 PASS = re.compile(r"^mm_pass_seconds_(sum|count) (\S+)$", re.MULTILINE)
 # No proxy of the person's environment may stand before loopback.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What the puller has done since its start."""
-
-    passes: float
-    seconds: float
-    lists: int
+Passes = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ class Rest:
 def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature for all benchmarks
     """Add models to the bucket, and measure at each size with a puller just started."""
     with Supervisor() as supervisor, site(supervisor, in_memory=True) as place:
-        plan = place.plan({"MM_POLL_SECONDS": str(POLL_SECONDS)})
+        plan = place.plan()
         have = 0
         for count in QUICK_COUNTS if is_quick else COUNTS:
             add(place, range(have, count))
@@ -81,7 +75,7 @@ def add(place: Site, numbers: range) -> None:
 
 
 def fill(place: Site, plan: NodePlan, count: int) -> None:
-    """Have a puller fetch them all."""
+    """Have a puller fetch them all; it polls as seldom as by default, because a poll holds up new downloads."""
     child = place.start_puller(plan)
     _wait(lambda: len(list(plan.models.glob(f"model-*/{VERSION}"))) == count, child)
     place.supervisor.stop(child)
@@ -89,26 +83,19 @@ def fill(place: Site, plan: NodePlan, count: int) -> None:
 
 def rest(place: Site, plan: NodePlan, *, passes: int) -> Rest:
     """Start a puller that has nothing to do, and watch its passes."""
+    polling = replace(plan, settings={**plan.settings, "MM_POLL_SECONDS": str(POLL_SECONDS)})
     started = time.monotonic()
-    child = place.start_puller(plan)
+    child = place.start_puller(polling)
     ready_seconds = time.monotonic() - started
-    first = last = _tally(place, plan)
-    cpu_before = cpu_seconds(child.pid)
-    times: list[float] = []
-    deadline = started + PATIENCE_SECONDS
-    while len(times) < passes and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
-        now = _tally(place, plan)
-        if now.passes > last.passes:
-            times.append(1000 * (now.seconds - last.seconds) / (now.passes - last.passes))
-            last = now
-    made = last.passes - first.passes
+    first, lists, cpu = _passes(plan), _lists(place), cpu_seconds(child.pid)
+    times, last = _watch(plan, first, passes=passes)
+    made = last[0] - first[0]
     found = Rest(
         ready_seconds,
-        tuple(times),
-        lists=(last.lists - first.lists) / made,
+        times,
+        lists=(_lists(place) - lists) / made,
         memory_mib=memory_mib(child.pid),
-        cpu_ms=1000 * (cpu_seconds(child.pid) - cpu_before) / made,
+        cpu_ms=1000 * (cpu_seconds(child.pid) - cpu) / made,
     )
     place.supervisor.stop(child)
     return found
@@ -123,10 +110,28 @@ def rows(count: int, found: Rest) -> Iterator[Row]:
     yield Figure(f"{label}: start to ready", "s", (found.ready_seconds,))
 
 
-def _tally(place: Site, plan: NodePlan) -> Tally:
+def _watch(plan: NodePlan, first: Passes, *, passes: int) -> tuple[tuple[float, ...], Passes]:
+    """Time passes until there are enough; the last one has just ended."""
+    times: list[float] = []
+    last, deadline = first, time.monotonic() + PATIENCE_SECONDS
+    while len(times) < passes and (not times or time.monotonic() < deadline):
+        time.sleep(READ_SECONDS)
+        now = _passes(plan)
+        if now[0] > last[0]:
+            times.append(1000 * (now[1] - last[1]) / (now[0] - last[0]))
+            last = now
+    return tuple(times), last
+
+
+def _passes(plan: NodePlan) -> Passes:
+    """How many passes the puller has made since its start, and their seconds."""
     with _open(f"http://{LOOPBACK}:{plan.puller_port}/metrics", timeout=10) as answer:
         values = {name: float(value) for name, value in PASS.findall(answer.read().decode())}
-    return Tally(values["count"], values["sum"], lists=len(LIST.findall(place.gcs.log.read_text())))
+    return values["count"], values["sum"]
+
+
+def _lists(place: Site) -> int:
+    return len(LIST.findall(place.gcs.log.read_text()))
 
 
 def _wait(condition: Callable[[], bool], child: Child) -> None:

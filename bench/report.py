@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.figures import Figure, Row, Unmeasured
@@ -23,6 +24,7 @@ class Measured:
     seconds: float
     machine: Machine
     rows: tuple[Row, ...]
+    is_whole: bool = True  # False: an error ended it early
 
 
 def console() -> Console:
@@ -68,13 +70,13 @@ def number(value: float) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     match row:
         case Unmeasured(name=name, reason=reason):
-            return (f"  {name}", "-", "", "", "", "", "", "not measured", reason)
+            return (f"  {escape(name)}", "-", "", "", "", "", "", "not measured", escape(reason))
         case Figure():
             target = "" if row.at_most is None else f"≤ {number(row.at_most)}"
             style = {"": "", "met": "green"}.get(verdict(row), "yellow")
             said = f"[{style}]{verdict(row)}[/{style}]" if style else ""
             spread = (number(min(row.runs)), number(max(row.runs)), str(len(row.runs)))
-            return (f"  {row.name}", number(row.value), row.unit, *spread, target, said, row.note)
+            return (f"  {escape(row.name)}", number(row.value), row.unit, *spread, target, said, escape(row.note))
 
 
 def _document(row: Row) -> Mapping[str, object]:

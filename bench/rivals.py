@@ -92,7 +92,8 @@ class Rival:
 def curl(site: Site, goods: Goods, folder: Path) -> Rival:
     """Eight connections; big objects in ranges of 32 MiB, each range a file of its own."""
     config, target = folder / "curl.config", folder / "curl"
-    config.write_text("next\n".join(_transfers(site, goods, target)))
+    base = f"{site.gcs_url}/{BUCKET}/{goods.model}/{goods.version}"
+    config.write_text("next\n".join(transfers(base, goods.sizes, target)))
     parallel = ("--parallel", "--parallel-immediate", "--parallel-max", str(CONNECTIONS))
     argv = ("curl", *parallel, "--silent", "--show-error", "--config", str(config))
     return Rival("curl", machine.first_line("curl", "--version"), argv, target, {"no_proxy": "127.0.0.1"})
@@ -123,12 +124,11 @@ def cp(site: Site, goods: Goods, folder: Path) -> Rival:
     return Rival("cp -r", machine.first_line("cp", "--version"), ("cp", "-r", str(source), str(target)), target)
 
 
-def _transfers(site: Site, goods: Goods, target: Path) -> Iterator[str]:
+def transfers(base: str, sizes: Mapping[str, int], target: Path) -> Iterator[str]:
     """One paragraph of curl's configuration for each range."""
-    for name, size in goods.sizes.items():
-        url = f"{site.gcs_url}/{BUCKET}/{quote(f'{goods.model}/{goods.version}/{name}')}"
+    for name, size in sizes.items():
         for start in range(0, max(size, 1), RANGE_BYTES):
             end = min(start + RANGE_BYTES, size) - 1
-            lines = [f'url = "{url}"', f'output = "{target / name}.{start}"', "create-dirs", "fail"]
+            lines = [f'url = "{base}/{quote(name)}"', f'output = "{target / name}.{start}"', "create-dirs", "fail"]
             lines += [f'range = "{start}-{end}"'] if size > RANGE_BYTES else []
             yield "\n".join(lines) + "\n"
