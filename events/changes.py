@@ -4,60 +4,61 @@ One class a change; its fields are the same at `POST /v1/models/{model}/changes`
 and in a request on `mm.v1.cmd._cluster.master.<kind>` (beside the envelope). Fields that are not known are refused.
 """
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from events.commands import Command
 from events.desired import Label
-from events.names import ModelName, NodeName, Version
+from events.names import Version
 
 
-class _Change(BaseModel):
+class OneChange(BaseModel):
+    """What all changes share."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Pin(_Change):
+class Pin(OneChange):
     """Serve exactly these versions, whatever else arrives."""
 
     kind: Literal["pin"] = "pin"
     versions: tuple[Version, ...] = Field(min_length=1, max_length=16)
 
 
-class Unpin(_Change):
+class Unpin(OneChange):
     """Follow the newest versions again."""
 
     kind: Literal["unpin"] = "unpin"
     count: int = Field(default=1, ge=1, le=16, description="serve so many of the newest versions")
 
 
-class Rollback(_Change):
+class Rollback(OneChange):
     """Pin the version that was served before the present one, on each node from what it has on disk."""
 
     kind: Literal["rollback"] = "rollback"
     version: Version | None = Field(default=None, description="go back to this one; otherwise to the one served before")
 
 
-class Pull(_Change):
+class Pull(OneChange):
     """Have a version on the disk, not served, ready for a later pin."""
 
     kind: Literal["pull"] = "pull"
     version: Version
 
 
-class Pause(_Change):
+class Pause(OneChange):
     """Change nothing by itself any more: what is served stays."""
 
     kind: Literal["pause"] = "pause"
 
 
-class Resume(_Change):
+class Resume(OneChange):
     """Follow new versions again."""
 
     kind: Literal["resume"] = "resume"
 
 
-class SetLabel(_Change):
+class SetLabel(OneChange):
     """Point a label at a version; with no version, take the label away."""
 
     kind: Literal["label"] = "label"
@@ -65,34 +66,34 @@ class SetLabel(_Change):
     version: Version | None = None
 
 
-class Retry(_Change):
+class Retry(OneChange):
     """Try a quarantined version once more."""
 
     kind: Literal["retry"] = "retry"
     version: Version
 
 
-class RemoveVersion(_Change):
+class RemoveVersion(OneChange):
     """Neither fetch nor serve a version any more."""
 
     kind: Literal["remove_version"] = "remove_version"
     version: Version
 
 
-class RemoveModel(_Change):
+class RemoveModel(OneChange):
     """Unload the model and remove it from the disks."""
 
     kind: Literal["remove_model"] = "remove_model"
 
 
-class Restore(_Change):
+class Restore(OneChange):
     """Take back the removal of the model, or of one version."""
 
     kind: Literal["restore"] = "restore"
     version: Version | None = None
 
 
-class Retention(_Change):
+class Retention(OneChange):
     """Keep so many older versions on disk; without a count each node's own setting holds."""
 
     kind: Literal["retention"] = "retention"
@@ -114,7 +115,7 @@ Change: TypeAlias = Annotated[
     | Retention,
     Field(discriminator="kind"),
 ]
-KINDS: tuple[type[_Change], ...] = (
+KINDS: tuple[type[OneChange], ...] = (
     Pin,
     Unpin,
     Rollback,
@@ -128,14 +129,3 @@ KINDS: tuple[type[_Change], ...] = (
     Restore,
     Retention,
 )
-
-
-class ChangeRequest(Command):
-    """A change of one model's desired state, on all nodes or on the named ones."""
-
-    name: ClassVar[str] = "change"
-    purpose: ClassVar[str] = "change what is wanted of a model"
-    model: ModelName
-    nodes: tuple[NodeName, ...] | None = Field(default=None, max_length=10_000, description="none: all nodes")
-    if_revision: int | None = Field(default=None, ge=0, description="refuse if the document has changed since")
-    change: Change

@@ -1,16 +1,36 @@
-"""The master, wired: what the API reaches everything through."""
+"""The master, put together: the values through which the API and the commands reach everything."""
 
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from events import subjects
+from events.commands import Command
+from events.messages import CommandSent
 from events.names import NodeName
+from events.status import Report
+from master import nodes
+from master.answers import Gathered
+from master.audit import Audit
 from master.desired import DesiredDocuments
+from master.ear import Ear
+from master.errors import Refused
 from master.fleet import Fleet
+from master.fold import Fold
 from master.history import History
 from master.orders import Orders
+from master.poll import Poll
+from master.ports import Ports
 from master.relay import Relay
+from master.requests import Requests
 from master.settings import MasterSettings
-from master.views import Freshness
+from master.views import Freshness, NodeState
+from service import jetstream
+from service.bus import REPLY_SECONDS, Bus
 from service.health import Health
+from service.jetstream import PRESENCE_SECONDS
+from service.loop import Doorbell, Timing, run
+from service.process import software_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +44,80 @@ class Master:
     orders: Orders
     relay: Relay
     history: History
+    bus: Bus
+    ear: Ear
+    http: str
+    started: datetime
+
+    async def ask(self, service: str, request: Command, *, nodes: Sequence[NodeName] | None = None) -> Gathered:
+        """Have a command followed, with the time the settings give."""
+        return await self.relay.ask(service, request, nodes=nodes, seconds=self.settings.command_seconds)
+
+    def hears(self) -> bool:
+        """Tell whether NATS is there, and all it had has been heard."""
+        return self.bus.connection.is_connected and self.ear.is_whole
 
     def freshness(self) -> Freshness:
         """Tell whether the master hears the cluster, and otherwise how old its view is."""
-        raise NotImplementedError
+        connection = self.bus.connection
+        if self.hears():
+            return Freshness(is_stale=False, since=connection.since, age_seconds=0.0)
+        reason = connection.reason or "NATS is there again; what it has is being read"
+        age_seconds = (datetime.now(UTC) - connection.since).total_seconds()
+        return Freshness(is_stale=True, since=connection.since, age_seconds=round(age_seconds, 1), reason=reason)
+
+    def report(self) -> Report:
+        """Report on the master itself."""
+        return Report(
+            node=self.settings.node,
+            service="master",
+            software=software_version(),
+            started=self.started,
+            reported=datetime.now(UTC),
+            is_ready=self.health.is_ready,
+            last_pass=self.health.last_pass,
+            nats=self.bus.connection,
+            http=self.http,
+        )
 
     async def forget(self, node: NodeName, *, actor: str) -> None:
         """Drop a lost node from the view of all masters; `NotFound`, `Refused` while it is there, `Transient`."""
-        raise NotImplementedError
+        known = self.fleet.fold.find(node)
+        state, reason, _ = nodes.judge(known)
+        if state is not NodeState.LOST:
+            raise Refused(
+                f"node {node} is {state}{f' ({reason})' if reason else ''}; only a lost node can be forgotten"
+            )
+        stream = self.bus.client().jetstream(timeout=REPLY_SECONDS)
+        with jetstream.errors(f"forget node {node}"):
+            for name in (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET):
+                bucket = await jetstream.bucket(stream, name)
+                for service in nodes.SERVICES:
+                    await bucket.purge(subjects.status_key(node, service))
+        for service in nodes.SERVICES:
+            self.fleet.fold.forget(node, service)
+        self.bus.emit(CommandSent(actor=actor, command="forget", nodes=(node,)))
+
+
+Job = Callable[[], Coroutine[None, None, None]]
+
+
+def build(settings: MasterSettings, *, http: str) -> tuple[Master, tuple[Job, ...]]:
+    """Put the master together; the jobs are what has to run."""
+    bus, fold, health = Bus(settings, "master"), Fold(), Health()
+    fleet, ear = Fleet(fold), Ear(fold, grace_seconds=PRESENCE_SECONDS)
+    documents, history, ports = DesiredDocuments(bus), History(bus), Ports(settings.command_token)
+    audit, relay = Audit(bus, documents), Relay(fleet, bus, ports)
+    orders = Orders(fold, documents, requests=Requests(bus), history=history)
+    started = datetime.now(UTC)
+    master = Master(settings, health, fleet, documents, orders, relay, history, bus, ear, http, started)
+    ear.listen(bus)
+    bus.follow(subjects.DESIRED_BUCKET, audit.begin)
+    poll = Poll(fleet, relay, ports, hears=master.hears, clock=lambda: datetime.now(UTC))
+    timing = Timing(poll_seconds=settings.poll_seconds, backoff_max_seconds=1.0)
+    doorbell = Doorbell()
+    return master, (
+        bus.run,
+        audit.run,
+        lambda: run(poll.one_pass, doorbell=doorbell, timing=timing, health=health),
+    )

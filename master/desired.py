@@ -1,20 +1,99 @@
-"""Desired documents in NATS KV: read, and written only over the revision that was read."""
+"""Desired documents in NATS KV: read, and written only over the revision that was read.
 
+Who wrote a document, and why, goes into the headers of the write itself: the record can then be made by any master,
+whatever becomes of the one that wrote (`master/audit.py`).
+"""
+
+from collections.abc import Mapping
+
+from nats.js.api import Header
+from nats.js.errors import APIError, KeyNotFoundError, NoKeysError
+from pydantic import ValidationError
+
+from events import desired, subjects
 from events.desired import Desired
+from events.messages import ChangeMade
 from events.names import ModelName
 from master.answers import Stored
+from master.errors import Conflict, Refused
+from service import jetstream
+from service.bus import REPLY_SECONDS, Bus
+
+CHANGE_HEADER = "MM-Change"
+WRONG_REVISION = frozenset({10071, 10164})  # JetStream's codes for "expected another last sequence"
 
 
 class DesiredDocuments:
     """The documents; the revision is the ETag of the API."""
 
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
     async def read(self, model: ModelName) -> Stored:
         """Read a model's document; the default policy at revision 0 where none is kept. `Transient`: NATS is away."""
-        raise NotImplementedError
+        stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
+        with jetstream.errors(f"give the desired state of model {model}"):
+            try:
+                entry = await (await jetstream.bucket(stream, subjects.DESIRED_BUCKET)).get(subjects.desired_key(model))
+            except KeyNotFoundError:
+                return Stored(document=Desired(), revision=0)
+        try:
+            return Stored(document=desired.parse(entry.value or b""), revision=entry.revision or 0)
+        except desired.BadDesired as error:
+            raise Refused(f"the document of model {model} was not written by model.manager: {error}") from error
 
-    async def write(self, model: ModelName, document: Desired, *, revision: int, actor: str, request: str) -> int:
-        """Put a document in the place of the one with this revision; return the new revision.
+    async def write(self, document: Desired, change: ChangeMade) -> int:
+        """Put a document in the place of the one at `change.revision_before`; return the new revision.
 
-        `Conflict` where somebody was faster, `Transient` where NATS is away (nothing was written then).
+        `Conflict` where somebody was faster, `Transient` where NATS is away. A write that NATS did not acknowledge may
+        have been made all the same; whoever tries again reads first.
         """
-        raise NotImplementedError
+        stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
+        headers = {
+            Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(change.revision_before),
+            CHANGE_HEADER: change.model_dump_json(),
+        }
+        subject = f"$KV.{subjects.DESIRED_BUCKET}.{subjects.desired_key(change.model)}"
+        with jetstream.errors(f"take the desired state of model {change.model}"):
+            await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
+            try:
+                written = await stream.publish(subject, document.model_dump_json().encode(), headers=headers)
+            except APIError as error:
+                if error.err_code not in WRONG_REVISION:
+                    raise
+                now = (await self.read(change.model)).revision
+                raise Conflict(
+                    f"model {change.model} was changed by somebody else: its document is at revision {now},"
+                    f" not {change.revision_before}; look at it and decide again",
+                    revision=now,
+                ) from error
+        return written.seq
+
+    async def changes(self, model: ModelName, *, after: int = 0) -> list[ChangeMade]:
+        """Tell who made the revisions behind `after` that NATS still has, oldest first."""
+        stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
+        with jetstream.errors(f"tell the changes of model {model}"):
+            bucket = await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
+            try:
+                entries = await bucket.history(subjects.desired_key(model))
+            except NoKeysError:
+                return []
+            revisions = [entry.revision or 0 for entry in entries]
+            found = []
+            for before, revision in zip([0, *revisions], revisions, strict=False):
+                if revision > after:
+                    message = await stream.get_msg(f"KV_{subjects.DESIRED_BUCKET}", seq=revision)
+                    found.append(_change(message.headers or {}, model, before=before, revision=revision))
+        return found
+
+
+def _change(headers: Mapping[str, str], model: ModelName, *, before: int, revision: int) -> ChangeMade:
+    """Read who made a write; one that did not come through a master names nobody."""
+    try:
+        made = ChangeMade.model_validate_json(headers.get(CHANGE_HEADER, ""))
+    except ValidationError:
+        summary = f"model {model}: document written directly"
+        return ChangeMade(
+            model=model, actor="", command="write", summary=summary, revision_before=before, revision=revision
+        )
+    return made.model_copy(update={"revision": revision})

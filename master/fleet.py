@@ -147,7 +147,8 @@ class Fleet:
         for wanted_cell in (state for state in CellState if state not in GOOD and state is not CellState.LOST):
             for model, known in sorted(self.fold.models.items()):
                 if count := known.tally[wanted_cell]:
-                    yield f"Model {model} is {wanted_cell} on {_count(count, 'node')}{self._example(model, wanted_cell)}."
+                    example = self._example(model, wanted_cell)
+                    yield f"Model {model} is {wanted_cell} on {_count(count, 'node')}{example}."
 
     def _example(self, model: ModelName, state: CellState) -> str:
         found = ((node, cell) for node, cell in self._cells(model) if _shown(node, cell) is state)

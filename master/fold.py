@@ -47,6 +47,11 @@ class Fold:
         self._silent_since: dict[tuple[NodeName, str], datetime | None] = {}  # None: it was heard
         self._is_presence_known = False
 
+    @property
+    def heard(self) -> frozenset[tuple[NodeName, str]]:
+        """The services that gave a sign of life and have not fallen silent."""
+        return frozenset(place for place, since in self._silent_since.items() if since is None)
+
     def report(self, node: NodeName, service: str, data: bytes) -> bool:
         """Take a service's whole report and tell whether it was news; one overtaken by a newer is none.
 
@@ -61,11 +66,7 @@ class Fold:
             return False
         found.services[service] = Known(service, head)
         self._hear(node, service)
-        half = "pulled" if service == "puller" else "served"
-        for gone in [name for name in found.cells if name not in models]:
-            self._put(found, gone, half=half, body=b"")
-        for name, body in models.items():
-            self._put(found, name, half=half, body=body)
+        self._take(found, service, models)
         return True
 
     def alive(self, node: NodeName, service: str) -> None:
@@ -98,14 +99,16 @@ class Fold:
                         self._settle(node, name, cell)
             self._drop_if_unknown(name)
 
-    def forget(self, name: NodeName) -> None:
-        """Drop all that is known of a node."""
-        node = self.nodes.pop(name, None)
-        for service in SERVICES:
-            self._silent_since.pop((name, service), None)
-        for model, cell in node.cells.items() if node else ():
-            self._count(node, model, cell=cell, by=-1)  # type: ignore[arg-type]  # there are no cells without a node
-            self._drop_if_unknown(model)
+    def forget(self, name: NodeName, service: str) -> None:
+        """Drop what a service has reported; a node without services is gone."""
+        node = self.nodes.get(name)
+        if node is None or service not in node.services:
+            return
+        self._take(node, service, {})
+        del node.services[service]
+        self._silent_since.pop((name, service), None)
+        if not node.services:
+            del self.nodes[name]
 
     def find(self, name: NodeName) -> Node:
         """Return a node, or raise `NotFound`."""
@@ -136,6 +139,14 @@ class Fold:
         node.hidden_since = hidden_since
         for model, cell in node.cells.items():
             self._count(node, model, cell=cell, by=1)
+
+    def _take(self, node: Node, service: str, models: Mapping[ModelName, bytes]) -> None:
+        """Put all that a service says of models in the node's cells."""
+        half = "pulled" if service == "puller" else "served"
+        for gone in [name for name in node.cells if name not in models]:
+            self._put(node, gone, half=half, body=b"")
+        for name, body in models.items():
+            self._put(node, name, half=half, body=body)
 
     def _put(self, node: Node, name: ModelName, *, half: str, body: bytes) -> None:
         """Put what one service says of a model in its cell; a cell of which neither says anything goes."""

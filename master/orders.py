@@ -1,16 +1,32 @@
 """Changes of desired state, whichever way they are ordered: resolved, foreseen, written once, and put on record."""
 
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import uuid4
 
+from events import changes as wire
 from events.changes import Change
 from events.desired import Desired
-from events.names import ModelName, NodeName
-from master.answers import Made
+from events.messages import ChangeMade
+from events.names import ModelName, NodeName, Version
+from master import changes, rollback, words
+from master.answers import Foreseen, Made, Stored
+from master.changes import Unreasonable
+from master.desired import DesiredDocuments
+from master.errors import Conflict, Refused
+from master.fold import Fold
+from master.foresee import foresee
+from master.history import Filter, History
+from master.requests import Remembered, Requests, Step
+
+TRIES = 5  # against others who change the same model at the same time
+SERVED_EVENTS = 5000  # of a model, looked through for what was served before
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody wants changed. `change` is None where a whole `document` is put in place."""
+    """What somebody wants changed: one change, or a whole document put in place."""
 
     actor: str
     model: ModelName
@@ -20,9 +36,21 @@ class Order:
     if_revision: int | None = None
     key: str = ""  # Idempotency-Key: the same key of the same actor gives the first answer again
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells this order from another one with the same key."""
+        text = f"{self.model} {self.change.model_dump_json()} {' '.join(self.nodes)} {self.if_revision}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
 
 class Orders:
     """The one way in which desired state changes."""
+
+    def __init__(self, fold: Fold, documents: DesiredDocuments, *, requests: Requests, history: History) -> None:
+        self._fold = fold
+        self._documents = documents
+        self._requests = requests
+        self._history = history
 
     async def follow(self, order: Order) -> Made:
         """Make a change, or say what it would do.
@@ -30,4 +58,164 @@ class Orders:
         `Refused`: it contradicts itself, names an unknown node, or uses a key again for something else.
         `Conflict`: the document is not at `if_revision`, or others kept changing it. `Transient`: NATS is away.
         """
-        raise NotImplementedError
+        if unknown := sorted(set(order.nodes) - self._fold.nodes.keys()):
+            raise Refused(f"no node {unknown[0]} has ever reported; nothing was changed")
+        if order.is_dry_run:
+            stored = await self._documents.read(order.model)
+            return self._foretell(order, stored, steps=await self._resolve(order, stored))[1]
+        if not order.key:
+            return await self._make(order, None, request=uuid4().hex)
+        key = f"{order.actor} {order.key}"
+        request = hashlib.sha256(key.encode()).hexdigest()[:32]
+        noted = await self._requests.recall(key, order.fingerprint)
+        made = None
+        if noted is None:
+            steps = await self._resolve(order, await self._documents.read(order.model))
+            noted = await self._requests.begin(key, Remembered(fingerprint=order.fingerprint, steps=steps))
+        else:
+            made = noted.answer or await self._earlier(order, noted.steps, request)
+        if noted.answer:
+            return noted.answer
+        made = made or await self._make(order, noted.steps, request=request)
+        await self._requests.end(key, noted.model_copy(update={"answer": made}))
+        return made
+
+    async def _make(self, order: Order, steps: tuple[Step, ...] | None, *, request: str) -> Made:
+        for attempt in range(TRIES):
+            stored = await self._documents.read(order.model)
+            if steps is None:
+                steps = await self._resolve(order, stored)
+            document, made = self._foretell(order, stored, steps=steps, request=request)
+            if not made.is_changed:
+                return made
+            change = ChangeMade(
+                model=order.model,
+                actor=order.actor,
+                command=_kind(order),
+                summary=made.summary,
+                nodes=order.nodes,
+                revision_before=stored.revision,
+                revision=0,
+                request=request,
+            )
+            try:
+                revision = await self._documents.write(document, change)
+            except Conflict:
+                if order.if_revision is not None or attempt == TRIES - 1:
+                    raise
+                continue
+            return made.model_copy(update={"revision_after": revision})
+        raise AssertionError("the last try returns or raises")
+
+    async def _earlier(self, order: Order, steps: tuple[Step, ...], request: str) -> Made | None:
+        """Find what a master did for this request that ended before it could note its answer."""
+        for change in await self._documents.changes(order.model):
+            if change.request == request:
+                return Made(
+                    model=order.model,
+                    is_dry_run=False,
+                    is_changed=True,
+                    revision_before=change.revision_before,
+                    revision_after=change.revision,
+                    request=request,
+                    summary=words.summary(order.model, steps),
+                    nodes=(),
+                )
+        return None
+
+    def _foretell(
+        self, order: Order, stored: Stored, *, steps: Sequence[Step], request: str = ""
+    ) -> tuple[Desired, Made]:
+        """Apply the steps to the document as it is, and say what they do on each node."""
+        if order.if_revision is not None and order.if_revision != stored.revision:
+            raise Conflict(
+                f"model {order.model} was changed by somebody else: its document is at revision {stored.revision},"
+                f" not {order.if_revision}; look at it and decide again",
+                revision=stored.revision,
+            )
+        document = stored.document
+        try:
+            for step in steps:
+                document = _applied(document, step, request=request)
+        except Unreasonable as error:
+            raise Refused(f"model {order.model}: {error}; nothing was changed") from error
+        return document, Made(
+            model=order.model,
+            is_dry_run=order.is_dry_run,
+            is_changed=document != stored.document,
+            revision_before=stored.revision,
+            revision_after=stored.revision,
+            request=request,
+            summary=words.summary(order.model, steps),
+            nodes=tuple(self._foreseen(order, stored.document, document)),
+        )
+
+    def _foreseen(self, order: Order, before: Desired, after: Desired) -> Iterable[Foreseen]:
+        for name in sorted(order.nodes or self._fold.nodes):
+            node = self._fold.nodes[name]
+            yield Foreseen(
+                node=name, sentences=foresee(node, order.model, before=before.on(name), after=after.on(name))
+            )
+
+    async def _resolve(self, order: Order, stored: Stored) -> tuple[Step, ...]:
+        """Turn an order into steps that mean the same whenever they are taken."""
+        if not isinstance(order.change, wire.Rollback):
+            return (Step(change=order.change, nodes=order.nodes),)
+        if order.change.version is not None:
+            return (Step(change=wire.Pin(versions=(order.change.version,)), nodes=order.nodes),)
+        names = order.nodes or tuple(sorted(self._fold.nodes))
+        served = await self._served(order.model)
+        try:
+            chosen = rollback.targets(
+                order.model, [self._fold.nodes[name] for name in names], document=stored.document, served=served
+            )
+        except Unreasonable as error:
+            raise Refused(f"{error}; nothing was changed") from error
+        groups: dict[Version, list[NodeName]] = {}
+        for name, version in chosen.items():
+            groups.setdefault(version, []).append(name)
+        if len(groups) == 1:
+            return (Step(change=wire.Pin(versions=tuple(groups)), nodes=order.nodes),)
+        return tuple(Step(change=wire.Pin(versions=(to,)), nodes=tuple(group)) for to, group in groups.items())
+
+    async def _served(self, model: ModelName) -> dict[NodeName, list[Version]]:
+        """Tell which versions each node served, newest first."""
+        found: dict[NodeName, list[Version]] = {}
+        which = Filter(model=model, kind="version.served")
+        for entry in (await self._history.page(which, limit=SERVED_EVENTS)).entries:
+            if entry.version is not None:
+                found.setdefault(entry.node, []).append(entry.version)
+        return found
+
+
+def _kind(order: Order) -> str:
+    return "put" if isinstance(order.change, Desired) else order.change.kind
+
+
+def _applied(document: Desired, step: Step, *, request: str) -> Desired:
+    if isinstance(step.change, Desired):
+        return step.change
+    return changes.apply(document, _plain(step.change, request), nodes=frozenset(step.nodes))
+
+
+def _plain(change: Change, request: str) -> changes.Change:
+    """Take a change off the wire."""
+    fields = {name: value for name, value in change if name != "kind"}
+    if isinstance(change, wire.Retry):
+        fields["request"] = request
+    return _PLAIN[type(change)](**fields)
+
+
+_PLAIN: Mapping[type, Callable[..., changes.Change]] = {
+    wire.Pin: changes.Pin,
+    wire.Unpin: changes.Unpin,
+    wire.Pull: changes.Pull,
+    wire.Pause: changes.Pause,
+    wire.Resume: changes.Resume,
+    wire.SetLabel: changes.SetLabel,
+    wire.Retry: changes.Retry,
+    wire.RemoveVersion: changes.RemoveVersion,
+    wire.RemoveModel: changes.RemoveModel,
+    wire.Restore: changes.Restore,
+    wire.Retention: changes.Retain,
+}

@@ -1,16 +1,49 @@
 """Admin commands to the nodes' services: over NATS to all at once, round it over HTTP to those that do not answer."""
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
-from events.commands import Command
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from events import subjects
+from events.commands import Answer, ApplyRetention, Command, Status, Sync
+from events.messages import CommandSent
 from events.names import NodeName
 from master.answers import Gathered
+from master.fleet import Fleet
+from master.ports import Ports
+from service import jetstream, logs
+from service.bus import Bus
+from service.errors import Transient
+
+log = logs.get("master.relay")
 
 COMMAND_SECONDS = 5.0
+NATS_SHARE = 0.6  # of the time; the rest is for asking those over HTTP that said nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Whom to ask, and whether one message goes to all there are; otherwise only the nodes named may hear of it."""
+
+    nodes: frozenset[NodeName]
+    is_to_all: bool
 
 
 class Relay:
     """Sends commands and gathers the answers."""
+
+    def __init__(self, fleet: Fleet, bus: Bus, ports: Ports) -> None:
+        self._fleet = fleet
+        self._bus = bus
+        self._ports = ports
 
     async def ask(
         self,
@@ -25,4 +58,127 @@ class Relay:
         The deadline, and an id where the request has none, are put in here. Nodes that say nothing over NATS are asked
         on their HTTP ports; `unanswered` names those that said nothing at all. `NotFound` for a node nobody knows.
         """
-        raise NotImplementedError
+        started = time.monotonic()
+        for name in nodes or ():
+            self._fleet.fold.find(name)
+        asked = frozenset(self._fleet.node_names if nodes is None else nodes)
+        deadline = datetime.now(UTC) + timedelta(seconds=seconds)
+        request = request.model_copy(update={"id": request.id or uuid4().hex, "deadline": deadline})
+        heard = asked.intersection(self._fleet.heard_names)
+        async with asyncio.TaskGroup() as tasks:
+            lost = tasks.create_task(self._ask_ports(service, request, asked - heard, seconds=seconds * NATS_SHARE))
+            scatter = Scatter(heard, is_to_all=nodes is None)
+            found = await self._ask_nats(service, request, scatter, seconds=seconds * NATS_SHARE)
+        found |= lost.result()
+        left = seconds - (time.monotonic() - started)
+        found |= await self._ask_ports(service, request, heard - found.keys(), seconds=left)
+        unanswered = tuple(sorted(asked - found.keys()))
+        if request.name != Status.name and not request.dry_run:
+            self._bus.emit(_record(request, nodes, unanswered))
+        return Gathered(
+            answers=tuple(found[name] for name in sorted(found)),
+            unanswered=unanswered,
+            seconds=round(time.monotonic() - started, 3),
+        )
+
+    async def _ask_nats(
+        self, service: str, request: Command, scatter: Scatter, *, seconds: float
+    ) -> dict[NodeName, Answer]:
+        """Ask nodes over NATS until all have answered, or it is known that no more answers come."""
+        if not scatter.nodes:
+            return {}
+        try:
+            client = self._bus.client()
+            with jetstream.errors("carry the command"):
+                return await _gather(client, service, request, scatter=scatter, seconds=seconds)
+        except Transient as error:
+            log.warning("command goes over http", command=request.name, reason=str(error))
+            return {}
+
+    async def _ask_ports(
+        self, service: str, request: Command, nodes: Collection[NodeName], *, seconds: float
+    ) -> dict[NodeName, Answer]:
+        """Ask nodes on their HTTP ports, as far as they told where those are."""
+        body = request.model_dump_json(exclude_none=True).encode()
+
+        async def ask(node: NodeName) -> Answer | None:
+            address = self._fleet.http_address(node, service)
+            try:
+                data = await self._ports.command(address, request.name, body=body, seconds=seconds) if address else b""
+            except Transient as error:
+                log.debug("no answer over http", node=node, reason=str(error))
+                return None
+            return _answer(data, node)
+
+        if seconds <= 0 or not nodes:
+            return {}
+        asking = {node: asyncio.ensure_future(ask(node)) for node in nodes}
+        _, late = await asyncio.wait(asking.values(), timeout=seconds)
+        for task in late:
+            task.cancel()
+        done = {node: task.result() for node, task in asking.items() if task not in late}
+        return {node: answer for node, answer in done.items() if answer}
+
+
+def _record(request: Command, nodes: Sequence[NodeName] | None, unanswered: tuple[NodeName, ...]) -> CommandSent:
+    return CommandSent(
+        model=request.model if isinstance(request, Sync | ApplyRetention) else None,
+        actor=request.actor,
+        command=request.name,
+        nodes=tuple(nodes or ()),
+        unanswered=unanswered,
+        request=request.id,
+    )
+
+
+async def _gather(
+    client: Client,
+    service: str,
+    request: Command,
+    *,
+    scatter: Scatter,
+    seconds: float,
+) -> dict[NodeName, Answer]:
+    """Scatter a request and gather the answers of the nodes asked."""
+    nodes = scatter.nodes
+    found: dict[NodeName, Answer] = {}
+    waiting = set(nodes)
+    enough = asyncio.Event()
+    order = sorted(nodes)
+    inbox = client.new_inbox()
+
+    async def take(message: Msg) -> None:
+        place = message.subject.removeprefix(f"{inbox}.")
+        node = order[int(place)] if place.isdecimal() and int(place) < len(order) else None
+        answer = _answer(message.data, node)
+        if answer and answer.node in nodes:
+            found[answer.node] = answer
+            waiting.discard(answer.node)
+        elif node or not message.data:  # the server's word that nobody listens there
+            waiting.difference_update({node} if node else nodes)
+        if not waiting:
+            enough.set()
+
+    subscription = await client.subscribe(f"{inbox}.*", cb=take)
+    try:
+        body = request.model_dump_json(exclude_none=True).encode()
+        if scatter.is_to_all:
+            await client.publish(subjects.command(None, service, request.name), body, reply=f"{inbox}.all")
+        else:
+            for place, node in enumerate(order):
+                await client.publish(subjects.command(node, service, request.name), body, reply=f"{inbox}.{place}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await enough.wait()
+    finally:
+        await subscription.unsubscribe()
+    return found
+
+
+def _answer(data: bytes, node: NodeName | None) -> Answer | None:
+    """Read an answer; nothing where it is none, or is not from the node that was asked."""
+    try:
+        answer = Answer.model_validate_json(data)
+    except ValidationError:
+        return None
+    return answer if node in {None, answer.node} else None

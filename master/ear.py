@@ -1,0 +1,138 @@
+"""What the master hears over NATS, told to the fold: reports, signs of life, desired documents."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from events import desired, subjects
+from events.names import ModelName, NodeName
+from master.answers import Stored
+from master.fold import Fold
+from service import logs, metrics
+from service.bus import Bus
+from service.watch import Entry, Follow
+
+log = logs.get("master.ear")
+
+
+class Ear:
+    """Follows the buckets; whole once each has shown all it had."""
+
+    def __init__(self, fold: Fold, *, grace_seconds: float) -> None:
+        self._fold = fold
+        self._grace_seconds = grace_seconds
+        self._missing = {subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET, subjects.DESIRED_BUCKET}
+        self._documents: dict[ModelName, Stored] = {}
+        self._has_heard = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is in NATS has been heard since the connection was made."""
+        return not self._missing
+
+    def listen(self, bus: Bus) -> None:
+        """Follow the buckets from when the bus runs."""
+        for bucket, begin in (
+            (subjects.DESIRED_BUCKET, self._begin_desired),
+            (subjects.STATUS_BUCKET, self._begin_status),
+            (subjects.PRESENCE_BUCKET, self._begin_presence),
+        ):
+            bus.follow(bucket, self._noting_whole(bucket, begin))
+
+    def _noting_whole(self, bucket: str, begin: Callable[[], Follow]) -> Callable[[], Follow]:
+        def begin_noting() -> Follow:
+            self._missing.add(bucket)
+            follow = begin()
+
+            def following(entry: Entry | None) -> None:
+                try:
+                    follow(entry)
+                except ValueError as error:
+                    metrics.BAD_MESSAGES.labels(subject=bucket).inc()
+                    log.warning("entry ignored", bucket=bucket, key=entry.key if entry else "", reason=str(error))
+                if entry is None:
+                    self._missing.discard(bucket)
+
+            return following
+
+        return begin_noting
+
+    def _begin_status(self) -> Follow:
+        def follow(entry: Entry | None) -> None:
+            if entry is None:
+                return
+            node, service = _whose(entry.key)
+            if entry.value is None:
+                self._fold.forget(node, service)
+            else:
+                self._fold.report(node, service, entry.value)
+
+        return follow
+
+    def _begin_presence(self) -> Follow:
+        """Follow signs of life.
+
+        When NATS was away, so were the services' signs, and all of them may just have expired: silence counts only
+        after there was time to be heard again.
+        """
+        loop = asyncio.get_running_loop()
+        quiet_until = loop.time() + self._grace_seconds if self._has_heard else 0.0
+        seen: set[tuple[NodeName, str]] = set()
+        held: dict[tuple[NodeName, str], datetime] = {}
+
+        def release() -> None:
+            for (node, service), since in held.items():
+                self._fold.silent(node, service, since)
+            held.clear()
+
+        def follow(entry: Entry | None) -> None:
+            if entry is None:
+                held.update(dict.fromkeys(self._fold.heard - seen, datetime.now(UTC)))
+                self._fold.know_presence()
+                self._has_heard = True
+                loop.call_at(quiet_until, release)
+                return
+            place = _whose(entry.key)
+            seen.add(place)
+            if entry.value is not None:
+                held.pop(place, None)
+                self._fold.alive(*place)
+            elif loop.time() < quiet_until or not self._has_heard:
+                held[place] = entry.time
+            else:
+                self._fold.silent(*place, entry.time)
+
+        return follow
+
+    def _begin_desired(self) -> Follow:
+        documents: dict[ModelName, Stored] = {}
+        is_whole = False
+
+        def follow(entry: Entry | None) -> None:
+            nonlocal is_whole
+            if entry is None:
+                is_whole = True
+            else:
+                model = ModelName.parse(subjects.name(entry.key))
+                if entry.value is None:
+                    documents.pop(model, None)
+                elif document := self._document(model, entry.value):
+                    documents[model] = Stored(document=document, revision=entry.revision)
+            if is_whole:
+                self._documents = dict(documents)
+                self._fold.desire(self._documents)
+
+        return follow
+
+    def _document(self, model: ModelName, data: bytes) -> desired.Desired | None:
+        """Read a document; the one before it holds where it cannot be read, as on the nodes."""
+        try:
+            return desired.parse(data)
+        except desired.BadDesired as error:
+            log.warning("desired state ignored; the document before it holds", model=model, reason=str(error))
+            return self._documents[model].document if model in self._documents else None
+
+
+def _whose(key: str) -> tuple[NodeName, str]:
+    token, _, service = key.rpartition(".")
+    return NodeName.parse(subjects.name(token)), service

@@ -1,0 +1,88 @@
+"""The periodic look for services that stopped reporting: over NATS, then on their HTTP ports.
+
+The fallback under everything the master hears: with every event and watch lost, the view is as old as the last poll.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic_core import to_json
+
+from events.commands import Status
+from events.names import NodeName
+from master.fleet import Fleet
+from master.fold import BadReport
+from master.ports import Ports
+from master.relay import Relay
+from service import logs
+from service.errors import Transient
+from service.loop import Outcome
+from service.process import REPORT_SECONDS
+
+log = logs.get("master.poll")
+
+OVERDUE = timedelta(seconds=2 * REPORT_SECONDS)
+HTTP_SECONDS = 2.0
+AWAY_SECONDS = 15.0  # so often the HTTP ports are asked while NATS is away
+
+Place = tuple[NodeName, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One pass asks those whose last report is overdue, and those that seem lost."""
+
+    fleet: Fleet
+    relay: Relay
+    ports: Ports
+    hears: Callable[[], bool]  # whether NATS is there and has told all it had
+    clock: Callable[[], datetime]
+
+    async def one_pass(self) -> Outcome:
+        """Ask. Raises `Transient` while nothing was ever heard."""
+        if not self.hears() and not self.fleet.fold.nodes:
+            raise Transient("NATS has not told of any node yet, so there is none to ask")
+        fold, now = self.fleet.fold, self.clock()
+        known = [(node.name, known) for node in fold.nodes.values() for known in node.services.values()]
+        lost = [(name, one.name) for name, one in known if one.lost_since]
+        overdue = [(name, one.name) for name, one in known if not one.lost_since and now - one.head.reported > OVERDUE]
+        if self.hears():
+            overdue = await self._ask_nats(overdue)
+        await asyncio.gather(*(self._ask_port(place) for place in [*lost, *overdue]))
+        return Outcome(again_in_seconds=None if self.hears() else AWAY_SECONDS)
+
+    async def _ask_nats(self, places: Iterable[Place]) -> list[Place]:
+        """Ask services to report; return those that said nothing."""
+        silent: list[Place] = []
+        for service in sorted({service for _, service in places}):
+            nodes = [node for node, name in places if name == service]
+            gathered = await self.relay.ask(service, Status(actor="master"), nodes=nodes)
+            for answer in gathered.answers:
+                if answer.report:
+                    self._take((answer.node, service), to_json(answer.report))
+            silent += [(node, service) for node in gathered.unanswered]
+        return silent
+
+    async def _ask_port(self, place: Place) -> None:
+        node, service = place
+        address = self.fleet.http_address(node, service)
+        if not address:
+            return
+        try:
+            data = await self.ports.status(address, seconds=HTTP_SECONDS)
+        except Transient as error:
+            log.debug("service does not answer", node=node, service=service, reason=str(error))
+            self.fleet.fold.silent(node, service, self.clock())
+        else:
+            self._take(place, data)
+
+    def _take(self, place: Place, data: bytes) -> None:
+        node, service = place
+        try:
+            self.fleet.fold.report(node, service, data)
+        except BadReport as error:
+            log.warning("answer to a poll ignored", node=node, service=service, reason=str(error))
+        else:
+            self.fleet.fold.alive(node, service)

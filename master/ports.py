@@ -1,0 +1,52 @@
+"""The services' own HTTP ports: the way round NATS."""
+
+import asyncio
+import http.client
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from pydantic import SecretStr
+
+from service.errors import Transient
+
+PARALLEL = 32  # a node that is gone holds a thread for a time-out of 2 s: 1,000 of them are through in about a minute
+MAX_BYTES = 16 * 1024 * 1024
+
+
+class Ports:
+    """Asks services over HTTP. `Transient` where no answer comes."""
+
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+        self._threads = ThreadPoolExecutor(PARALLEL, thread_name_prefix="ports")
+
+    async def status(self, address: str, *, seconds: float) -> bytes:
+        """Return a service's report."""
+        return await self._ask(address, "GET", "/status", body=None, seconds=seconds)
+
+    async def command(self, address: str, name: str, *, body: bytes, seconds: float) -> bytes:
+        """Send a command and return the answer."""
+        return await self._ask(address, "POST", f"/commands/{name}", body=body, seconds=seconds)
+
+    async def _ask(self, address: str, method: str, path: str, *, body: bytes | None, seconds: float) -> bytes:
+        ask = partial(_exchange, address, method, path, body=body, token=self._token, seconds=seconds)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+
+
+def _exchange(address: str, method: str, path: str, *, body: bytes | None, token: SecretStr, seconds: float) -> bytes:
+    headers = {"Content-Type": "application/json"}
+    if secret := token.get_secret_value():
+        headers["Authorization"] = f"Bearer {secret}"
+    try:
+        connection = http.client.HTTPConnection(address, timeout=seconds)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            data = response.read(MAX_BYTES)
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        raise Transient(f"{address} does not answer over HTTP: {error}") from error
+    if response.status not in {200, 400}:  # 400 brings an answer that says what was wrong with the command
+        raise Transient(f"{address} answered {response.status} over HTTP: {data[:200].decode(errors='replace')}")
+    return data

@@ -1,0 +1,31 @@
+"""The master as a program: its HTTP port, its commands over NATS, and what runs beside them."""
+
+from collections.abc import Mapping
+
+from master import commands
+from master.app import build
+from master.settings import MasterSettings
+from service import http, logs, micro, process, settings
+from service.commands import Commands
+
+PURPOSE = "python -m master: shows what every node serves, and changes it; any number of masters may run."
+
+log = logs.get("master.program")
+
+
+def main(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Run the program; its exit code."""
+    chosen = settings.start(MasterSettings, arguments=arguments, environment=environment, purpose=PURPOSE)
+    return process.launch(chosen, lambda: _run(chosen))
+
+
+async def _run(chosen: MasterSettings) -> None:
+    listener = http.listen(chosen.http_host, chosen.http_port)
+    master, jobs = build(chosen, http=process.address(chosen, listener))
+
+    cluster = Commands(chosen.node, "master", commands.handles(master))
+    master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software=process.software_version()))
+    own = Commands(chosen.node, "master", {})
+    app = http.create_app(master.health, report=master.report, commands=own, token=chosen.command_token)
+    log.info("service started", service="master", node=chosen.node, http=master.http)
+    await process.together(http.serve(app, listener), *(job() for job in jobs))

@@ -1,0 +1,104 @@
+"""Changes and events in words, for the history and for answers. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from events import changes as wire
+from events import messages as m
+from events.changes import Change
+from events.desired import Desired
+from events.messages import Event
+from events.names import ModelName, NodeName
+from master.explain import listed
+from master.requests import Step
+
+MIB = 1024 * 1024
+
+
+def summary(model: ModelName, steps: Sequence[Step]) -> str:
+    """Say what steps do to a model."""
+    return "; ".join(f"model {model} on {_where(step.nodes)}: {_did(step.change)}" for step in steps)
+
+
+def sentence(event: Event) -> str:
+    """Say what happened."""
+    return _SENTENCES[type(event)](event)
+
+
+def _where(nodes: Sequence[NodeName]) -> str:
+    return f"node{'s' if len(nodes) > 1 else ''} {', '.join(nodes)}" if nodes else "all nodes"
+
+
+def _did(change: Change | Desired) -> str:
+    return "desired document put in place" if isinstance(change, Desired) else _CHANGES[type(change)](change)
+
+
+def _about(words: str) -> Callable[..., str]:
+    """Make a sentence about a version that needs no more words."""
+    return lambda event: f"version {event.version} of {event.model} {words}"
+
+
+def _because(words: str) -> Callable[..., str]:
+    return lambda event: f"version {event.version} of {event.model} {words}: {event.reason}"
+
+
+def _mib(size: float) -> str:
+    return f"{size / MIB:.1f} MiB"
+
+
+_CHANGES: Mapping[type, Callable[..., str]] = {
+    wire.Pin: lambda change: f"pinned to {listed(change.versions)}",
+    wire.Unpin: lambda change: f"follows the newest {'version' if change.count == 1 else f'{change.count} versions'}",
+    wire.Rollback: lambda _: "rolled back",
+    wire.Pull: lambda change: f"version {change.version} kept on disk",
+    wire.Pause: lambda _: "updates paused",
+    wire.Resume: lambda _: "updates resumed",
+    wire.SetLabel: lambda change: (
+        f"label {change.label} taken away"
+        if change.version is None
+        else f"label {change.label} points at version {change.version}"
+    ),
+    wire.Retry: lambda change: f"version {change.version} is tried again",
+    wire.RemoveVersion: lambda change: f"version {change.version} removed",
+    wire.RemoveModel: lambda _: "removed",
+    wire.Restore: lambda change: "restored" if change.version is None else f"version {change.version} restored",
+    wire.Retention: lambda change: (
+        "retention as each node is set"
+        if change.count is None
+        else f"keeps {change.count} older version{'' if change.count == 1 else 's'}"
+    ),
+}
+_SENTENCES: Mapping[type, Callable[..., str]] = {
+    m.NotificationReceived: lambda event: (
+        f"heard of {event.object_name} of {event.model} (generation {event.generation})"
+    ),
+    m.VersionIncomplete: _because("is incomplete"),
+    m.VersionMutated: _because("changed in the bucket after it was published"),
+    m.DownloadStarted: lambda event: f"{_about('is fetched')(event)}: {event.files} files, {_mib(event.bytes_total)}",
+    m.DownloadProgress: lambda event: (
+        f"{_about('is fetched')(event)}: {_mib(event.bytes_done)} of {_mib(event.bytes_total)}"
+        f" at {_mib(event.bytes_per_second)}/s"
+    ),
+    m.DownloadFinished: lambda event: (
+        f"{_about('is staged')(event)} in {event.seconds:.1f} s: {_mib(event.bytes_moved)} moved,"
+        f" {_mib(event.bytes_linked)} linked, {_mib(event.bytes_resumed)} resumed"
+    ),
+    m.DownloadFailed: _because("could not be fetched"),
+    m.VersionVerified: lambda event: f"{_about('is verified')(event)}: {event.files} files, {_mib(event.bytes)}",
+    m.VersionPublished: _about("is on disk"),
+    m.VersionRefused: _because("cannot be used"),
+    m.NoSpace: lambda event: (
+        f"{_about('does not fit the disk')(event)}: {_mib(event.bytes_needed)} needed, {_mib(event.bytes_free)} free"
+    ),
+    m.ReloadSent: lambda event: f"TensorFlow Serving was told to serve {listed(event.versions)} of {event.model}",
+    m.ReloadFailed: lambda event: f"the reload{f' for {event.model}' if event.model else ''} failed: {event.reason}",
+    m.VersionAvailable: lambda event: f"{_about('is available')(event)}, {event.seconds:.1f} s after the reload",
+    m.SmokePassed: _about("answered its sample right"),
+    m.VersionServed: _about("is served"),
+    m.VersionQuarantined: _because("went into quarantine"),
+    m.VersionUnloaded: _about("is unloaded"),
+    m.VersionRemoved: _because("was removed from disk"),
+    m.ServingLost: lambda event: f"TensorFlow Serving does not answer: {event.reason}",
+    m.ServingStarted: lambda _: "TensorFlow Serving is there",
+    m.ChangeMade: lambda event: f"{event.actor or 'somebody'} changed {event.summary}",
+    m.CommandSent: lambda event: f"{event.actor or 'somebody'} sent {event.command} to {_where(event.nodes)}",
+}
