@@ -1,8 +1,9 @@
 """What the master needs to know beside what every service does; `--help` prints the descriptions."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from service.settings import Port, Seconds, Settings
 
@@ -14,4 +15,13 @@ class MasterSettings(Settings):
     poll_seconds: Seconds = Field(60.0, description="seconds between looks for services that stopped reporting")
     command_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
         5.0, description="so long the answers to a command are waited for"
+    )
+    tokens: SecretStr = Field(
+        SecretStr(""),
+        description="bearer tokens of the API, name:role:sha256-in-hex, separated by commas;"
+        " with none here or in the file only this host itself is answered, as admin",
+    )
+    tokens_file: Path | None = Field(None, description="file with such tokens, one a line")
+    requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = Field(
+        100.0, description="so many requests a second one token may make of the API, and twice as many at once"
     )

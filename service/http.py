@@ -12,10 +12,10 @@ import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from events.commands import MAX_REQUEST_BYTES
 from events.status import Report
@@ -27,23 +27,7 @@ from service.health import Health
 def create_app(health: Health, *, report: Callable[[], Report], commands: Commands, token: SecretStr) -> FastAPI:
     """Build the application."""
     app = FastAPI(title=f"model.manager {commands.service}", docs_url=None, redoc_url=None)
-
-    @app.get("/livez", response_class=PlainTextResponse, summary="Whether the loop turns")
-    async def livez() -> Response:
-        return _verdict(health.is_alive, "alive", f"stuck: a pass does not end; last error: {health.last_pass.error}")
-
-    @app.get("/readyz", response_class=PlainTextResponse, summary="Whether a pass has succeeded")
-    async def readyz() -> Response:
-        reason = health.last_pass.error or "the first pass has not ended"
-        return _verdict(health.is_ready, "ready", f"not ready: {reason}")
-
-    @app.get("/status", summary="The whole truth about this service")
-    async def status() -> Response:
-        return Response(report().model_dump_json(), media_type="application/json")
-
-    @app.get("/metrics", response_class=PlainTextResponse, summary="Prometheus metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    app.include_router(pages(health, report))
 
     @app.post("/commands/{name}", summary="Follow an admin command (the way round NATS)")
     async def command(name: str, request: Request) -> Response:
@@ -56,6 +40,30 @@ def create_app(health: Health, *, report: Callable[[], Report], commands: Comman
         return Response(answer.model_dump_json(exclude_none=True), status_code=status, media_type="application/json")
 
     return app
+
+
+def pages(health: Health, report: Callable[[], BaseModel]) -> APIRouter:
+    """The pages that every service has."""
+    router = APIRouter(tags=["service"])
+
+    @router.get("/livez", response_class=PlainTextResponse, summary="Whether the loop turns")
+    async def livez() -> Response:
+        return _verdict(health.is_alive, "alive", f"stuck: a pass does not end; last error: {health.last_pass.error}")
+
+    @router.get("/readyz", response_class=PlainTextResponse, summary="Whether a pass has succeeded")
+    async def readyz() -> Response:
+        reason = health.last_pass.error or "the first pass has not ended"
+        return _verdict(health.is_ready, "ready", f"not ready: {reason}")
+
+    @router.get("/status", summary="The whole truth about this service")
+    async def status() -> Response:
+        return Response(report().model_dump_json(), media_type="application/json")
+
+    @router.get("/metrics", response_class=PlainTextResponse, summary="Prometheus metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
 
 
 def listen(host: str, port: int) -> socket.socket:

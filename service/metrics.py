@@ -31,3 +31,8 @@ QUARANTINED = Counter("mm_versions_quarantined", "Versions that went into quaran
 VERSIONS_REMOVED = Counter("mm_versions_removed", "Versions deleted from the disk")
 SERVED_VERSIONS = Gauge("mm_served_versions", "Versions by their state on the configurator's side", ["state"])
 MODELS_DIFFERING = Gauge("mm_models_differing", "Models that are not served as desired")
+
+# Master
+API_REQUESTS = Counter("mm_api_requests", "Requests to the API, by route", ["route", "status"])
+API_SECONDS = Histogram("mm_api_seconds", "Duration of an answer of the API, by route", ["route"], buckets=_FAST)
+API_STREAMS = Gauge("mm_api_streams", "Event streams open")

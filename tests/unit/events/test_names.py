@@ -1,10 +1,12 @@
 """Names from outside: parsed once, and then unable to leave their folder."""
 
+import re
 from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from events.names import BadName, FileName, Ignored, ModelName, NodeName, ObjectPath, Version, locate, parse_prefix
 
@@ -98,3 +100,10 @@ def test_refusal_quotes_what_it_refuses_in_short() -> None:
         NodeName.parse("x\n" * 1000)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
+
+
+def test_schemas_state_the_rule_of_a_name() -> None:
+    """Whoever writes a client from our schemas learns what a name may be, and how big a version."""
+    assert re.fullmatch(TypeAdapter(ModelName).json_schema()["pattern"], "a.b-1")
+    assert not re.fullmatch(TypeAdapter(NodeName).json_schema()["pattern"], "../x")
+    assert TypeAdapter(Version).json_schema()["maximum"] == 2**63 - 1

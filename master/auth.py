@@ -1,0 +1,119 @@
+"""Who may do what: bearer tokens, of which only hashes are known, each with a name and a role.
+
+A line a token, `name:role:sha256-of-the-token-in-hex`, in `MM_TOKENS` or in the file `MM_TOKENS_FILE`
+(`model-manager token` makes them). The name stands in the history for what is done with the token. With no token
+configured only this host itself is answered, as admin.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from service.errors import BadSettings
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_LOCAL_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+
+class Role(StrEnum):
+    """What a token allows; each includes those before it."""
+
+    VIEWER = "viewer"  # reads
+    OPERATOR = "operator"  # changes what is served, sends commands
+    ADMIN = "admin"  # changes what the fleet is
+
+    def includes(self, other: "Role") -> bool:
+        """Tell whether whoever has this role has the other, too."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks."""
+
+    name: str
+    role: Role
+
+
+LOCAL = Caller("local", Role.ADMIN)
+
+
+class Tokens:
+    """The tokens that are known."""
+
+    def __init__(self, callers: dict[str, Caller]) -> None:
+        self._callers = callers
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    def find(self, token: str) -> Caller | None:
+        """Tell whose token this is; looks at all entries, so that the time taken tells nothing."""
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        found = None
+        for known, caller in self._callers.items():
+            if hmac.compare_digest(known, digest):
+                found = caller
+        return found
+
+
+def load(tokens: SecretStr, file: Path | None) -> Tokens:
+    """Read the tokens that are configured; `BadSettings` names the entry that is wrong, without showing its hash."""
+    callers = _parse(tokens.get_secret_value(), source="MM_TOKENS")
+    if file:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings(f"MM_TOKENS_FILE {file} cannot be read: {error}") from error
+        callers |= _parse(text, source=f"MM_TOKENS_FILE {file}")
+        if not callers:
+            raise BadSettings(f"MM_TOKENS_FILE {file} holds no token; leave the variable out to answer this host only")
+    return Tokens(callers)
+
+
+def is_local(client: str, host: str) -> bool:
+    """Tell whether a request is from this host, and meant for it: a browser can be made to bring others' here."""
+    name = host.rsplit(":", 1)[0] if re.search(r":\d+$", host) else host
+    return _is_loopback(client) and (name.lower() in _LOCAL_NAMES or _is_loopback(name.strip("[]")))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _parse(text: str, *, source: str) -> dict[str, Caller]:
+    lines = [line.strip() for line in text.replace(",", "\n").splitlines()]
+    callers: dict[str, Caller] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line or line.startswith("#"):
+            continue
+        name, role, digest = _split(line, where=f"{source}, entry {number}")
+        if digest in callers:
+            raise BadSettings(f"{source}, entry {number}: the token of {callers[digest].name} stands there twice")
+        callers[digest] = Caller(name, role)
+    return callers
+
+
+def _split(line: str, *, where: str) -> tuple[str, Role, str]:
+    parts = line.split(":")
+    if len(parts) != 3:
+        raise BadSettings(f"{where}: write name:role:sha256 of the token (`model-manager token` makes such a line)")
+    name, role, digest = parts
+    if not _NAME.fullmatch(name):
+        raise BadSettings(f"{where}: {name[:40]!a} is no name (letters, digits, '.', '_', '@' or '-')")
+    if role not in list(Role):
+        raise BadSettings(f"{where}: {role[:40]!a} is no role; there are {', '.join(Role)}")
+    if not _DIGEST.fullmatch(digest.lower()):
+        raise BadSettings(f"{where}: the third part is not a SHA-256 in hex (64 characters), but must not be the token")
+    return name, Role(role), digest.lower()
