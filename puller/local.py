@@ -5,9 +5,8 @@ hundred of them would cost more than everything else in a pass.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from events.names import ModelName, Version
 from puller.view import OnDisk
@@ -31,34 +30,37 @@ class Local:
 
 @dataclass(slots=True)
 class Observer:
-    """Looks at the disk."""
+    """Looks at the disk: at all of it, or at what it holds of a few models, which takes a fraction of the time."""
 
     layout: Layout
-    _receipts: dict[Path, tuple[Mark, OnDisk | None]] = field(default_factory=dict)
+    _receipts: dict[ModelName, dict[Version, tuple[Mark, OnDisk | None]]] = field(default_factory=dict)
 
-    def look(self) -> Local:
+    def look(self, models: Collection[ModelName] | None = None) -> Local:
         """Observe the disk; raises `Transient`."""
-        kept: dict[Path, tuple[Mark, OnDisk | None]] = {}
-        on_disk = {
-            model: {version: self._read(model, version, kept) for version in sorted(versions)}
-            for model, versions in published(self.layout).items()
-        }
-        self._receipts = kept
+        found = published(self.layout, models)
+        on_disk = {model: self._read_all(model, versions) for model, versions in found.items()}
+        for model in (self._receipts.keys() if models is None else set(models)) - on_disk.keys():
+            self._receipts.pop(model, None)
         quarantines: dict[ModelName, dict[Version, Quarantine]] = defaultdict(dict)
         for (model, version), record in quarantined(self.layout).items():
             quarantines[model][version] = record
         return Local(on_disk, quarantines)
 
-    def _read(self, model: ModelName, version: Version, kept: dict[Path, tuple[Mark, OnDisk | None]]) -> OnDisk | None:
-        path = self.layout.receipt(model, version)
+    def _read_all(self, model: ModelName, versions: Collection[Version]) -> dict[Version, OnDisk | None]:
+        before = self._receipts.get(model, {})
+        after = {version: self._read(model, version, before.get(version)) for version in sorted(versions)}
+        self._receipts[model] = {version: known for version, known in after.items() if known}
+        return {version: known[1] if known else None for version, known in after.items()}
+
+    def _read(
+        self, model: ModelName, version: Version, known: tuple[Mark, OnDisk | None] | None
+    ) -> tuple[Mark, OnDisk | None] | None:
         try:
-            found = path.stat()
+            found = self.layout.receipt(model, version).stat()
         except OSError:
             return None
         mark = (found.st_ino, found.st_size, found.st_mtime_ns)
-        known = self._receipts.get(path)
-        if known is None or known[0] != mark:
-            receipt = read_receipt(self.layout, model, version)
-            known = (mark, OnDisk(receipt, receipt.fingerprint) if receipt else None)
-        kept[path] = known
-        return known[1]
+        if known and known[0] == mark:
+            return known
+        receipt = read_receipt(self.layout, model, version)
+        return mark, OnDisk(receipt, receipt.fingerprint) if receipt else None

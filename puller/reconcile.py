@@ -64,8 +64,7 @@ class Reconciler:
         is_poll = tools.monotonic() >= self._looked_at_all + self._poll_interval()
         is_full = is_poll or taken.everything
         try:
-            local = tools.observer.look()
-            views, trouble = await self._observe(taken, local, is_full=is_full)
+            views, trouble = await self._observe(taken, is_full=is_full)
         except BaseException:
             tools.hints.give_back(taken)
             raise
@@ -86,38 +85,41 @@ class Reconciler:
             return self.poll_seconds
         return min(self.poll_seconds, max(LEAST_POLL_SECONDS, self.poll_seconds / FASTER))
 
-    async def _observe(self, taken: Taken, local: Local, *, is_full: bool) -> tuple[Views, Transient | None]:
-        """Bring what is known up to date: what is to be decided about, and the trouble where the bucket is away."""
-        survey = self.tools.survey
+    async def _observe(self, taken: Taken, *, is_full: bool) -> tuple[Views, Transient | None]:
+        """Look at disk and bucket: what is to be decided about, and the trouble where the bucket is away."""
+        tools, survey = self.tools, self.tools.survey
         is_poll = not (taken.everything or taken.models or taken.versions)
+        hinted = self._hinted(taken)
+        local = tools.observer.look(None if is_full else hinted)
         trouble: Transient | None = None
         try:
             await survey.look(taken, local, at_all=is_full)
         except Transient as error:
             trouble = error
-        views = self._views(self._scope(taken, local, is_full=is_full), local)
+        views = self._views(self._known(local) if is_full else hinted, local)
         if trouble is not None:
             return views, trouble
-        self._looked_at_all = self.tools.monotonic() if is_full else self._looked_at_all
+        self._looked_at_all = tools.monotonic() if is_full else self._looked_at_all
         try:
             await survey.list(views, lambda models: self._views(models, local), suspects=is_full and is_poll)
         except Transient as error:
             trouble = error
         return views, trouble
 
-    def _scope(self, taken: Taken, local: Local, *, is_full: bool) -> set[ModelName]:
-        """Choose the models to think about: all of them, or those for which something may be different."""
-        tools, desired = self.tools, self.tools.desired()
-        known = tools.survey.sightings.offered.keys() | local.published.keys() | self._decisions.keys() | desired.models
-        if is_full:
-            return known
-        now = tools.monotonic()
+    def _known(self, local: Local) -> set[ModelName]:
+        """All models: in the bucket, on disk, decided about before, or with an operator's word."""
+        offered = self.tools.survey.sightings.offered.keys()
+        return {*offered, *local.published, *self._decisions, *self.tools.desired().models}
+
+    def _hinted(self, taken: Taken) -> set[ModelName]:
+        """The models for which something may be different."""
+        now, desired = self.tools.monotonic(), self.tools.desired()
         return {
             *taken.models,
             *taken.changed,
-            *(model for model, _ in (*taken.versions, *tools.survey.unlisted)),
+            *(model for model, _ in (*taken.versions, *self.tools.survey.unlisted)),
             *(model for model, due in self._due.items() if due <= now),
-            *(model for model in known if desired.of(model) != self._policies.get(model)),
+            *(model for model in {*self._policies, *desired.models} if desired.of(model) != self._policies.get(model)),
         }
 
     def _views(self, models: Collection[ModelName], local: Local) -> Views:

@@ -14,7 +14,7 @@ written before, so a published version of ours always has one; a version without
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -114,10 +114,16 @@ class Layout:
         return self.own / f"desired.{service}.json"
 
 
-def published(layout: Layout) -> dict[ModelName, frozenset[Version]]:
-    """Tell which versions are on disk; a model without any is left out. Raises `Transient`."""
+def published(layout: Layout, models: Iterable[ModelName] | None = None) -> dict[ModelName, frozenset[Version]]:
+    """Tell which versions are on disk, of all models or of these; a model without any is left out.
+
+    Raises `Transient`.
+    """
     with disk_errors(f"cannot list {layout.models_dir}"):
-        found = {model: _versions(layout.models_dir / model) for model in _models(layout.models_dir)}
+        names = (
+            _models(layout.models_dir) if models is None else (name for name in models if layout.model(name).is_dir())
+        )
+        found = {model: _versions(layout.models_dir / model) for model in names}
     return {model: versions for model, versions in found.items() if versions}
 
 
