@@ -29,6 +29,7 @@ MODEL = ModelName("line")
 XS = (-2.0, 0.5, 4.0)
 STEP_SECONDS = 60.0
 LOOK_SECONDS = 0.005
+WEIGHTS = "variables/variables.data"
 
 Seen = TypeVar("Seen")
 
@@ -146,9 +147,9 @@ async def _answered(scene: Scene, version: Version, *, since: datetime) -> Answe
 
 
 async def _incomplete(scene: Scene) -> PulledVersion | None:
-    """How the puller sees the half version, once it calls it incomplete."""
+    """How the puller sees the half version, once it has seen the whole half and misses the weights alone."""
     seen = await asyncio.to_thread(look.pulled, scene.stack.node.puller_url, MODEL, HALF)
-    return seen if seen and seen.state == Stage.INCOMPLETE else None
+    return seen if seen and seen.state == Stage.INCOMPLETE and seen.reason.startswith(WEIGHTS) else None
 
 
 async def _unloaded(scene: Scene, version: Version) -> bool:

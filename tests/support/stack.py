@@ -139,8 +139,9 @@ def stack(start_stack: Callable[[StackOptions], Stack]) -> Stack:
 
 
 def show_logs(stack: Stack) -> None:
-    """Write the last words of every node; pytest shows them where the test failed."""
-    for child in (child for node in stack.nodes for child in node.children):
+    """Write the last words of every part; pytest shows them where the test failed."""
+    around = [child for child in (stack.nats, stack.gcs, stack.pubsub) if child]
+    for child in [*around, *(child for node in stack.nodes for child in node.children)]:
         sys.stdout.write(f"\n----- {child.name}\n{child.tail()}\n")
 
 
