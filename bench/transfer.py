@@ -5,12 +5,12 @@ All programs fetch the same objects from the same server on this machine, in tur
 
 import os
 import shutil
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
-from bench import rivals
+from bench import engine, rivals
 from bench.figures import Figure, Row, Unmeasured, ratios
 from bench.pull import Pulled, pull
 from bench.rivals import Goods, Run
@@ -21,7 +21,7 @@ from infra.local.supervisor import Supervisor
 
 MB = 1_000_000
 MODEL, VERSION = ModelName("goods"), Version(1)
-OURS = "puller"
+OURS, SECOND = "puller", "second engine"
 AT_MOST_OF_CURL = 1.1
 AT_MOST_OF_GCLOUD = 0.35
 AT_MOST_MIB = 150.0
@@ -63,26 +63,30 @@ def compare(place: Site, tree: Tree, goods: Goods, *, rounds: int) -> Iterator[R
     """Let every program fetch in turn, each round another one first."""
     folder = place.supervisor.new_folder("fetched")
     known = [make(place, goods, folder) for make in (rivals.curl, rivals.gcloud, rivals.cp)]
-    others = {rival.name: rival for rival in known if rival.version}
-    names = [OURS, *others]
     pulls: list[Pulled] = []
-    runs: dict[str, list[Run]] = defaultdict(list)
+
+    def ours() -> Run:
+        pulls.extend(pull(place, MODEL, [VERSION]))
+        return pulls[-1].run
+
+    def second() -> Run:
+        return engine.fetch("google", place.gcs_url, model=MODEL, version=VERSION, folder=folder / "second")
+
+    fetchers: dict[str, Callable[[], Run]] = {OURS: ours, SECOND: second}
+    fetchers |= {rival.name: partial(rival.run, goods.total) for rival in known if rival.version}
+    runs: dict[str, list[Run]] = {name: [] for name in fetchers}
+    names = [*fetchers]
     for turn in range(rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
             place.warm()
             os.sync()
-            if name in others:
-                runs[name].append(others[name].run(goods.total))
-            else:
-                pulls += pull(place, MODEL, [VERSION])
-                runs[name].append(pulls[-1].run)
+            runs[name].append(fetchers[name]())
     yield from rows(tree, runs)
     yield from parts(tree, pulls)
-    yield from (
-        Unmeasured(f"{tree.name}: {rival.name}", f"{rival.argv[0]} is not installed")
-        for rival in known
-        if not rival.version
-    )
+    for rival in known:
+        if not rival.version:
+            yield Unmeasured(f"{tree.name}: {rival.name}", f"{rival.argv[0]} is not installed")
 
 
 def rows(tree: Tree, runs: Mapping[str, Sequence[Run]]) -> Iterator[Row]:
