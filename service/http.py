@@ -17,6 +17,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, SecretStr
 
+import service.metrics  # noqa: F401 - what /metrics shows is registered there
 from events.commands import MAX_REQUEST_BYTES
 from events.status import Report
 from service.commands import Commands
