@@ -6,8 +6,7 @@ or the whole version, and `sweep` at the start of a pass removes what was left.
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,6 @@ from service.layout import Layout, Receipt
 
 FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o444  # versions share equal files by links: writing to one would change them all
-SYNC_THREADS: Final = 4  # a sync waits for the device, not for a core; more of them gain nothing
 
 
 class NoRoom(NoSpaceLeft):
@@ -56,18 +54,17 @@ def journal(layout: Layout, model: ModelName, version: Version) -> Path:
 def publish(layout: Layout, receipt: Receipt, *, step: Callable[[str], None] = lambda _: None) -> None:
     """Make the staged version visible under its number, durably and at once.
 
-    The stage must hold the receipt's files, verified by `Transfer.fetch`; anything else in it is dropped. Refuses to
-    touch a version that is already there. `step` is told each step's name before it is taken (tests stop there).
-    Blocking: call it in a thread.
+    The stage must hold the files of the receipt, verified and synced by `Transfer.fetch`; anything else is dropped.
+    Refuses to touch a version that is already there. `step` is told each step's name before it is taken: tests stop
+    there. Blocking: call it in a thread.
     """
     model, version = receipt.model, receipt.version
     stage, target = layout.stage(model, version), layout.version(model, version)
-    paths = [stage / record.name for record in receipt.files]
+    paths = {stage / record.name for record in receipt.files}
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         ("check", lambda: _check(stage, receipt, target=target)),
-        ("prune", lambda: prune(stage, keep=set(paths))),
+        ("prune", lambda: prune(stage, keep=paths)),
         ("permissions", lambda: _set_modes(stage)),
-        ("sync files", lambda: _sync_files(paths)),
         ("sync folders", lambda: _sync_folders(stage)),
         ("receipt", lambda: _write_receipt(layout, receipt)),
         ("model folder", lambda: _make_model_folder(layout, model)),
@@ -156,11 +153,6 @@ def _set_modes(stage: Path) -> None:
 def _set_mode(path: Path, mode: int) -> None:
     if path.stat().st_mode & 0o7777 != mode:
         path.chmod(mode)
-
-
-def _sync_files(paths: Iterable[Path]) -> None:
-    with ThreadPoolExecutor(SYNC_THREADS) as threads:
-        list(threads.map(sync_file, paths))  # raises what the first one raised
 
 
 def _sync_folders(stage: Path) -> None:

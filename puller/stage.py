@@ -57,9 +57,9 @@ class StagedFile:
         return list(missing(self.pieces, size=self.file.content.size))
 
     @property
-    def is_damaged(self) -> bool:
-        """Whether the bytes, all of them there, are not those that the bucket lists."""
-        return joined_crc32c(self.pieces) != self.file.content.crc32c
+    def is_right(self) -> bool:
+        """Whether all bytes are there, and are those that the bucket lists."""
+        return not self.missing and joined_crc32c(self.pieces) == self.file.content.crc32c
 
 
 @dataclass(frozen=True, slots=True)

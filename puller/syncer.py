@@ -1,6 +1,6 @@
-"""Sends staged bytes to the device while more are coming in, so that little is left to wait for when all are there.
+"""Makes staged files durable while more are coming in, so that little is left to wait for when all are there.
 
-Publishing sets modes and syncs every file in any case; done here before, both are quick there.
+A file that is whole gets its final mode before its last sync: publishing then has no file to touch any more.
 """
 
 import asyncio
@@ -26,17 +26,18 @@ class Syncer:
         self._changed.set()
 
     def finish(self) -> None:
-        """Nothing will be added any more; what waits is left to the publication."""
+        """Nothing will be added any more."""
         self._is_finished = True
         self._changed.set()
 
     async def run(self) -> None:
-        """Sync what is added, until finished. Raises what the device said: it says it only once."""
-        while not self._is_finished:
-            await self._changed.wait()
-            self._changed.clear()
-            while self._waiting and not self._is_finished:
-                path = next(iter(self._waiting))
-                mode = disk.FILE_MODE if self._waiting.pop(path) else None
-                with disk_errors(f"cannot sync {path}"):
-                    await in_thread(partial(disk.sync_file, path, mode=mode))
+        """Sync all that is added, until finished. Raises what the device said: it says it only once."""
+        while self._waiting or not self._is_finished:
+            if not self._waiting:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
+            path = next(iter(self._waiting))
+            mode = disk.FILE_MODE if self._waiting.pop(path) else None
+            with disk_errors(f"cannot sync {path}"):
+                await in_thread(partial(disk.sync_file, path, mode=mode))

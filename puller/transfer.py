@@ -82,7 +82,7 @@ class Transfer:
         self._admission = asyncio.Lock()
 
     async def fetch(self, wanted: Wanted, *, on_progress: Callable[[Progress], None]) -> Fetched:
-        """Stage the files, whole and verified, at `layout.stage(model, version)`.
+        """Stage the files, whole, verified and synced, at `layout.stage(model, version)`.
 
         `on_progress` is called from the event loop, at most once a second and at the end. Raises `disk.NoRoom` before
         the first byte where the disk cannot take them, else `Transient`; what is staged then is kept and resumed by
@@ -114,7 +114,7 @@ class Transfer:
         """Fetch what is missing; a file that turns out wrong is fetched once more, from its start."""
         for is_last in (False, True):
             await self._fill(stage, staged, meter)
-            damaged = [file for file in staged if file.is_damaged]
+            damaged = [file for file in staged if not file.is_right]
             if not damaged:
                 return
             for file in damaged:
@@ -130,6 +130,9 @@ class Transfer:
         largest_first = sorted(staged, key=lambda file: -file.file.content.size)
         ranges = iter([(file, start, end) for file in largest_first for start, end in file.missing])
         syncer = Syncer()
+        for file in staged:
+            if file.is_right and not file.is_linked:
+                syncer.add(file.path, is_whole=True)
 
         async def work() -> None:
             await together(self._work(stage, ranges, syncer, meter) for _ in range(LANES))
@@ -144,4 +147,4 @@ class Transfer:
         for file, start, end in ranges:
             async with self._lanes:
                 await self._lane.fetch(file, start=start, end=end, note=stage.note, meter=meter)
-            syncer.add(file.path, is_whole=not file.missing and not file.is_damaged)
+            syncer.add(file.path, is_whole=file.is_right)

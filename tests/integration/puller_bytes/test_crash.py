@@ -30,7 +30,6 @@ STEPS = (
     "check",
     "prune",
     "permissions",
-    "sync files",
     "sync folders",
     "receipt",
     "model folder",
