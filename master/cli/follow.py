@@ -91,7 +91,7 @@ def watch(
             if not last_id:
                 raise
             session.screen.note(f"{error}; trying again")
-        time.sleep(AGAIN_SECONDS)
+        session.pause(AGAIN_SECONDS)
 
 
 def wait(

@@ -1,6 +1,7 @@
 """The command, put together: every subcommand in its panel of the help, and one session for the run."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -73,4 +74,10 @@ def from_environment(*, url: str = "", seconds: float = TIMEOUT_SECONDS) -> Sess
     """The session of this process."""
     settings = load(os.environ)
     transport = Http(url or settings.master_url, token=settings.token, timeout_seconds=seconds)
-    return Session(settings, terminal(has_columns=settings.has_columns), Master(transport), lambda: datetime.now(UTC))
+    return Session(
+        settings,
+        terminal(has_columns=settings.has_columns),
+        Master(transport),
+        now=lambda: datetime.now(UTC),
+        pause=time.sleep,
+    )

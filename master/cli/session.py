@@ -23,6 +23,7 @@ class Session:
     screen: Screen
     master: Master
     now: Callable[[], datetime]
+    pause: Callable[[float], None]  # for so many seconds
 
 
 def parsed(parse: Callable[[str], T]) -> Callable[[str | T], T]:

@@ -1,0 +1,211 @@
+"""`wait` and `watch`: when they end, what they tell, and that a broken stream changes nothing but the delay."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from events.names import ModelName, NodeName, Version
+from master.answers import Entry
+from master.cli.client import Master
+from master.cli.ends import Exit, Unreachable
+from master.cli.follow import Waiting
+from master.cli.goal import Goal, Reach, Share, judge
+from master.cli.http import Reply
+from master.views import CellRow, CellState, ModelView, VersionSpread
+from tests.fakes.master import NOW, FakeTransport, ok, page, problem, run
+from tests.support.shown import a_model, a_node, an_overview
+
+LINE, V3, V4 = ModelName("line"), Version(3), Version(4)
+NODES = [NodeName(f"n{number}") for number in range(1, 11)]
+AWAY = Unreachable("no master answers")
+
+
+def cell(node: NodeName, *serving: Version, state: CellState = CellState.SERVING, desired: Version = V4) -> CellRow:
+    return CellRow(
+        model=LINE,
+        node=node,
+        state=state,
+        reason="downloading" if state is CellState.UPDATING else "",
+        since=NOW,
+        desired=(desired,),
+        serving=serving,
+        labels={},
+    )
+
+
+def a_view(*, quarantined: int = 0) -> ModelView:
+    spread = VersionSpread(version=V4, serving=0, on_disk=0, fetching=0, failed=0, quarantined=quarantined)
+    return ModelView(**dict(a_model(LINE)), versions=(spread,), explain=())
+
+
+def a_fleet(*looks: list[CellRow], quarantined: int = 0) -> FakeTransport:
+    return FakeTransport(
+        {
+            "GET /v1/overview": ok(an_overview()),
+            "GET /v1/models/line": ok(a_view(quarantined=quarantined)),
+            "GET /v1/models/line/nodes": [page(*cells) for cells in looks],
+            "GET /v1/nodes": page(a_node(NODES[0]), a_node(NODES[1])),
+        }
+    )
+
+
+class Clock:
+    """Time that passes only while somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def wait(transport: FakeTransport, *, share: str = "all", told: Callable[[str], None] = str.__len__) -> Reach:  # type: ignore[assignment] # any function that takes a text
+    clock = Clock()
+    goal = Goal(LINE, V4, share=Share.parse(share))
+    return Waiting(Master(transport), goal, ring=clock.wait, clock=clock).until(60, told=told)
+
+
+def test_waiting_ends_when_enough_nodes_serve() -> None:
+    """It looks until the share is reached, and tells of each step once."""
+    first = [cell(NODES[0], V3), cell(NODES[1], V3)]
+    told: list[str] = []
+    reach = wait(a_fleet(first, first, [cell(NODES[0], V4), cell(NODES[1], V3)]), share="50%", told=told.append)
+    assert reach.is_reached
+    assert told == [
+        "0 of 2 nodes serve version 4 of line, 1 needed",
+        "1 of 2 nodes serve version 4 of line, 1 needed",
+    ]
+
+
+def test_waiting_goes_on_while_the_master_restarts() -> None:
+    """A master that is away for a while is asked again."""
+    transport = a_fleet()
+    served = page(cell(NODES[0], V4), cell(NODES[1], V4))
+    transport.answers["GET /v1/models/line/nodes"] = [AWAY, problem(503, "starting"), served]
+    assert wait(transport).is_reached
+
+
+def test_a_master_that_is_away_all_the_time_is_no_answer() -> None:
+    """Nothing is claimed about nodes that nobody could ask about."""
+    with pytest.raises(Unreachable):
+        wait(FakeTransport({"GET /v1/models/line": AWAY}))
+
+
+def test_a_model_nobody_has_heard_of_is_waited_for() -> None:
+    """CI may wait before the first node has seen the upload."""
+    transport = a_fleet([cell(NODES[0], V4), cell(NODES[1], V4)])
+    transport.answers["GET /v1/models/line"] = [problem(404, "no such model"), ok(a_view())]
+    assert wait(transport).is_reached
+
+
+def test_waiting_ends_early_where_quarantine_makes_it_hopeless() -> None:
+    """A pipeline does not wait ten minutes for a version that TensorFlow Serving refused."""
+    transport = a_fleet([cell(NODES[0], V3), cell(NODES[1], V3)], quarantined=1)
+    assert wait(transport).is_hopeless
+    assert not wait(transport, share="50%").is_hopeless
+
+
+@pytest.mark.parametrize(
+    ("share", "total", "needed"),
+    [("all", 7, 7), ("90%", 10, 9), ("90%", 11, 10), ("33.3%", 3, 1), ("5", 10, 5), ("1%", 3, 1), ("all", 0, 1)],
+)
+def test_a_share_is_rounded_up(share: str, total: int, needed: int) -> None:
+    """Ninety percent of eleven nodes are ten."""
+    assert Share.parse(share).of(total) == needed
+
+
+@pytest.mark.parametrize("text", ["", "0", "0%", "101%", "-1", "many", "%"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    """A slip is an error and not a guess."""
+    with pytest.raises(ValueError, match="no share of nodes"):
+        Share.parse(text)
+
+
+def test_each_node_that_counts_is_counted_once() -> None:
+    """Nodes without the model yet count, nodes that shall not have it do not, lost ones serve nothing for sure."""
+    unwanted = cell(NODES[2], state=CellState.ABSENT).model_copy(update={"desired": ()})
+    cells = [cell(NODES[0], V4), cell(NODES[1], V4, state=CellState.LOST), unwanted]
+    reach = judge(Goal(LINE, V4), cells, known=NODES[:4], quarantined=0)
+    assert (reach.serving, reach.total) == (1, 3)
+    assert [(one.node, one.state) for one in reach.missing] == [
+        (NODES[1], CellState.LOST),
+        (NODES[3], CellState.ABSENT),
+    ]
+
+
+def test_single_nodes_can_be_waited_for() -> None:
+    """--node narrows the goal to the canary."""
+    goal = Goal(LINE, V4, nodes=frozenset({NODES[0]}))
+    assert judge(goal, [cell(NODES[0], V4), cell(NODES[1], V3)], known=[], quarantined=9).is_reached
+
+
+def test_no_nodes_at_all_serve_nothing() -> None:
+    """An empty fleet is never `all`."""
+    assert not judge(Goal(LINE, V4), [], known=[], quarantined=0).is_reached
+
+
+def test_the_end_of_waiting_names_who_is_missing_and_why() -> None:
+    """Exit code 3 and a table; a node that wants another version says so."""
+    cells = [cell(NODES[0], V4), cell(NODES[1], V3, desired=V3)]
+    outcome = run(a_fleet(cells), "wait", "line", "4", "--timeout", "0s")
+    assert outcome.code == Exit.NOT_AS_DESIRED
+    assert outcome.out.splitlines() == [
+        "not reached: 1 of 2 nodes serve version 4 of line, 2 needed",
+        "NODE  STATE    WHY NOT",
+        "n2    serving  wants version 3, not 4",
+    ]
+
+
+def test_a_reached_goal_ends_with_success() -> None:
+    """Exit code 0, and JSON for programs."""
+    transport = a_fleet([cell(NODES[0], V4), cell(NODES[1], V4)])
+    outcome = run(transport, "wait", "line", "4", "--nodes", "90%", "--json")
+    assert outcome.code == Exit.DONE
+    assert json.loads(outcome.out)["is_reached"] is True
+
+
+def an_event(sequence: int, *, node: str = "n1") -> list[str]:
+    entry = Entry(
+        sequence=sequence,
+        id=str(sequence),
+        time=NOW - timedelta(days=1),
+        node=NodeName(node),
+        service="configurator",
+        kind="version.served",
+        model=LINE,
+        version=V4,
+        sentence=f"serves version 4 of line ({sequence})",
+        data={},
+    )
+    return [": keep alive", f"id: {sequence}", "event: version.served", f"data: {entry.model_dump_json()}", ""]
+
+
+def test_watching_tells_events_in_words_until_it_is_interrupted() -> None:
+    """A line an event, with time and node; other nodes can be left out."""
+    transport = FakeTransport(streams=[[*an_event(1), *an_event(2, node="n2"), *an_event(3)]])
+    outcome = run(transport, "watch", "line", "--node", "n1", "--kind", "version.served")
+    assert [line.split("  ")[1:] for line in outcome.out.splitlines()] == [
+        ["n1", "serves version 4 of line (1)"],
+        ["n1", "serves version 4 of line (3)"],
+    ]
+    assert outcome.code == Exit.INTERRUPTED
+    assert transport.requests[0].query == {"model": "line", "kind": "version.served"}
+
+
+def test_watching_goes_on_behind_the_last_event_after_a_break() -> None:
+    """Nothing is told twice and nothing is left out when the stream breaks."""
+    transport = FakeTransport(streams=[[*an_event(7)], AWAY, [*an_event(8)]])
+    outcome = run(transport, "watch", "--json")
+    assert [json.loads(line)["sequence"] for line in outcome.out.splitlines()] == [7, 8]
+    assert [request.headers.get("Last-Event-ID") for request in transport.requests] == [None, "7", "7", "8"]
+
+
+def test_watching_without_a_right_ends_at_once() -> None:
+    """A refusal is not tried again for ever."""
+    refusal = Reply(401, b'{"detail": "no token"}')
+    assert run(FakeTransport(streams=[refusal]), "watch").code == Exit.NOT_ALLOWED

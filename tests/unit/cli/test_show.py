@@ -1,0 +1,165 @@
+"""What `status`, `nodes`, `models`, `model` and `explain` print, and how they end."""
+
+import json
+from datetime import timedelta
+
+from events.status import Progress
+from master.cli.ends import Exit, Unreachable
+from master.views import CellState, CellView, Freshness, ModelView, NodeState, NodeView, VersionSpread
+from tests.fakes.master import NOW, FakeTransport, ok, page, problem, run
+from tests.support.shown import COUNT, FRESH, LINE, N1, N2, V3, V4, a_cell, a_model, a_node, an_overview
+
+
+def a_cluster(*sentences: str, freshness: Freshness = FRESH) -> FakeTransport:
+    return FakeTransport(
+        {
+            "GET /v1/overview": ok(an_overview(*sentences, freshness=freshness)),
+            "GET /v1/models": page(a_model(COUNT, pinned=True), a_model(LINE, state=CellState.BEHIND)),
+        }
+    )
+
+
+def test_status_shows_the_cluster_on_one_screen() -> None:
+    """Counts, models and what is wrong, as a person reads them."""
+    outcome = run(a_cluster("n2 is lost since 3 minutes"), "status")
+    assert outcome.out.splitlines() == [
+        "2 nodes (1 lost, 1 well), 2 models: 1 behind, 3 serving",
+        "",
+        "MODEL  STATE    SERVING         NODES                 WANTED",
+        "count  serving  4 on 1, 3 on 1  1 serving, 1 serving  pinned to 3; paused; stable=3",
+        "line   behind   4 on 1, 3 on 1  1 behind, 1 serving   newest",
+        "",
+        "n2 is lost since 3 minutes",
+    ]
+    assert outcome.code == Exit.DONE
+
+
+def test_status_folds_on_a_narrow_terminal_without_losing_a_word() -> None:
+    """Nothing is cut off where columns are few."""
+    words = run(a_cluster(), "status", width=60).out.split()
+    assert {"count", "pinned", "paused;", "stable=3"} <= set(words)
+
+
+def test_status_can_be_a_check() -> None:
+    """A script sees by the exit code whether all is well."""
+    assert run(a_cluster("n2 is lost"), "status", "--check").code == Exit.NOT_AS_DESIRED
+    assert run(a_cluster(), "status", "--check").code == Exit.DONE
+
+
+def test_status_says_when_it_is_old() -> None:
+    """While NATS is away the last known state is marked as such, with its age."""
+    stale = Freshness(is_stale=True, since=NOW - timedelta(minutes=2), age_seconds=120, reason="NATS is away")
+    outcome = run(a_cluster(freshness=stale), "status", "--check")
+    assert "has not heard the cluster for 2m: NATS is away" in outcome.errors
+    assert outcome.code == Exit.NOT_AS_DESIRED
+
+
+def test_a_program_gets_json_and_nothing_else() -> None:
+    """Standard output is one JSON document."""
+    answer = json.loads(run(a_cluster("n2 is lost"), "status", "--json").out)
+    assert answer["overview"]["sentences"] == ["n2 is lost"]
+    assert [row["model"] for row in answer["models"]] == ["count", "line"]
+
+
+def test_nodes_are_listed_with_reason() -> None:
+    """A lost node is in the list, with since when and why."""
+    lost = a_node(N2, state=NodeState.LOST, reason="no sign of life")
+    transport = FakeTransport({"GET /v1/nodes": page(a_node(N1), lost)})
+    assert run(transport, "nodes").out.splitlines() == [
+        "NODE  STATE  SINCE  DISK FREE            MODELS     REASON",
+        "n1    well   3h 5m  40.0 GB of 100.0 GB  2 serving",
+        "n2    lost   3h 5m  40.0 GB of 100.0 GB  2 serving  no sign of life",
+    ]
+
+
+def test_long_lists_are_fetched_page_by_page() -> None:
+    """The cursor of a page is what the next one is asked with."""
+    transport = FakeTransport({"GET /v1/nodes": [page(a_node(N1), following="n1"), page(a_node(N2))]})
+    assert "n2" in run(transport, "nodes").out
+    assert [request.query.get("cursor") for request in transport.requests] == [None, "n1"]
+
+
+def test_a_node_is_shown_with_services_and_models() -> None:
+    """One node's page: software, connections, cells."""
+    view = NodeView(**dict(a_node(N1)), models=(a_cell(N1),))
+    out = run(FakeTransport({"GET /v1/nodes/n1": ok(view)}), "nodes", "n1").out
+    assert "puller   0.1.0     2d 4h  20s ago   nats up" in out
+    assert "line   serving  3m     4        4" in out
+
+
+def test_a_model_is_shown_with_versions_and_cells() -> None:
+    """One model's page: what is where, and a transfer's progress."""
+    spread = VersionSpread(version=V4, serving=1, on_disk=1, fetching=1, failed=0, quarantined=0)
+    view = ModelView(**dict(a_model(LINE)), versions=(spread,), explain=("n2 is fetching version 4",))
+    transfer = Progress(bytes_done=42, bytes_total=100, bytes_per_second=10, seconds_left=5.8)
+    fetching = a_cell(N2, state=CellState.UPDATING, serving=V3, reason="downloading version 4").model_copy(
+        update={"progress": transfer}
+    )
+    transport = FakeTransport(
+        {"GET /v1/models/line": ok(view), "GET /v1/models/line/nodes": page(a_cell(N1), fetching)}
+    )
+    assert run(transport, "model", "line").out.splitlines() == [
+        "line: newest",
+        "n2 is fetching version 4",
+        "",
+        "VERSION  SERVING  ON DISK  FETCHING  FAILED  QUARANTINED",
+        "4        1        1        1         0       0",
+        "",
+        "NODE  STATE     SINCE  SERVING  DESIRED  REASON",
+        "n1    serving   3m     4        4",
+        "n2    updating  3m     3        4        downloading version 4; 42 % of 100 B, 10 B/s, 6s left",
+    ]
+
+
+def test_explain_tells_of_the_nodes_that_differ() -> None:
+    """Nodes that are as desired are left out, the others speak in sentences."""
+    behind = a_cell(N2, state=CellState.BEHIND)
+    told = CellView(**dict(behind), versions=(), explain=("version 4 is on disk", "the reload waits for TF Serving"))
+    transport = FakeTransport(
+        {
+            "GET /v1/models/line": ok(ModelView(**dict(a_model(LINE)), versions=(), explain=("one node is behind",))),
+            "GET /v1/models/line/nodes": page(a_cell(N1), behind),
+            "GET /v1/models/line/nodes/n2": ok(told),
+        }
+    )
+    assert run(transport, "explain", "line").out.splitlines() == [
+        "one node is behind",
+        "n2: behind for 3m",
+        "  version 4 is on disk",
+        "  the reload waits for TF Serving",
+    ]
+
+
+def test_a_node_is_forgotten_only_when_it_is_lost() -> None:
+    """A node that reports cannot be taken off the list."""
+    well = NodeView(**dict(a_node(N1)), models=())
+    outcome = run(FakeTransport({"GET /v1/nodes/n1": ok(well)}), "forget", "n1", "--yes")
+    assert outcome.code == Exit.FAILED
+    assert "n1 is well, not lost" in outcome.errors
+
+
+def test_a_master_that_is_away_has_its_own_exit_code() -> None:
+    """Scripts can tell an unreachable master from a refusal."""
+    away = FakeTransport({"GET /v1/overview": Unreachable("no master answers", advice="check that it runs")})
+    outcome = run(away, "status")
+    assert outcome.code == Exit.UNREACHABLE
+    assert "error: no master answers\n  check that it runs" in outcome.errors
+
+
+def test_errors_of_the_master_have_their_codes() -> None:
+    """What the master refuses is told in its own words, and coded by kind."""
+    codes = {401: Exit.NOT_ALLOWED, 403: Exit.NOT_ALLOWED, 409: Exit.CONFLICT, 412: Exit.CONFLICT}
+    codes |= {404: Exit.FAILED, 422: Exit.FAILED, 500: Exit.FAILED, 429: Exit.UNREACHABLE, 503: Exit.UNREACHABLE}
+    for status, code in codes.items():
+        outcome = run(FakeTransport({"GET /v1/models": problem(status, "the words of the master")}), "models")
+        assert (status, outcome.code) == (status, code)
+        assert "the words of the master" in outcome.errors
+
+
+def test_a_bad_name_is_a_usage_error() -> None:
+    """Names are checked before anything is asked."""
+    transport = FakeTransport()
+    outcome = run(transport, "model", "../etc")
+    assert outcome.code == Exit.USAGE
+    assert "not a model name" in " ".join(outcome.errors.replace("│", " ").split())
+    assert transport.requests == []
