@@ -1,7 +1,8 @@
 """Why a model is not served as it is desired, in words for the operator. Pure."""
 
 from configurator import plan as planning
-from configurator.view import Model, State, Status, View
+from configurator.told import Key
+from configurator.view import Model, State, View
 from events.desired import Latest, Pinned
 from events.names import ModelName, Version
 
@@ -43,33 +44,41 @@ def _unchosen(model: Model) -> list[str]:
 
 
 def _waiting(view: View, name: ModelName, version: Version) -> str:
-    model, status = view.models[name], view.status((name, version))
+    model = view.models[name]
     if version in model.confirmed:
         return ""
     if version in model.quarantined:
         return f"version {version} is in quarantine: {model.quarantined[version]}"
     if version not in model.on_disk:
         return f"version {version} is not on disk yet"
-    entry = view.base.get(name)
+    flight = view.told.flight
+    entry = (flight.config if flight else view.base).get(name)
     if entry is None or version not in entry.versions:
         return f"version {version} waits for {_turn(view, name)}"
-    return _progress(version, status)
+    return _progress(view, (name, version))
 
 
 def _turn(view: View, name: ModelName) -> str:
-    if view.told.flight and view.told.flight.model:
-        return f"its turn: TensorFlow Serving is busy with model {view.told.flight.model}"
+    flight = view.told.flight
+    if planning.stuck(view):
+        return "TensorFlow Serving, whose last reload is stuck; if that stays so, restart it"
+    if flight and flight.model:
+        return f"its turn: TensorFlow Serving is busy with model {flight.model}"
     if planning.target(view, name) is None:
         return "TensorFlow Serving to finish with its earlier instance"
     return "its turn"
 
 
-def _progress(version: Version, status: Status | None) -> str:
-    if status is None or status.state in {State.END, State.UNLOADING}:
-        return f"version {version} was asked for; TensorFlow Serving has not begun to load it"
-    if status.state is State.AVAILABLE:
+def _progress(view: View, key: Key) -> str:
+    version, status, asked = key[1], view.status(key), view.told.asked.get(key)
+    if status and status.state is State.AVAILABLE:
         return f"version {version} is available and not confirmed yet"
-    return f"version {version} is being loaded"
+    if status and status.state in {State.START, State.LOADING}:
+        return f"version {version} is being loaded"
+    words = f"version {version} was asked for, and TensorFlow Serving has not begun to load it"
+    if asked is None or view.now - asked.since < planning.STUCK_SECONDS:
+        return words
+    return f"{words}; is it polling its folders (--file_system_poll_wait_seconds=1)? If so, restart it"
 
 
 def _left(view: View, name: ModelName) -> list[str]:

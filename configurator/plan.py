@@ -40,7 +40,6 @@ class Stuck:
     """The reload in flight waits for what does not come."""
 
     model: ModelName | None
-    seconds: float
     missing: tuple[Key, ...] = ()  # named, and not on disk
     given_up: tuple[Key, ...] = ()  # its model's versions, all of them loading without end
 
@@ -61,7 +60,7 @@ def plan(view: View) -> Plan:
     targets = {name: target(view, name) for name in view.models}
     moving = frozenset(name for name in view.models if _is_moving(view, name, targets[name]))
     if view.told.flight:
-        return Plan(stuck=_stuck(view), is_over=_is_over(view), moving=moving)
+        return Plan(stuck=stuck(view), is_over=_is_over(view), moving=moving)
     if view.now < view.told.not_before:
         return Plan(moving=moving)
     return Plan(_reload(view, base, targets), moving=moving)
@@ -86,6 +85,21 @@ def labels(model: Model, entry: Entry) -> dict[str, Version]:
     places = ((label, (version, entry.labels.get(label))) for label, version in model.policy.labels.items())
     found = {label: next((place for place in order if place in ready), None) for label, order in places}
     return {label: version for label, version in found.items() if version is not None}
+
+
+def stuck(view: View) -> Stuck | None:
+    """Tell whether the reload in flight waits for what does not come."""
+    flight = view.told.flight
+    if not flight or view.now - flight.sent < STUCK_SECONDS or _is_over(view):
+        return None
+    awaited = flight.config[flight.model].versions if flight.model else frozenset()
+    if flight.model and awaited <= view.models[flight.model].quarantined.keys():
+        return Stuck(flight.model, given_up=tuple(sorted((flight.model, version) for version in awaited)))
+    if _anything_loading(view):
+        return None
+    named = ((name, version) for name, entry in flight.config.items() for version in entry.versions)
+    missing = tuple(sorted(key for key in named if key[1] not in view.models[key[0]].on_disk))
+    return Stuck(flight.model, missing=missing)
 
 
 def _versions(view: View, name: ModelName) -> frozenset[Version]:
@@ -158,21 +172,6 @@ def _is_over(view: View) -> bool:
         return not _anything_loading(view) and view.now >= view.told.not_before
     statuses = [view.status((flight.model, version)) for version in flight.config[flight.model].versions]
     return any(status and (status.is_available or status.state is State.END) for status in statuses)
-
-
-def _stuck(view: View) -> Stuck | None:
-    flight = view.told.flight
-    if not flight or view.now - flight.sent < STUCK_SECONDS or _is_over(view):
-        return None
-    seconds = view.now - flight.sent
-    awaited = flight.config[flight.model].versions if flight.model else frozenset()
-    if flight.model and awaited <= view.models[flight.model].quarantined.keys():
-        return Stuck(flight.model, seconds, given_up=tuple(sorted((flight.model, version) for version in awaited)))
-    if _anything_loading(view):
-        return None
-    named = ((name, version) for name, entry in flight.config.items() for version in entry.versions)
-    missing = tuple(sorted(key for key in named if key[1] not in view.models[key[0]].on_disk))
-    return Stuck(flight.model, seconds, missing=missing)
 
 
 def _anything_loading(view: View) -> bool:

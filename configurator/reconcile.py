@@ -224,10 +224,9 @@ class Reconcile:
         if stuck.missing:
             await asyncio.to_thread(disk.prop, stuck.missing)
         what = f"model {stuck.model}" if stuck.model else "models that are served"
-        words = f"the reload for {what} has not come back for {stuck.seconds:.0f} seconds"
         if ours or stuck.missing:
-            return f"{words}; the folders it waits for were changed so that it ends"
-        return f"{words} and nothing is loading; restart TensorFlow Serving, it starts with the last good versions"
+            return f"the reload for {what} did not come back; the folders it waits for were changed so that it ends"
+        return f"the reload for {what} does not come back; restart TensorFlow Serving (it starts with what is good)"
 
     def _again(self, chosen: Plan, due_seconds: float | None) -> float | None:
         """Tell when to look again: soon while something has just begun, then less and less often."""
