@@ -70,7 +70,6 @@ def publish(layout: Layout, receipt: Receipt, *, step: Callable[[str], None] = l
         ("model folder", lambda: _make_model_folder(layout, model)),
         ("rename", partial(stage.rename, target)),
         ("sync model folder", lambda: sync_folder(target.parent)),
-        ("sync stage folder", lambda: sync_folder(stage.parent)),
         ("drop journal", lambda: journal(layout, model, version).unlink(missing_ok=True)),
         ("done", lambda: None),
     )

@@ -49,7 +49,12 @@ class Journal:
 
     def rewrite(self, notes: Iterable[tuple[Key, Piece]]) -> None:
         """Forget everything but these."""
-        files.write(self._path, b"".join(_line(key, piece) for key, piece in notes))
+        content = b"".join(_line(key, piece) for key, piece in notes)
+        with disk_errors(f"cannot write {self._path}"):
+            if content:
+                files.write(self._path, content)
+            else:
+                self._path.unlink(missing_ok=True)
 
     def add(self, key: Key, piece: Piece) -> None:
         """Note a piece whose bytes were written."""

@@ -5,17 +5,18 @@ earlier try noted in the journal), then among the files of the model's published
 and compared with the CRC32C that the bucket lists; only then does it count. A link is never written to.
 """
 
+import contextlib
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from events.manifest import Content
-from events.names import ModelName, Version
+from events.names import BadName, ModelName, Version
 from puller import crc32c, disk
 from puller.bucket import RemoteFile
 from puller.journal import Journal, Key
@@ -24,7 +25,7 @@ from puller.threads import in_thread
 from puller.together import together
 from service import logs
 from service.files import disk_errors
-from service.layout import Layout, published, read_receipt
+from service.layout import Layout, Receipt, read_receipt
 
 log = logs.get("puller.stage")
 
@@ -59,7 +60,8 @@ class StagedFile:
     @property
     def is_right(self) -> bool:
         """Whether all bytes are there, and are those that the bucket lists."""
-        return not self.missing and joined_crc32c(self.pieces) == self.file.content.crc32c
+        content = self.file.content
+        return self.bytes_there == content.size and joined_crc32c(self.pieces) == content.crc32c
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,10 @@ class Stage:
         """Find what is there of the files."""
         staged = [StagedFile(file, self._path / file.name) for file in files]
         noted = await in_thread(lambda: self._prepare(staged))
-        await together(self._resume(file, noted.get(file.key, ())) for file in staged)
-        sources = await in_thread(self._published)
-        await together(self._link(file, sources[file.file.content]) for file in staged if not file.pieces)
+        await together(self._resume(file, noted[file.key]) for file in staged if file.key in noted)
+        sources = await in_thread(lambda: self._clear_and_look_around(staged))
+        lacking = [file for file in staged if not file.pieces and file.file.content in sources]
+        await together(self._link(file, sources[file.file.content]) for file in lacking)
         names = {file.file.name for file in staged}
         self._others = [(key, piece) for key, pieces in noted.items() for piece in pieces if key[0] not in names]
         await self._rewrite_journal(staged)
@@ -101,11 +104,13 @@ class Stage:
             await in_thread(lambda: self._admit(staged, reserve_bytes))
         await in_thread(lambda: _allocate(staged))
 
-    async def restart(self, damaged: Iterable[StagedFile], *, staged: Iterable[StagedFile]) -> None:
-        """Forget the content of some files."""
+    async def restart(self, damaged: Iterable[StagedFile], *, staged: Sequence[StagedFile]) -> None:
+        """Begin some files anew."""
         for file in damaged:
             file.pieces = []
+            await in_thread(partial(_drop_useless, file))
         await self._rewrite_journal(staged)
+        await in_thread(lambda: _allocate(staged))
 
     def note(self, file: StagedFile, piece: Piece) -> None:
         """Count a piece that was written. Blocking, for microseconds."""
@@ -119,13 +124,12 @@ class Stage:
             return self._journal.read()
 
     async def _resume(self, file: StagedFile, noted: Iterable[Piece]) -> None:
-        """Count the noted pieces that are really there; without any, the file is dropped."""
+        """Count the noted pieces that are really there."""
         size = file.file.content.size
         if _has_size(file.path, size):
             for piece in disjoint(noted, size=size):
                 if await _crc32c(file.path, piece.start, piece.end) == piece.crc32c:
                     file.pieces.append(piece)
-        await in_thread(lambda: _drop_useless(file))
 
     async def _link(self, file: StagedFile, sources: Iterable[_Published]) -> None:
         """Take an equal file of a published version in the place of a copy; where that does not work it is fetched."""
@@ -145,13 +149,15 @@ class Stage:
             file.pieces, file.is_linked = [Piece(0, size, crc)], True
             return
 
-    def _published(self) -> Mapping[Content, Sequence[_Published]]:
+    def _clear_and_look_around(self, staged: Iterable[StagedFile]) -> Mapping[Content, Sequence[_Published]]:
+        """Drop what is of no use in the stage; tell which contents the model's published versions have."""
+        for file in staged:
+            _drop_useless(file)
         sources: defaultdict[Content, list[_Published]] = defaultdict(list)
-        for version in sorted(published(self._layout).get(self._model, ()), reverse=True):
-            receipt = read_receipt(self._layout, self._model, version)
-            for record in receipt.files if receipt else ():
-                path = self._layout.version(self._model, version) / record.name
-                sources[Content(record.size, record.crc32c)].append(_Published(path, record.md5))
+        for receipt in _receipts(self._layout, self._model):
+            folder = self._layout.version(self._model, receipt.version)
+            for record in receipt.files:
+                sources[Content(record.size, record.crc32c)].append(_Published(folder / record.name, record.md5))
         return sources
 
     async def _rewrite_journal(self, staged: Iterable[StagedFile]) -> None:
@@ -170,6 +176,14 @@ def _make_folder(folder: Path, *, below: Path) -> None:
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _receipts(layout: Layout, model: ModelName) -> Iterator[Receipt]:
+    """The receipts of a model; that of a version which was removed may be among them."""
+    for path in layout.receipt(model, Version(0)).parent.glob("*.json"):
+        with contextlib.suppress(BadName):
+            if receipt := read_receipt(layout, model, Version.parse(path.stem)):
+                yield receipt
 
 
 def _drop_useless(file: StagedFile) -> None:

@@ -35,7 +35,6 @@ STEPS = (
     "model folder",
     "rename",
     "sync model folder",
-    "sync stage folder",
     "drop journal",
     "done",
 )
