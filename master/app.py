@@ -1,5 +1,6 @@
 """The master, put together: the values through which the API and the commands reach everything."""
 
+import gc
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,12 +83,10 @@ class Master:
 
     async def forget(self, node: NodeName, *, actor: str) -> None:
         """Drop a lost node from the view of all masters; `NotFound`, `Refused` while it is there, `Transient`."""
-        known = self.fleet.fold.find(node)
-        state, reason, _ = nodes.judge(known)
-        if state is not NodeState.LOST:
-            raise Refused(
-                f"node {node} is {state}{f' ({reason})' if reason else ''}; only a lost node can be forgotten"
-            )
+        verdict = self.fleet.fold.find(node).verdict
+        if verdict.state is not NodeState.LOST:
+            reason = f" ({verdict.reason})" if verdict.reason else ""
+            raise Refused(f"node {node} is {verdict.state}{reason}; only a lost node can be forgotten")
         stream = self.bus.client().jetstream(timeout=REPLY_SECONDS)
         with jetstream.errors(f"forget node {node}"):
             for name in (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET):
@@ -113,11 +112,18 @@ def build(settings: MasterSettings, *, http: str) -> tuple[Master, tuple[Job, ..
     master = Master(settings, health, fleet, documents, orders, relay, history, bus, ear, http, started)
     ear.listen(bus)
     bus.follow(subjects.DESIRED_BUCKET, audit.begin)
-    poll = Poll(fleet, relay, ports, hears=master.hears, clock=lambda: datetime.now(UTC))
-    timing = Timing(poll_seconds=settings.poll_seconds, backoff_max_seconds=1.0)
+    poll = Poll(fleet, relay, ports, ear, hears=master.hears, clock=lambda: datetime.now(UTC))
+    timing = Timing(poll_seconds=settings.poll_seconds, backoff_min_seconds=0.1, backoff_max_seconds=1.0)
     doorbell = Doorbell()
     return master, (
         bus.run,
         audit.run,
         lambda: run(poll.one_pass, doorbell=doorbell, timing=timing, health=health),
+        lambda: _settle_memory(ear),
     )
+
+
+async def _settle_memory(ear: Ear) -> None:
+    """Spare the garbage collector the walk over what the first reports made, a third of a second for a big fleet."""
+    await ear.first_whole.wait()
+    gc.freeze()

@@ -1,8 +1,9 @@
 """A model on a node: what puller and configurator say of it becomes one state with a reason and an age. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from functools import lru_cache
 from typing import TypeVar, cast
 
@@ -21,6 +22,25 @@ NEVER = datetime.fromtimestamp(0, UTC)
 
 T = TypeVar("T")
 _PULLED = TypeAdapter(tuple[PulledVersion, ...])
+
+
+class Place(Enum):
+    """Where a version is, for counting."""
+
+    BUCKET = auto()
+    FETCHING = auto()
+    FAILED = auto()
+    QUARANTINED = auto()
+    ON_DISK = auto()
+    SERVING = auto()
+
+
+_PLACES = {
+    **dict.fromkeys(COMING, Place.FETCHING),
+    **dict.fromkeys(FAILING, Place.FAILED),
+    **dict.fromkeys(ON_DISK, Place.ON_DISK),
+    Stage.QUARANTINED: Place.QUARANTINED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +72,7 @@ class Cell:
     desired: tuple[Version, ...] = ()
     serving: tuple[Version, ...] = ()
     labels: tuple[tuple[str, Version], ...] = ()
+    places: tuple[tuple[Version, Place], ...] = ()
 
     @property
     def halves(self) -> Halves:
@@ -70,6 +91,7 @@ class Cell:
             halves = Halves()
             verdict = Verdict(CellState.FAILED, f"{UNREADABLE}: {error.errors()[0]['msg']}", NEVER)
         self.state, self.reason, self.since = verdict.state, _shared(verdict.reason), verdict.since
+        self.places = _shared(tuple(sorted(set(_places(halves)), key=lambda pair: (pair[0], pair[1].value))))
         if halves.served:
             self.desired, self.serving = _shared(halves.served.desired), _shared(halves.served.serving)
             self.labels = _shared(tuple(sorted(halves.served.labels.items())))
@@ -89,6 +111,14 @@ def _shared(value: T) -> T:
 @lru_cache(maxsize=4096)
 def _first_equal(value: object) -> object:
     return value
+
+
+def _places(halves: Halves) -> Iterator[tuple[Version, Place]]:
+    yield from ((one.version, _PLACES.get(one.state, Place.BUCKET)) for one in halves.pulled)
+    for line in halves.served.versions if halves.served else ():
+        yield line.version, Place.QUARANTINED if line.state is ServedStage.QUARANTINED else Place.ON_DISK
+        if line.state is ServedStage.SERVING:
+            yield line.version, Place.SERVING
 
 
 def judge(halves: Halves, policy: Policy) -> Verdict:

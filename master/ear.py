@@ -24,6 +24,7 @@ class Ear:
         self._missing = {subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET, subjects.DESIRED_BUCKET}
         self._documents: dict[ModelName, Stored] = {}
         self._has_heard = False
+        self.first_whole = asyncio.Event()
 
     @property
     def is_whole(self) -> bool:
@@ -52,6 +53,8 @@ class Ear:
                     log.warning("entry ignored", bucket=bucket, key=entry.key if entry else "", reason=str(error))
                 if entry is None:
                     self._missing.discard(bucket)
+                    if self.is_whole:
+                        self.first_whole.set()
 
             return following
 

@@ -2,14 +2,13 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TypeVar
 
 from events.names import ModelName, NodeName, Version
-from events.status import PulledVersion, ServedStage, Stage
 from master import explain, nodes
-from master.cells import COMING, FAILING, ON_DISK, Cell, Halves
+from master.cells import Cell, Place
 from master.errors import NotFound
 from master.fold import Fold, Model
 from master.nodes import Node, tally
@@ -52,7 +51,7 @@ class Fleet:
     def heard_names(self) -> tuple[NodeName, ...]:
         """The nodes of which some service is heard, sorted."""
         known = self.fold.nodes
-        return tuple(name for name in sorted(known) if nodes.judge(known[name])[0] is not NodeState.LOST)
+        return tuple(name for name in sorted(known) if known[name].verdict.state is not NodeState.LOST)
 
     def http_address(self, node: NodeName, service: str) -> str:
         """Tell the host:port of a service's own HTTP port, as it last reported; empty where it did not say."""
@@ -61,8 +60,7 @@ class Fleet:
 
     def overview(self, freshness: Freshness) -> Overview:
         """Show the whole cluster at a glance."""
-        states = {name: nodes.judge(node) for name, node in self.fold.nodes.items()}
-        counts = Counter(state for state, _, _ in states.values())
+        counts = Counter(node.verdict.state for node in self.fold.nodes.values())
         cells: Counter[CellState] = Counter()
         for model in self.fold.models.values():
             cells.update(model.tally)
@@ -71,7 +69,7 @@ class Fleet:
             nodes={state: counts[state] for state in NodeState},
             models=len(self.fold.models),
             cells=tally(cells),
-            sentences=tuple(islice(self._troubles(states), MAX_SENTENCES)),
+            sentences=tuple(islice(self._troubles(), MAX_SENTENCES)),
         )
 
     def nodes(
@@ -79,7 +77,7 @@ class Fleet:
     ) -> Page[NodeRow]:
         """List nodes by name from behind the cursor on."""
         known = self.fold.nodes
-        names = [name for name in sorted(known) if search in name and state in {None, nodes.judge(known[name])[0]}]
+        names = [name for name in sorted(known) if search in name and state in {None, known[name].verdict.state}]
         return _page(names, cursor, limit=limit, show=lambda name: nodes.row(known[name]))
 
     def node(self, name: NodeName) -> NodeView:
@@ -106,9 +104,7 @@ class Fleet:
                 f"{_count(len(own), 'node')} ha{'s' if len(own) == 1 else 've'} a policy of {_whose(own)}."
             )
         sentences += [f"{_count(line.count, 'node')}: {line.state}." for line in tally(model.tally)]
-        return ModelView(
-            **dict(_model_row(name, model)), versions=_spread(cell.halves for cell in cells), explain=tuple(sentences)
-        )
+        return ModelView(**dict(_model_row(name, model)), versions=_spread(cells), explain=tuple(sentences))
 
     def cells(
         self, model: ModelName, *, cursor: str | None = None, limit: int = 100, state: CellState | None = None
@@ -137,13 +133,11 @@ class Fleet:
         known = self.fold.nodes
         return ((known[name], cell) for name in sorted(known) if (cell := known[name].cells.get(model)))
 
-    def _troubles(self, states: Mapping[NodeName, tuple[NodeState, str, object]]) -> Iterable[str]:
+    def _troubles(self) -> Iterable[str]:
         """Say what is wrong, worst first."""
         for wanted in (NodeState.LOST, NodeState.TROUBLED):
-            for name in sorted(states):
-                state, reason, _ = states[name]
-                if state is wanted:
-                    yield f"Node {name} is {state}: {reason}."
+            for name in sorted(name for name, node in self.fold.nodes.items() if node.verdict.state is wanted):
+                yield f"Node {name} is {wanted}: {self.fold.nodes[name].verdict.reason}."
         for wanted_cell in (state for state in CellState if state not in GOOD and state is not CellState.LOST):
             for model, known in sorted(self.fold.models.items()):
                 if count := known.tally[wanted_cell]:
@@ -193,44 +187,22 @@ def _matrix_cell(node: Node | None, model: ModelName) -> MatrixCell | None:
     return MatrixCell(state=_shown(node, cell), serving=cell.serving) if node and cell else None
 
 
-def _spread(all_halves: Iterable[Halves]) -> tuple[VersionSpread, ...]:
-    counts: Counter[tuple[Version, str]] = Counter()
-    for halves in all_halves:
-        counts.update(set(_places(halves)))
-    versions = sorted({version for version, _ in counts}, reverse=True)
+def _spread(cells: Iterable[Cell]) -> tuple[VersionSpread, ...]:
+    counts: Counter[tuple[Version, Place]] = Counter()
+    for places, times in Counter(cell.places for cell in cells).items():
+        for place in places:
+            counts[place] += times
     return tuple(
         VersionSpread(
             version=version,
-            serving=counts[version, "serving"],
-            on_disk=counts[version, "on disk"],
-            fetching=counts[version, "fetching"],
-            failed=counts[version, "failed"],
-            quarantined=counts[version, "quarantined"],
+            serving=counts[version, Place.SERVING],
+            on_disk=counts[version, Place.ON_DISK],
+            fetching=counts[version, Place.FETCHING],
+            failed=counts[version, Place.FAILED],
+            quarantined=counts[version, Place.QUARANTINED],
         )
-        for version in versions
+        for version in sorted({version for version, _ in counts}, reverse=True)
     )
-
-
-def _places(halves: Halves) -> Iterable[tuple[Version, str]]:
-    for one in halves.pulled:
-        yield one.version, _place(one)
-    for line in halves.served.versions if halves.served else ():
-        if line.state is ServedStage.QUARANTINED:
-            yield line.version, "quarantined"
-        else:
-            yield line.version, "on disk"
-            if line.state is ServedStage.SERVING:
-                yield line.version, "serving"
-
-
-def _place(one: PulledVersion) -> str:
-    if one.state in ON_DISK:
-        return "on disk"
-    if one.state in COMING:
-        return "fetching"
-    if one.state in FAILING:
-        return "failed"
-    return "quarantined" if one.state is Stage.QUARANTINED else "in the bucket"
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 
 from events.desired import Desired
 from events.names import ModelName, NodeName, Version
+from master import nodes
 from master.answers import Stored
 from master.cells import Cell
 from master.errors import NotFound
@@ -107,7 +108,9 @@ class Fold:
         self._take(node, service, {})
         del node.services[service]
         self._silent_since.pop((name, service), None)
-        if not node.services:
+        if node.services:
+            node.verdict = nodes.judge(node)
+        else:
             del self.nodes[name]
 
     def find(self, name: NodeName) -> Node:
@@ -130,6 +133,7 @@ class Fold:
         known = node.services[service]
         unheard = known.head.reported if self._is_presence_known else None
         known.lost_since = self._silent_since.get((name, service), unheard)
+        node.verdict = nodes.judge(node)
         hidden_since = node.find_hidden_since()
         if (hidden_since is None) == (node.hidden_since is None):
             node.hidden_since = hidden_since

@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from events.names import ModelName, NodeName
 from events.status import Connection, Disk, Report
-from master.cells import Cell
+from master.cells import NEVER, Cell
 from master.views import CellState, NodeRow, NodeState, Service, Tally
 
 SERVICES = ("configurator", "puller")
@@ -39,6 +39,15 @@ class Known:
     lost_since: datetime | None = None  # None while it is heard
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a node is, why, and since when."""
+
+    state: NodeState
+    reason: str
+    since: datetime
+
+
 @dataclass(slots=True)
 class Node:
     """All that is known of a node."""
@@ -48,6 +57,7 @@ class Node:
     cells: dict[ModelName, Cell] = field(default_factory=dict)
     tally: Counter[CellState] = field(default_factory=Counter)
     hidden_since: datetime | None = None  # since when nobody knows what it serves; as the tallies were counted
+    verdict: Verdict = field(default_factory=lambda: Verdict(NodeState.WELL, "", NEVER))
 
     def find_hidden_since(self) -> datetime | None:
         """Tell since when nobody knows what is served: the configurator is lost, or never reported and the rest is."""
@@ -57,12 +67,11 @@ class Node:
 
 def row(node: Node) -> NodeRow:
     """Show a node."""
-    state, reason, since = judge(node)
     return NodeRow(
         node=node.name,
-        state=state,
-        reason=reason,
-        since=since,
+        state=node.verdict.state,
+        reason=node.verdict.reason,
+        since=node.verdict.since,
         cells=tally(node.tally),
         services=tuple(_service(known) for _, known in sorted(node.services.items())),
     )
@@ -73,15 +82,16 @@ def tally(counts: Counter[CellState]) -> tuple[Tally, ...]:
     return tuple(Tally(state=state, count=counts[state]) for state in CellState if counts[state] > 0)
 
 
-def judge(node: Node) -> tuple[NodeState, str, datetime]:
+def judge(node: Node) -> Verdict:
     """Find a node's state, the reason, and since when it holds."""
     services = node.services.values()
     lost = [known.lost_since for known in services if known.lost_since]
     if lost and len(lost) == len(services):
-        return NodeState.LOST, f"nothing is heard of it since {moment(max(lost))}", max(lost)
+        return Verdict(NodeState.LOST, f"nothing is heard of it since {moment(max(lost))}", max(lost))
     if troubles := [trouble for known in services for trouble in _troubles(known)]:
-        return NodeState.TROUBLED, "; ".join(reason for reason, _ in troubles), min(since for _, since in troubles)
-    return NodeState.WELL, "", max(known.head.started for known in services)
+        reason = "; ".join(reason for reason, _ in troubles)
+        return Verdict(NodeState.TROUBLED, reason, min(since for _, since in troubles))
+    return Verdict(NodeState.WELL, "", max(known.head.started for known in services))
 
 
 def _troubles(known: Known) -> list[tuple[str, datetime]]:

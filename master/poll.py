@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from events.commands import Status
 from events.names import NodeName
+from master.ear import Ear
 from master.fleet import Fleet
 from master.fold import BadReport
 from master.ports import Ports
@@ -37,13 +38,14 @@ class Poll:
     fleet: Fleet
     relay: Relay
     ports: Ports
-    hears: Callable[[], bool]  # whether NATS is there and has told all it had
+    ear: Ear
+    hears: Callable[[], bool]  # whether NATS is there and has told all it has
     clock: Callable[[], datetime]
 
     async def one_pass(self) -> Outcome:
-        """Ask. Raises `Transient` while nothing was ever heard."""
-        if not self.hears() and not self.fleet.fold.nodes:
-            raise Transient("NATS has not told of any node yet, so there is none to ask")
+        """Ask. Raises `Transient` until all that NATS has was heard once."""
+        if not self.ear.first_whole.is_set():
+            raise Transient("NATS has not told all it has yet")
         fold, now = self.fleet.fold, self.clock()
         known = [(node.name, known) for node in fold.nodes.values() for known in node.services.values()]
         lost = [(name, one.name) for name, one in known if one.lost_since]
