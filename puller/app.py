@@ -48,7 +48,8 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
 def build(chosen: PullerSettings, core: Core) -> Parts:
     """Put the puller together."""
     hints = Hints(core.doorbell.ring, asyncio.get_running_loop().time)
-    bucket_link, pubsub_link = (Link(name, clock=_now, on_change=core.report_changed) for name in ("bucket", "pubsub"))
+    bucket_link = Link("bucket", clock=_now, on_change=core.report_changed)
+    pubsub_link = Link("pubsub", clock=_now, on_change=partial(_note_stream, core))
     peers = Peers(
         core.settings.node,
         hints,
@@ -181,6 +182,12 @@ def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> Non
 
     for kind in (VersionRemoved, VersionQuarantined):
         core.bus.subscribe(subjects.events(core.settings.node, "configurator", kind.type), receive)
+
+
+def _note_stream(core: Core) -> None:
+    """Have the next poll's time thought over: it is another one while Pub/Sub is away."""
+    core.report_changed()
+    core.doorbell.ring()
 
 
 async def _sync(hints: Hints, request: Command) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class Surroundings:
 class _Job:
     task: "asyncio.Task[None]"
     is_download: bool
-    progress: Progress | None = None
+    progress: Progress
 
 
 class Fetching:
@@ -116,8 +116,10 @@ class Fetching:
         """Begin to fetch a version, or its graph."""
         work = self._download(key, step) if isinstance(step, Fetch) else self._learn_graph(key, step.file)
         files = self._sightings.seen(key[0])[key[1]].files
+        size = step.size if isinstance(step, Fetch) else step.file.content.size
         task = asyncio.get_running_loop().create_task(self._follow(key, files, work))
-        self._jobs[key] = _Job(task, is_download=isinstance(step, Fetch))
+        begun = Progress(bytes_done=0, bytes_total=size, bytes_per_second=0.0, seconds_left=None)
+        self._jobs[key] = _Job(task, isinstance(step, Fetch), begun)
 
     def cancel(self, key: Key) -> None:
         """End a transfer; what it staged is swept by a later pass."""

@@ -69,12 +69,11 @@ class Reconciler:
             tools.hints.give_back(taken)
             raise
         self._decide(views)
-        if is_full and trouble is None and tools.fetching.is_idle:
-            await tools.sweep(self._kept())
+        if is_full and trouble is None:
+            trouble = await self._sweep()
         self._act(views.keys())
         if trouble is not None:
             tools.hints.give_back(taken)
-            tools.survey.link.down(str(trouble))
             raise trouble
         problems = (*tools.ledger.problems, *map(str, tools.survey.unlisted.values()))
         return Outcome(self._again_in_seconds(taken), problems)
@@ -95,6 +94,7 @@ class Reconciler:
         try:
             await survey.look(taken, local, at_all=is_full)
         except Transient as error:
+            survey.link.down(str(error))
             trouble = error
         views = self._views(self._known(local) if is_full else hinted, local)
         if trouble is not None:
@@ -103,6 +103,7 @@ class Reconciler:
         try:
             await survey.list(views, lambda models: self._views(models, local), suspects=is_full and is_poll)
         except Transient as error:
+            survey.link.down(str(error))
             trouble = error
         return views, trouble
 
@@ -179,6 +180,15 @@ class Reconciler:
         model, decision = due
         has_any = any(other.stage in ON_DISK for other in self._decisions[model])
         return has_any, decision.step.size if isinstance(decision.step, Fetch) else 0
+
+    async def _sweep(self) -> Transient | None:
+        """Remove leftovers while nothing is staged or published; the trouble, where the disk does not let us."""
+        try:
+            if self.tools.fetching.is_idle:
+                await self.tools.sweep(self._kept())
+        except Transient as error:
+            return error
+        return None
 
     def _kept(self) -> list[Key]:
         """The versions whose stage is worth keeping."""

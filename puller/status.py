@@ -16,7 +16,7 @@ from service import logs, metrics
 log = logs.get("puller.status")
 
 MAX_NOT_WANTED = 10  # of a model's versions that nobody asks for, the newest are shown
-TROUBLE = frozenset({Stage.INCOMPLETE, Stage.FAILED, Stage.NO_SPACE, Stage.INVALID, Stage.MUTATED})
+TROUBLE = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID, Stage.MUTATED})
 
 
 class Ledger:
@@ -41,8 +41,9 @@ class Ledger:
         else:
             del self._models[model]
         for version, entry in after.items():
-            if (known := before.get(version)) is None or (known.state, known.reason) != (entry.state, entry.reason):
-                self._tell(model, entry)
+            known = before.get(version)
+            if known is None or (known.state, known.reason) != (entry.state, entry.reason):
+                self._tell(model, entry, is_new_state=known is None or known.state is not entry.state)
         self._on_change()
 
     def models(self, progress: Callable[[ModelName, Version], Progress | None]) -> dict[ModelName, list[PulledVersion]]:
@@ -73,8 +74,9 @@ class Ledger:
         for stage in Stage:
             metrics.PULLED_VERSIONS.labels(state=stage.value).set(counts[stage])
 
-    def _tell(self, model: ModelName, entry: PulledVersion) -> None:
-        log.debug("version's state", model=model, version=entry.version, state=entry.state.value, reason=entry.reason)
+    def _tell(self, model: ModelName, entry: PulledVersion, *, is_new_state: bool) -> None:
+        if is_new_state and entry.state is Stage.INCOMPLETE:
+            log.info("version incomplete", model=model, version=entry.version, reason=entry.reason)
         if event := _news(model, entry):
             self._emit(event)
 

@@ -26,6 +26,7 @@ from puller.saved_model import Needs
 from puller.sightings import Key, Sightings
 from puller.status import Ledger
 from puller.survey import Survey
+from service.errors import Transient
 from service.health import Health
 from service.layout import Layout, Receipt
 from service.loop import Doorbell, Timing, run
@@ -79,6 +80,7 @@ class Puller:
         self.doorbell, self.health = Doorbell(), Health(loop.time)
         self.events: list[Event] = []
         self.room_requests = 0
+        self.sweep_error: Transient | None = None
         self.policies: dict[ModelName, Policy] = {}
         self.hints = Hints(self.doorbell.ring, loop.time)
         self.fetcher = FakeFetcher(self.bucket, self.layout)
@@ -110,6 +112,8 @@ class Puller:
 
     def _tools(self) -> Tools:
         async def sweep(keep: Collection[Key]) -> None:
+            if self.sweep_error:
+                raise self.sweep_error
             disk.sweep(self.layout, keep=keep)
 
         return Tools(

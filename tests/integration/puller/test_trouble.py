@@ -70,6 +70,7 @@ async def test_a_killed_puller_finishes_what_it_began(world: World) -> None:
         world.gcs.bucket.write(f"{MODEL}/1/{name}", data)
     puller = world.start_puller(bandwidth_mib="4")
     await eventually(lambda: puller.state(1) == "downloading" and puller.staged_bytes > 1 << 20)
+    await eventually(lambda: (entry := puller.version(1)) and entry.progress and entry.progress.bytes_done > 0)
     puller.child.kill()
     assert not puller.folder(1).exists()
     puller.child.start()

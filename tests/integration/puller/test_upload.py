@@ -2,6 +2,7 @@
 
 import json
 import random
+import urllib.request
 
 from nats.aio.client import Client
 
@@ -41,7 +42,7 @@ async def test_an_upload_without_manifest_is_published_after_settling(world: Wor
 
 async def test_files_in_any_order_are_published_when_the_last_is_there(world: World) -> None:
     """However the objects arrive, manifest first or last, nothing is visible before all are there, and then all is."""
-    puller = world.start_puller()
+    puller = world.start_puller(settle_seconds="3600")
     objects = {**TINY, "manifest.json": render_manifest(TINY)}
     for version, seed in enumerate((1, 2, 3), start=1):
         names = sorted(objects)
@@ -132,3 +133,20 @@ async def test_a_node_without_pubsub_learns_from_its_peers(world: World) -> None
     await eventually(lambda: deaf.report.nats.is_connected and hearing.report.nats.is_connected)
     world.upload(1)
     await eventually(lambda: deaf.state(1) == "published")
+
+
+async def test_metrics_and_commands_are_served(world: World) -> None:
+    """Prometheus finds the puller's counters, and an operator can have the bucket looked at without waiting."""
+    puller = world.start_puller(topic="", poll_seconds="3600")
+    world.upload(1)
+    assert "looking at the whole bucket now" in fetch(f"{puller.url}/commands/sync", body=b"{}")
+    await eventually(lambda: puller.state(1) == "published")
+    text = fetch(f"{puller.url}/metrics")
+    assert 'mm_pulled_versions{state="published"} 1.0' in text
+    assert "mm_bucket_connected 1.0" in text
+
+
+def fetch(url: str, *, body: bytes | None = None) -> str:
+    """Get a page, or post to it."""
+    with urllib.request.urlopen(url, data=body, timeout=10) as answer:  # noqa: S310 - our own address
+        return str(answer.read().decode())

@@ -9,6 +9,7 @@ from events.messages import (
     VersionPublished,
     VersionVerified,
 )
+from service.errors import Transient
 from tests.fakes.puller import FakeStream
 from tests.support.pulling import MODEL, Puller, Tell
 
@@ -71,6 +72,35 @@ def test_polls_come_faster_while_pubsub_is_away(tell: Tell) -> None:
             assert puller.published() == [1]
 
     tell(story, stream=FakeStream(is_open=False))
+
+
+def test_the_next_poll_comes_sooner_once_the_stream_is_lost(tell: Tell) -> None:
+    """A stream that closes between two polls rings the bell, and the faster rhythm holds from then on."""
+
+    async def story(puller: Puller) -> None:
+        async with puller.running():
+            await asyncio.sleep(100)
+            puller.upload(1, notify=False)
+            puller.stream.is_open = False
+            puller.doorbell.ring()
+            await asyncio.sleep(1)
+            assert puller.published() == [1]
+
+    tell(story)
+
+
+def test_a_disk_that_cannot_be_swept_stops_no_version(tell: Tell) -> None:
+    """Trouble with leftovers fails the pass, which says so, but what is there to fetch is fetched."""
+
+    async def story(puller: Puller) -> None:
+        puller.sweep_error = Transient("cannot sweep")
+        puller.upload(1, notify=False)
+        async with puller.running():
+            await asyncio.sleep(1)
+            assert puller.published() == [1]
+            assert puller.health.last_pass.error == "cannot sweep"
+
+    tell(story)
 
 
 def test_a_silent_stream_is_opened_anew(tell: Tell) -> None:
