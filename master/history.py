@@ -16,8 +16,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from events import messages, subjects
 from events.messages import DownloadProgress
 from events.names import ModelName, NodeName, Version
-from master import words
-from master.answers import Entry, HistoryPage
+from master import timeline, words
+from master.answers import Entry, HistoryPage, Timeline
 from service import jetstream
 from service.bus import REPLY_SECONDS, Bus
 from service.errors import Transient
@@ -72,6 +72,17 @@ class History:
         entries = tuple(reversed(found[-limit:]))
         has_more = len(found) > limit or start > max(state.first_seq, 1)
         return HistoryPage(entries=entries, before=entries[-1].sequence if has_more and entries else None)
+
+    async def timeline(self, model: ModelName, version: Version) -> Timeline:
+        """Tell the life of a version from all events of its model that the stream still has."""
+        with jetstream.errors(f"tell the life of version {version} of model {model}"):
+            stream = await self._stream()
+            state = (await stream.stream_info(subjects.EVENT_STREAM)).state
+            which = Filter(model=model)
+            entries = [
+                entry async for entry in _read(stream, which, start=max(state.first_seq, 1), end=state.last_seq + 1)
+            ]
+        return timeline.tell(model, version, entries)
 
     async def follow(self, which: Filter, *, after: int | None = None) -> AsyncIterator[Entry]:
         """Give events as they come, from behind the sequence `after` on (none: from now on); goes on for ever.

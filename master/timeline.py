@@ -1,0 +1,78 @@
+"""The life of a version, told from its events. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from events.messages import (
+    ChangeMade,
+    DownloadStarted,
+    NotificationReceived,
+    VersionAvailable,
+    VersionPublished,
+    VersionQuarantined,
+    VersionRemoved,
+    VersionServed,
+)
+from events.names import ModelName, NodeName, Version
+from master.answers import Entry, NodeTimeline, Timeline
+
+MOMENTS: Mapping[str, str] = {
+    NotificationReceived.type: "notified",
+    DownloadStarted.type: "download_started",
+    VersionPublished.type: "published",
+    VersionAvailable.type: "available",
+    VersionServed.type: "served",
+    VersionQuarantined.type: "quarantined",
+    VersionRemoved.type: "removed",
+}
+# Of these the last counts, of the others the first.
+ENDS = frozenset({"quarantined", "removed"})
+
+
+def tell(model: ModelName, version: Version, entries: Iterable[Entry]) -> Timeline:
+    """Tell the life of a version from its model's events, oldest first."""
+    own: list[Entry] = []
+    changes: list[Entry] = []
+    for entry in entries:
+        if entry.version == version:
+            own.append(entry)
+        elif entry.kind == ChangeMade.type:
+            changes.append(entry)
+    heard = [entry for entry in own if entry.kind == NotificationReceived.type]
+    uploaded = max((moment for entry in heard if (moment := _uploaded(entry))), default=None)
+    names = sorted({entry.node for entry in own})
+    since = min((entry.time for entry in own), default=None)
+    return Timeline(
+        model=model,
+        version=version,
+        uploaded=uploaded,
+        generations={str(entry.data["object_name"]): int(str(entry.data["generation"])) for entry in heard},
+        nodes=tuple(_node(name, [entry for entry in own if entry.node == name], uploaded) for name in names),
+        changes=tuple(entry for entry in changes if since and entry.time >= since),
+    )
+
+
+def _node(name: NodeName, entries: Iterable[Entry], uploaded: datetime | None) -> NodeTimeline:
+    moments: dict[str, datetime] = {}
+    reason = ""
+    for entry in entries:
+        moment = MOMENTS.get(entry.kind)
+        if moment and (moment in ENDS or moment not in moments):
+            moments[moment] = entry.time
+        if moment in ENDS:
+            reason = str(entry.data.get("reason", ""))
+    served = moments.get("served")
+    return NodeTimeline.model_validate(
+        {
+            "node": name,
+            **moments,
+            "reason": reason,
+            "seconds_to_serve": (served - uploaded).total_seconds() if served and uploaded else None,
+        }
+    )
+
+
+def _uploaded(entry: Entry) -> datetime | None:
+    """Read Cloud Storage's own time of an upload."""
+    text = entry.data.get("event_time")
+    return datetime.fromisoformat(str(text)) if text else None
