@@ -3,19 +3,30 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, TypedDict
 
 import google.auth
 import requests
 from google.api_core.exceptions import PreconditionFailed
+from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[import-untyped] # ships no types
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from events.manifest import Content, decode_crc32c
 from master.google.words import google_errors
 from master.publish.folder import Read, nobody
 
+
+class _Look(TypedDict):
+    timeout: float
+    retry: Retry
+
+
 TIMEOUT_SECONDS = 60.0
+# Looking is tried again for so long only: a wrong address shall be told while somebody still sits there. Writing keeps
+# the two minutes of Google's client, for a line that breaks in the middle of a large upload.
+LOOK: Final[_Look] = {"timeout": TIMEOUT_SECONDS, "retry": DEFAULT_RETRY.with_timeout(8.0)}
 # What is sent in one request of a large file: a broken line costs at most so much anew, and memory for each worker.
 CHUNK_BYTES = 16 * 1024 * 1024
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -71,7 +82,7 @@ class GoogleBucket:
         """Size and CRC32C of all objects below a prefix, by full name."""
         with google_errors(f"cannot list gs://{self.name}/{prefix}"):
             listed = self._client.list_blobs(
-                self.name, prefix=prefix, fields="items(name,size,crc32c),nextPageToken", timeout=TIMEOUT_SECONDS
+                self.name, prefix=prefix, fields="items(name,size,crc32c),nextPageToken", **LOOK
             )
             return {str(blob.name): _content(blob) for blob in listed}
 
@@ -79,7 +90,7 @@ class GoogleBucket:
         """The names of the folders directly below a prefix."""
         with google_errors(f"cannot list gs://{self.name}/{prefix}"):
             listed = self._client.list_blobs(
-                self.name, prefix=prefix, delimiter="/", fields="prefixes,nextPageToken", timeout=TIMEOUT_SECONDS
+                self.name, prefix=prefix, delimiter="/", fields="prefixes,nextPageToken", **LOOK
             )
             found = {str(name) for page in listed.pages for name in page.prefixes}
             return sorted(name[len(prefix) :].rstrip("/") for name in found)
@@ -100,12 +111,12 @@ class GoogleBucket:
     def is_there(self) -> bool:
         """Whether the bucket exists."""
         with google_errors(f"cannot look at gs://{self.name}"):
-            return bool(self._bucket.exists(timeout=TIMEOUT_SECONDS))
+            return bool(self._bucket.exists(**LOOK))
 
     def lacking(self, permissions: tuple[str, ...]) -> list[str]:
         """Which of these permissions the account does not have on the bucket."""
         with google_errors(f"cannot ask for the permissions on gs://{self.name}"):
-            granted = self._bucket.test_iam_permissions(list(permissions), timeout=TIMEOUT_SECONDS)
+            granted = self._bucket.test_iam_permissions(list(permissions), **LOOK)
             return [one for one in permissions if one not in granted]
 
     def notifiers(self) -> list[Notifier]:
@@ -117,7 +128,7 @@ class GoogleBucket:
                     tuple(one.event_types or ()),
                     one.blob_name_prefix or "",
                 )
-                for one in self._bucket.list_notifications(timeout=TIMEOUT_SECONDS)
+                for one in self._bucket.list_notifications(**LOOK)
             ]
 
     def notify(self, *, project: str, topic: str, prefix: str) -> None:
@@ -134,7 +145,7 @@ class GoogleBucket:
     def service_agent(self, project: str) -> str:
         """The account in whose name Cloud Storage publishes a project's notifications."""
         with google_errors(f"cannot ask for the Cloud Storage service agent of {project}"):
-            return str(self._client.get_service_account_email(project=project, timeout=TIMEOUT_SECONDS))
+            return str(self._client.get_service_account_email(project=project, **LOOK))
 
     def _create(self, blob: storage.Blob, send: Callable[[], None]) -> Content:
         with google_errors(f"cannot write gs://{self.name}/{blob.name}"):

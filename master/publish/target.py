@@ -42,6 +42,8 @@ def parse(url: str) -> Target:
     if not found:
         raise BadTarget(f"{url!a} is not gs://BUCKET/[PREFIX/]MODEL/[VERSION]")
     parts = found[2].removesuffix("/").split("/")
+    if "" in parts:
+        raise BadTarget(f"{url!a} has an empty part")
     version = None
     try:
         if len(parts) > 1 and parts[-1].isdigit():

@@ -39,7 +39,7 @@ class Bucket(Protocol):
     def contents(self, prefix: str) -> Mapping[str, Content]:
         """Size and CRC32C of all objects below a prefix, by full name."""
 
-    def create_file(self, name: str, path: Path, *, moved: Read) -> Content:
+    def create_file(self, name: str, path: Path, *, moved: Read = ...) -> Content:
         """Write a file as a new object; return what the bucket has, also where there was one of this name before."""
 
     def create(self, name: str, data: bytes) -> Content:
