@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
@@ -21,11 +22,13 @@ from configurator.serving import Serving
 from configurator.settings import ConfiguratorSettings
 from configurator.smoke import Predicts
 from events import subjects
+from events.commands import ApplyRetention, Command, Reload
 from events.desired import DesiredState
 from events.messages import Event, VersionPublished
 from events.status import ConfiguratorReport, ServedStage
 from events.status import Disk as DiskReport
 from service import metrics
+from service.layout import Layout
 from service.loop import Outcome, Timing
 from service.process import Core, Parts
 
@@ -75,51 +78,76 @@ def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServi
 
 def build(core: Core, settings: ConfiguratorSettings) -> Parts:
     """Put the service together."""
-    serving = Serving(settings.serving_address)
-    outside = Outside(lambda: core.desired.state, core.bus.emit, core.doorbell.ring)
-    edges = wire(Disk(core.layout, settings.config_file), settings, serving=serving, outside=outside)
+    ring, serving = core.doorbell.ring, Serving(settings.serving_address)
+    disk = Disk(Layout(settings.models_dir.absolute()), settings.config_file)
+    outside = Outside(lambda: core.desired.state, core.bus.emit, ring)
+    edges = wire(disk, settings, serving=serving, outside=outside)
     reconcile = Reconcile(edges, settings)
-    ages = status.Ages(clock=lambda: datetime.now(UTC))
-
-    def report() -> ConfiguratorReport:
-        space = edges.observer.space
-        models = status.report(reconcile.view, edges.observer.folders, idle=edges.cleaner.idle, ages=ages)
-        return ConfiguratorReport(
-            **dict(core.about()),
-            serving=edges.news.serving,
-            disk=DiskReport(total=space.total, free=space.free, reserve=settings.reserve_bytes),
-            models=models,
-        )
-
-    shown: list[object] = []
-
-    async def one_pass() -> Outcome:
-        try:
-            return await reconcile()
-        finally:
-            now = report()
-            if shown != [now.models, now.serving]:
-                shown[:] = [now.models, now.serving]
-                count(now)
-                core.report_changed()
+    reporter = Reporter(core, edges, reconcile, settings.reserve_bytes)
 
     def on_room(_: bytes) -> None:
         edges.cleaner.ask_for_room()
-        core.doorbell.ring()
+        ring()
 
     core.bus.subscribe(subjects.retention_request(settings.node), on_room)
-    core.bus.subscribe(subjects.events(settings.node, "puller", VersionPublished.type), lambda _: core.doorbell.ring())
-    timing = Timing(
-        settings.poll_seconds,
-        backoff_min_seconds=BACKOFF_MIN_SECONDS,
-        backoff_max_seconds=BACKOFF_MAX_SECONDS,
-    )
+    core.bus.subscribe(subjects.events(settings.node, "puller", VersionPublished.type), lambda _: ring())
     return Parts(
-        one_pass,
-        timing,
-        report,
-        tasks=(edges.reloader.run, edges.sweeper.run, lambda: serving.watch(core.doorbell.ring)),
+        reporter.one_pass,
+        Timing(settings.poll_seconds, backoff_min_seconds=BACKOFF_MIN_SECONDS, backoff_max_seconds=BACKOFF_MAX_SECONDS),
+        reporter.report,
+        tasks=(edges.reloader.run, edges.sweeper.run, lambda: serving.watch(ring)),
+        commands={Reload: partial(_reload, reconcile, ring), ApplyRetention: partial(_retain, edges.cleaner, ring)},
     )
+
+
+class Reporter:
+    """Writes the report, and tells after a pass whether it has changed."""
+
+    def __init__(self, core: Core, edges: Edges, reconcile: Reconcile, reserve_bytes: int) -> None:
+        self._core = core
+        self._edges = edges
+        self._reconcile = reconcile
+        self._reserve_bytes = reserve_bytes
+        self._ages = status.Ages(clock=lambda: datetime.now(UTC))
+        self._shown: tuple[object, object] | None = None
+
+    def report(self) -> ConfiguratorReport:
+        """The whole truth, now."""
+        observer = self._edges.observer
+        return ConfiguratorReport(
+            **self._core.about().model_dump(),
+            serving=self._edges.news.serving,
+            disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._reserve_bytes),
+            models=status.report(
+                self._reconcile.view, observer.folders, idle=self._edges.cleaner.idle, ages=self._ages
+            ),
+        )
+
+    async def one_pass(self) -> Outcome:
+        """Run a pass, and bring gauges and fleet view up to date with it."""
+        try:
+            return await self._reconcile()
+        finally:
+            report = self.report()
+            if self._shown != (report.models, report.serving):
+                self._shown = (report.models, report.serving)
+                count(report)
+                self._core.report_changed()
+
+
+async def _reload(reconcile: Reconcile, ring: Callable[[], None], request: Command) -> tuple[str, ...]:
+    served = sorted(reconcile.view.base.items())
+    if not request.dry_run:
+        reconcile.say_again()
+        ring()
+    return tuple(f"{name}: versions {', '.join(map(str, sorted(entry.versions)))}" for name, entry in served)
+
+
+async def _retain(cleaner: Cleaner, ring: Callable[[], None], request: Command) -> tuple[str, ...]:
+    model = request.model if isinstance(request, ApplyRetention) else None
+    sentences = cleaner.hurry(model, dry_run=request.dry_run)
+    ring()
+    return sentences
 
 
 def count(report: ConfiguratorReport) -> None:

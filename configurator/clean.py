@@ -1,6 +1,7 @@
 """Taking away what nobody needs: versions beyond retention, empty folders, stand-ins of models that came back."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 
 from configurator import retention
@@ -32,6 +33,13 @@ class Cleaner:
     def ask_for_room(self) -> None:
         """Keep only the least for a while: the puller needs space."""
         self._room_until = self._clock() + ROOM_SECONDS
+
+    def hurry(self, model: ModelName | None, *, dry_run: bool) -> tuple[str, ...]:
+        """Have what nobody needs removed by the next pass, without its grace time; say what that is."""
+        chosen = [key for key in sorted(self.idle) if model in {None, key[0]}]
+        if not dry_run:
+            self._since.update(dict.fromkeys(chosen, -math.inf))
+        return tuple(f"{name} version {version}: {self.idle[name, version]}" for name, version in chosen)
 
     async def clean(self, view: View, folders: Mapping[ModelName, Folder], space: Space) -> float | None:
         """Remove what is due; tell in how many seconds there will be more to do. Raises `Transient`."""

@@ -71,6 +71,10 @@ class Reconcile:
         self._moved = 0.0
         self.view = View(0.0, {}, self._told)
 
+    def say_again(self) -> None:
+        """Have the next pass send TensorFlow Serving the whole config again."""
+        self._told = told.doubt(self._told)
+
     async def __call__(self) -> Outcome:
         """Run a pass. Raises `Transient`."""
         await self._start()

@@ -106,6 +106,11 @@ def expire(told: Told, *, now: float) -> Told:
     return replace(told, config=None, flight=replace(told.flight, is_overdue=True), not_before=now + RETRY_MAX_SECONDS)
 
 
+def doubt(told: Told) -> Told:
+    """Take the config as unknown, so that it is sent again."""
+    return told if told.flight else replace(told, config=None)
+
+
 def lose(told: Told, loading: Iterable[Key]) -> Told:
     """Note that the connection was lost, so that another TensorFlow Serving may be behind the next one."""
     crashes = {**told.crashes}

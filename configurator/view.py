@@ -78,11 +78,8 @@ class Model:
 
     @property
     def chosen(self) -> frozenset[Version]:
-        """What the policy asks for among the candidates: its choice, and every version that a label names."""
-        if self.policy.removed:
-            return frozenset()
-        labelled = (self.candidates & frozenset(self.policy.labels.values())) - frozenset(self.policy.refused)
-        return labelled | frozenset(desired.choose(self.policy, self.candidates))
+        """What the policy asks for among the candidates."""
+        return frozenset(desired.choose(self.policy, self.candidates))
 
     @property
     def wanted(self) -> frozenset[Version]:
