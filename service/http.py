@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 import service.metrics  # noqa: F401 - what /metrics shows is registered there
 from events.commands import MAX_REQUEST_BYTES
@@ -43,20 +43,21 @@ def create_app(health: Health, *, report: Callable[[], Report], commands: Comman
     return app
 
 
-def pages(health: Health, report: Callable[[], BaseModel]) -> APIRouter:
+def pages(health: Health, report: Callable[[], Report]) -> APIRouter:
     """The pages that every service has."""
     router = APIRouter(tags=["service"])
+    not_so: dict[int | str, dict[str, object]] = {503: {"description": "It is not so; the body says why"}}
 
-    @router.get("/livez", response_class=PlainTextResponse, summary="Whether the loop turns")
+    @router.get("/livez", response_class=PlainTextResponse, responses=not_so, summary="Whether the loop turns")
     async def livez() -> Response:
         return _verdict(health.is_alive, "alive", f"stuck: a pass does not end; last error: {health.last_pass.error}")
 
-    @router.get("/readyz", response_class=PlainTextResponse, summary="Whether a pass has succeeded")
+    @router.get("/readyz", response_class=PlainTextResponse, responses=not_so, summary="Whether a pass has succeeded")
     async def readyz() -> Response:
         reason = health.last_pass.error or "the first pass has not ended"
         return _verdict(health.is_ready, "ready", f"not ready: {reason}")
 
-    @router.get("/status", summary="The whole truth about this service")
+    @router.get("/status", summary="The whole truth about this service", responses={200: {"model": Report}})
     async def status() -> Response:
         return Response(report().model_dump_json(), media_type="application/json")
 

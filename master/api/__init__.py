@@ -1,0 +1,1 @@
+"""The master's HTTP API, `/v1/…`: one file a noun; `app.py` puts them together."""

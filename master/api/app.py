@@ -1,0 +1,113 @@
+"""The API as one application, and its OpenAPI document."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic.json_schema import JsonSchemaValue, models_json_schema
+
+from events.desired import Desired
+from events.status import Report
+from master import auth
+from master.api import changes, commands, desired, history, models, nodes, overview, problems
+from master.api.gate import Gate
+from master.api.limits import Places, Rate
+from master.api.problems import ProblemDocument
+from master.api.reach import Master
+from master.api.stream import Streams
+from service import http, logs
+from service.health import Health
+
+log = logs.get("master.api")
+
+ROUTERS = (
+    overview.router,
+    nodes.router,
+    models.router,
+    desired.router,
+    changes.router,
+    commands.router,
+    history.router,
+)
+WRITTEN_BY_HAND = (ProblemDocument, Desired, changes.ChangeBody, commands.NodesBody, commands.ModelBody)
+VERSION = "1.0.0"  # of the API, not of the software
+DESCRIPTION = """What every node of a cluster serves, why, and how to change it.
+
+Every answer but those about the master itself needs a bearer token; a token has one of the roles viewer, operator,
+admin. While NATS is away reads show the last known, and say so in the header `MM-Stale-Since`. Errors are problem
+documents (RFC 9457). Lists are cut into parts: ask again with `cursor` set to `next`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The application, and the job that has to run beside it."""
+
+    app: FastAPI
+    streams: Streams
+
+
+def create(master: Master, *, pages: APIRouter) -> Api:
+    """Put the API over a master; `BadSettings` where its tokens are not right."""
+    tokens = auth.load(master.settings.tokens, master.settings.tokens_file)
+    if not tokens:
+        log.warning("no token configured (MM_TOKENS, MM_TOKENS_FILE); only this host is answered, as admin")
+    app = _assemble(pages)
+    app.state.master = master
+    app.state.streams = Streams(Places())
+    app.add_middleware(Gate, tokens=tokens, rate=Rate(master.settings.requests_per_second))
+    return Api(app, app.state.streams)
+
+
+def document() -> JsonSchemaValue:
+    """Return the OpenAPI document."""
+    return _assemble(http.pages(Health(), _nothing)).openapi()
+
+
+def _nothing() -> Report:
+    raise NotImplementedError("a document answers no requests")
+
+
+def _assemble(pages: APIRouter) -> FastAPI:
+    app = FastAPI(
+        title="model.manager",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_name,
+    )
+    problems.install(app)
+    for router in (*ROUTERS, pages):
+        app.include_router(router)
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # the framework's own way to change it
+    return app
+
+
+def _name(route: APIRoute) -> str:
+    return route.name
+
+
+def _describe(app: FastAPI) -> JsonSchemaValue:
+    """Describe the application once, with the schemas that routes only name."""
+    if not app.openapi_schema:
+        found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+        _, extra = models_json_schema(
+            [(kind, "validation") for kind in WRITTEN_BY_HAND], ref_template="#/components/schemas/{model}"
+        )
+        found["components"]["schemas"] |= extra["$defs"]
+        found["components"]["responses"] = _share_problems(found["paths"])
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _share_problems(paths: dict[str, dict[str, JsonSchemaValue]]) -> dict[str, JsonSchemaValue]:
+    """Put a reference in the place of each described problem; return what they refer to."""
+    shared: dict[str, JsonSchemaValue] = {}
+    for operation in (operation for operations in paths.values() for operation in operations.values()):
+        for status, response in operation["responses"].items():
+            if problem := response.get("content", {}).get(problems.MEDIA_TYPE):
+                name = "-or-".join(problem["examples"])
+                shared[name] = response
+                operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+    return shared

@@ -1,0 +1,59 @@
+"""The whole cluster at a glance, and a window of models by nodes."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field, model_validator
+
+from events.names import ModelName, NodeName
+from master.api import paging, problems
+from master.api.examples import MATRIX, OVERVIEW, shown
+from master.api.reach import Reached
+from master.api.respond import respond
+from master.api.rights import needs
+from master.auth import Role
+from master.views import Matrix, Overview
+
+MAX_CELLS = 20_000  # of one window: some 20 ms of work
+FIRST_MODELS = 50  # shown where none are named
+FIRST_NODES = 100
+
+router = APIRouter(prefix="/v1", tags=["fleet"], dependencies=[Depends(needs(Role.VIEWER))])
+
+
+class Names(paging.Query):
+    """Which part of the matrix."""
+
+    models: list[ModelName] = Field([], max_length=500, description="models, each named once; none: the first by name")
+    nodes: list[NodeName] = Field([], max_length=1000, description="nodes, each named once; none: the first by name")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Names":
+        if len(self.models) * len(self.nodes) > MAX_CELLS:
+            raise ValueError(f"ask for at most {MAX_CELLS} cells at once")
+        return self
+
+
+@router.get(
+    "/overview",
+    summary="The whole cluster at a glance",
+    response_model=Overview,
+    responses={**problems.documented(), **shown(OVERVIEW)},
+)
+async def get_overview(master: Reached) -> Response:
+    """Count nodes and models by state, and say in sentences what is wrong, worst first."""
+    return respond(master.fleet.overview(master.freshness()), master)
+
+
+@router.get(
+    "/matrix",
+    summary="Models by nodes",
+    response_model=Matrix,
+    responses={**problems.documented(), **shown(MATRIX)},
+)
+async def get_matrix(master: Reached, names: Annotated[Names, Query()]) -> Response:
+    """Show how each of these models is on each of these nodes; null where nothing is known."""
+    fold = master.fleet.fold
+    models = names.models or sorted(fold.models)[:FIRST_MODELS]
+    nodes = names.nodes or sorted(fold.nodes)[:FIRST_NODES]
+    return respond(master.fleet.matrix(models, nodes), master)

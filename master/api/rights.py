@@ -1,0 +1,38 @@
+"""Which role a route needs. Who asks is known from the gate; a session of the dashboard would be found there, too."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from master.api.problems import Kind, Problem
+from master.auth import Caller, Role
+
+_bearer = HTTPBearer(
+    scheme_name="token",
+    auto_error=False,  # the gate has looked already; this stands here for the OpenAPI document
+    description="`model-manager token NAME --role ROLE` makes one. Roles: viewer reads, operator changes what is"
+    " served, admin forgets nodes; each includes those before it.",
+)
+
+
+def needs(role: Role) -> Callable[..., Awaitable[Caller]]:
+    """Make a dependency that lets callers with a role pass, and tells who it is."""
+
+    async def check(
+        request: Request, _credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> Caller:
+        caller = cast("Caller", request.state.caller)
+        if not caller.role.includes(role):
+            raise Problem(
+                Kind.NOT_ALLOWED, f"this needs the role {role}; the token {caller.name} is {caller.role}", needs=role
+            )
+        return caller
+
+    return check
+
+
+Viewer = Annotated[Caller, Depends(needs(Role.VIEWER))]
+Operator = Annotated[Caller, Depends(needs(Role.OPERATOR))]
+Admin = Annotated[Caller, Depends(needs(Role.ADMIN))]
