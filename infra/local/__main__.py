@@ -20,8 +20,10 @@ from infra.local.parts import PubSubKind
 from infra.local.screen import Screen
 from infra.local.stack import Stack, StackOptions
 from infra.local.supervisor import Supervisor
-from infra.local.upload import BadFolder, Upload, files_of
+from infra.local.upload import Upload
 from infra.local.versions import training, write_scripted
+from master.publish.folder import check
+from service.errors import ModelManagerError
 
 INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
 LOOK_SECONDS = 1.0
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Screen()
     try:
         return int(given.run(given, screen))
-    except (ChildError, DemoFailed, BadFolder, BadName, MissingBucket, programs.MissingProgram) as error:
+    except (ChildError, DemoFailed, BadName, MissingBucket, ModelManagerError, programs.MissingProgram) as error:
         screen.failure(f"failed: {error}")
         return 1
     except KeyboardInterrupt:
@@ -90,15 +92,13 @@ def up(given: argparse.Namespace, screen: Screen) -> int:
 def upload(given: argparse.Namespace, screen: Screen) -> int:
     """Upload one version."""
     folder, model, version = given.folder, ModelName.parse(given.model), Version.parse(given.version)
-    total = sum((folder / name).stat().st_size for name in files_of(folder))
+    total = sum(check(folder).values())
     with Bucket(given.gcs_url, name=given.bucket, project="local") as bucket, Progress() as bar:
         if not bucket.is_there():
             raise MissingBucket(f"there is no bucket {given.bucket} at {given.gcs_url}; `up` prints the right command")
         task = bar.add_task(f"{model} {version}", total=total)
         sending = Upload(bucket, prefix=parse_prefix(given.prefix), model=model, version=version)
-        count = sending.send(
-            folder, with_manifest=not given.no_manifest, uploaded=lambda _file, size: bar.advance(task, size)
-        )
+        count = sending.send(folder, with_manifest=not given.no_manifest, moved=lambda count: bar.advance(task, count))
     screen.fact(f"uploaded {count} files as version {version} of {model}")
     return 0
 

@@ -39,11 +39,11 @@ def publish(
     its number.
     """
     from master.google.storage import GoogleBucket, connect  # noqa: PLC0415 - see above
-    from master.publish.folder import files_of, look  # noqa: PLC0415 - see above
+    from master.publish.folder import check, look  # noqa: PLC0415 - see above
     from master.publish.upload import upload  # noqa: PLC0415 - see above
 
     target = _target(url)
-    size = sum((folder / name).stat().st_size for name in files_of(folder))
+    size = sum(check(folder).values())
     bucket = GoogleBucket(connect(project, emulator=session.settings.storage_emulator), target.bucket)
     version = target.version if target.version is not None else _next(bucket, target)
     address = target.url(version)

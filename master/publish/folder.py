@@ -46,6 +46,14 @@ def look(path: Path, *, read: Read = nobody) -> Folder:
     return Folder(path, dict(zip(names, contents, strict=True)))
 
 
+def check(folder: Path) -> dict[FileName, int]:
+    """The sizes of the version's files; raises `BadFolder` where they cannot be a whole version."""
+    sizes = {name: (folder / name).stat().st_size for name in files_of(folder)}
+    if wrong := problems(sizes):
+        raise BadFolder(f"{folder} is no whole version of a SavedModel: {'; '.join(wrong)}")
+    return sizes
+
+
 def files_of(folder: Path) -> list[FileName]:
     """The files of a version, without a manifest that an earlier download left there; raises `BadFolder`."""
     if not folder.is_dir():
@@ -57,10 +65,7 @@ def files_of(folder: Path) -> list[FileName]:
         raise BadFolder(f"{folder} cannot be uploaded: {error}") from error
     if unreadable := [path for path in paths if not path.is_file()]:
         raise BadFolder(f"{unreadable[0]} is a link to a folder or to nothing; put the files themselves there")
-    files = [name for name in names if name != MANIFEST_NAME]
-    if wrong := problems({name: (folder / name).stat().st_size for name in files}):
-        raise BadFolder(f"{folder} is no whole version of a SavedModel: {'; '.join(wrong)}")
-    return files
+    return [name for name in names if name != MANIFEST_NAME]
 
 
 def problems(sizes: Mapping[FileName, int]) -> list[str]:

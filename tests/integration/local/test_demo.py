@@ -158,7 +158,7 @@ async def is_served(rest_url: str) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("no_such_folder", "m", "1"), "no saved_model.pb"),
+        (("no_such_folder", "m", "1"), "is no folder"),
         (("tests/models/half_plus_two/1", "../m", "1"), "is not a model name"),
         (("tests/models/half_plus_two/1", "m", "01"), "is not a version number"),
     ],

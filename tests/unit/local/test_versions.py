@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.local.predict import Answer
-from infra.local.upload import BadFolder, content_of, files_of
 from infra.local.versions import SCRIPT, SHARD, varint, write_corrupt, write_half, write_scripted
 from infra.tfserving.saved_model import read_export
+from master.publish.folder import BadFolder, check, content_of, files_of
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_folder_without_a_savedmodel_is_not_uploaded(tmp_path: Path) -> None:
     """A folder that is no version is refused before anything is sent."""
     (tmp_path / "readme.txt").touch()
     with pytest.raises(BadFolder, match=r"holds no saved_model\.pb"):
-        files_of(tmp_path)
+        check(tmp_path)
 
 
 def test_an_old_manifest_is_not_a_file_of_the_version(good: Path) -> None:
