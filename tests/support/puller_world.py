@@ -30,14 +30,14 @@ class World:
         """The version's files as the bucket lists them."""
         return (await self.bucket.listing(MODEL, Version(version))).files
 
-    def transfer(self, *, reserve_bytes: int = 0, bytes_per_second: int | None = None) -> Transfer:
+    def transfer(self, *, reserve_bytes: int = 0, patience: Patience = QUICK) -> Transfer:
         """A process's transfer; another one is as after a restart."""
         return Transfer(
             self.bucket,
             layout=self.layout,
             reserve_bytes=reserve_bytes,
-            bytes_per_second=bytes_per_second,
-            patience=QUICK,
+            bytes_per_second=None,
+            patience=patience,
         )
 
     async def fetch(self, version: int = 1, *, transfer: Transfer | None = None) -> Fetched:
