@@ -65,6 +65,7 @@ class Reconciler:
         is_full = is_poll or taken.everything
         try:
             views, trouble = await self._observe(taken, is_full=is_full)
+            views = self._views(views, tools.observer.look(views))  # transfers may have ended in the meantime
         except BaseException:
             tools.hints.give_back(taken)
             raise

@@ -18,6 +18,7 @@ class CountingBucket(FakeBucket):
     def __init__(self, *, prefix: str = "") -> None:
         super().__init__(prefix=prefix)
         self.catalogs = 0
+        self.listing_seconds = 0.0
         self.listings: Counter[tuple[str, int]] = Counter()
 
     async def catalog(self) -> Catalog:
@@ -30,6 +31,7 @@ class CountingBucket(FakeBucket):
 
     async def listing(self, model: ModelName, version: Version) -> Listing:
         self.listings[model, version] += 1
+        await asyncio.sleep(self.listing_seconds)
         return await super().listing(model, version)
 
 

@@ -1,7 +1,7 @@
 """The puller's settings: what is refused at the start, and what follows from what."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.names import NodeName
@@ -61,6 +61,7 @@ def test_a_plain_subscription_name_is_topic_and_node() -> None:
     assert name_subscription("uploads", NodeName("rack-1")) == "uploads-rack-1"
 
 
+@settings(deadline=None)
 @given(
     topic=st.from_regex(r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}", fullmatch=True).filter(lambda name: name[:4] != "goog"),
     nodes=st.sets(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", fullmatch=True), min_size=2, max_size=4),

@@ -177,3 +177,20 @@ def test_a_transfer_ends_when_an_operator_refuses_the_version(tell: Tell) -> Non
             assert puller.fetcher.running == 0
 
     tell(story)
+
+
+def test_a_transfer_that_ends_during_a_pass_is_not_begun_again(tell: Tell) -> None:
+    """What is published while a pass waits for the bucket is seen by that pass before it starts anything."""
+
+    async def story(puller: Puller) -> None:
+        puller.fetcher.seconds, puller.bucket.listing_seconds = 5, 1
+        puller.upload(1, notify=False)
+        async with puller.running():
+            for _ in range(300):
+                await asyncio.sleep(0.1)
+                puller.hints.look_at_all()
+            assert puller.published() == [1]
+            assert puller.fetcher.fetched == [(MODEL, 1)]
+            assert not puller.emitted(DownloadFailed)
+
+    tell(story)
