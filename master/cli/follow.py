@@ -7,7 +7,7 @@ every few seconds anyway. A master that restarts meanwhile is waited for.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
@@ -24,6 +24,7 @@ from master.cli.goal import Goal, Reach, Share, judge
 from master.cli.history import row
 from master.cli.screen import state
 from master.cli.session import Json, Model, Nodes, OneVersion, Session, parsed
+from master.cli.sse import Message
 
 POLL_SECONDS = 3.0  # between looks while nothing rings
 GAP_SECONDS = 0.3  # between looks while it rings all the time
@@ -82,9 +83,10 @@ def watch(
     last_id = ""
     while True:
         try:
-            for message_id, entry in _entries(session.master, last_id, model=model or "", kind=which.kind):
-                last_id = message_id or last_id
-                if not nodes or entry.node in nodes:
+            for message in session.master.events(last_id, model=model or "", kind=which.kind):
+                last_id = message.id or last_id
+                entry = _entry(session, message)
+                if entry and (not nodes or entry.node in nodes):
                     _tell(session, entry, as_json=as_json)
             session.screen.note("the master ended the stream; opening it again")
         except Unreachable as error:
@@ -135,12 +137,16 @@ def _tell(session: Session, entry: Entry, *, as_json: bool) -> None:
         session.screen.say("  ".join(row(entry, now=session.now())))
 
 
-def _entries(master: Master, last_id: str, **filters: str) -> Iterator[tuple[str, Entry]]:
-    for message in master.events(last_id, **filters):
-        try:
-            yield message.id, Entry.model_validate_json(message.data)
-        except ValidationError:
-            continue  # something that a newer master tells of, which this command has no words for
+def _entry(session: Session, message: Message) -> Entry | None:
+    """Read an event; what the master says about the stream itself is told beside it."""
+    if message.event in {"stale", "fresh"}:
+        is_stale = message.event == "stale"
+        session.screen.note("the master is cut off from NATS" if is_stale else "the master hears the cluster again")
+        return None
+    try:
+        return Entry.model_validate_json(message.data)
+    except ValidationError:
+        return None  # something of a newer master, which this command has no words for
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ PANELS: Mapping[str, Sequence[Function]] = {
 
 def main() -> None:
     """Run `model-manager`."""
-    build()()
+    build()(prog_name="model-manager")
 
 
 def build() -> typer.Typer:

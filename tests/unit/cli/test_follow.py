@@ -182,7 +182,7 @@ def an_event(sequence: int, *, node: str = "n1") -> list[str]:
         sentence=f"serves version 4 of line ({sequence})",
         data={},
     )
-    return [": keep alive", f"id: {sequence}", "event: version.served", f"data: {entry.model_dump_json()}", ""]
+    return [": still here", "", f"id: {sequence}", f"data: {entry.model_dump_json()}", ""]
 
 
 def test_watching_tells_events_in_words_until_it_is_interrupted() -> None:
@@ -203,6 +203,24 @@ def test_watching_goes_on_behind_the_last_event_after_a_break() -> None:
     outcome = run(transport, "watch", "--json")
     assert [json.loads(line)["sequence"] for line in outcome.out.splitlines()] == [7, 8]
     assert [request.headers.get("Last-Event-ID") for request in transport.requests] == [None, "7", "7", "8"]
+
+
+def test_watching_tells_when_the_master_is_cut_off() -> None:
+    """Silence while NATS is away is no peace."""
+    cut_off = [
+        "event: stale",
+        'data: {"is_stale": true}',
+        "",
+        "event: fresh",
+        "data: {}",
+        "",
+        "event: end",
+        "data: {}",
+        "",
+    ]
+    outcome = run(FakeTransport(streams=[["retry: 2000", "", *cut_off]]), "watch")
+    assert outcome.out == ""
+    assert "cut off from NATS\nthe master hears the cluster again" in outcome.errors
 
 
 def test_watching_without_a_right_ends_at_once() -> None:
