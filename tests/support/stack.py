@@ -11,13 +11,16 @@
 
 Each part of a stack is a `Child`: `stack.node.puller.kill()`, `.stop()` (SIGTERM), `.pause()`, `.resume()`,
 `.start()`, `.restart()`, `.tail()`, always on the same ports. `stack.add_node("node-2")` starts a second node.
-`stack.bucket.write(name, data)` uploads. A test that stops Pub/Sub starts a stack with `pubsub=PubSubKind.EMBEDDED`
-of its own and calls `stack.make_topic()` after a restart. Blocking calls go through `asyncio.to_thread` in async tests
-that must go on meanwhile.
+`stack.bucket.write(name, data)` uploads. Blocking calls go through `asyncio.to_thread` in async tests that must go on
+meanwhile.
+
+A test that stops Pub/Sub starts a stack of its own with `StackOptions(pubsub=PubSubKind.EMBEDDED)`, and calls
+`stack.make_topic()` after a restart. So does one that kills a puller: Google's emulator goes on sending to the stream
+of a killed client, for 10 s or for ever.
 
 `async with nats_client(stack.nats_url) as client:` connects to any NATS server (from infra.local.client).
 `eventually(condition)` polls a condition with a deadline: the way to wait for another process. Where a test failed,
-pytest shows the last words of its stack's nodes.
+pytest shows the last words of its stack's parts.
 """
 
 import asyncio

@@ -34,8 +34,11 @@ async def test_an_upload_is_served_by_every_node(stack: Stack, tmp_path: Path) -
     assert second.models != stack.node.models
 
 
-async def test_every_part_comes_back_on_its_ports_after_a_crash(stack: Stack, tmp_path: Path) -> None:
+async def test_every_part_comes_back_on_its_ports_after_a_crash(
+    start_stack: Callable[[StackOptions], Stack], tmp_path: Path
+) -> None:
     """Whatever was killed and started again, the next upload is served."""
+    stack = start_stack(StackOptions(pubsub=PubSubKind.EMBEDDED))
     for child in (*stack.node.children, stack.gcs, stack.nats):
         child.kill()
     for child in (stack.nats, stack.gcs, *stack.node.children):
