@@ -31,7 +31,9 @@ from puller.subscription import NoSubscription, Subscription
 from puller.survey import Survey
 from puller.transfer import Transfer
 from service import metrics, process, settings
+from service.commands import seconds_left
 from service.errors import Transient
+from service.health import Health
 from service.layout import Receipt
 from service.loop import Timing
 from service.process import Core, Parts
@@ -91,7 +93,7 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
         timing=Timing(poll_seconds=chosen.poll_seconds),
         report=reporter.report,
         tasks=(fetching.run, subscription.run),
-        commands={Sync: partial(_sync, hints)},
+        commands={Sync: partial(_sync, hints, core.health)},
     )
 
 
@@ -190,17 +192,24 @@ def _note_stream(core: Core) -> None:
     core.doorbell.ring()
 
 
-async def _sync(hints: Hints, request: Command) -> tuple[str, ...]:
-    """Look at the bucket because an operator says so."""
+async def _sync(hints: Hints, health: Health, request: Command) -> tuple[str, ...]:
+    """Look at the bucket because an operator says so; the answer comes when that is done, or the time is over."""
     model = request.model if isinstance(request, Sync) else None
-    what = model or "the whole bucket"
+    what = f"the bucket for {model}" if model else "the whole bucket"
     if request.dry_run:
         return (f"would look at {what} now",)
     if model:
         hints.look_at(model)
     else:
         hints.look_at_all()
-    return (f"looking at {what} now",)
+    try:
+        async with asyncio.timeout(seconds_left(request)):
+            ended = await health.next_pass()
+    except TimeoutError:
+        return (f"is looking at {what}; that had not ended when the answer was due",)
+    if ended.error:
+        raise Transient(f"looked at {what}, and failed: {ended.error}")
+    return (f"looked at {what}",)
 
 
 def _now() -> datetime:

@@ -15,9 +15,18 @@ from service.errors import ModelManagerError
 
 log = logs.get("service.commands")
 
+PATIENCE_SECONDS = 30.0  # what is waited for the end of a deed where the request has no deadline
+WAY_SECONDS = 0.2
 REMEMBERED = 1000  # answers kept for requests that come again with the same id
 
 Handle: TypeAlias = Callable[[Command], Awaitable[tuple[str, ...] | Report]]  # what was done, in sentences
+
+
+def seconds_left(request: Command) -> float:
+    """Tell how long an answer may take to be in time, with a little for its way."""
+    if request.deadline is None:
+        return PATIENCE_SECONDS
+    return max(0.0, (request.deadline - datetime.now(UTC)).total_seconds() - WAY_SECONDS)
 
 
 class Commands:

@@ -1,5 +1,6 @@
 """What the loop knows of itself: ready once a pass has succeeded, alive while no pass is stuck."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ class Health:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._pass_started: float | None = None
+        self._begun = 0
+        self._ended = 0
+        self._turned = asyncio.Event()
         self.is_ready = False
         self.last_pass = Pass()
 
@@ -23,8 +27,16 @@ class Health:
         """Whether the loop turns: no pass has been under way for longer than any pass may take."""
         return self._pass_started is None or self._monotonic() - self._pass_started < STUCK_SECONDS
 
+    async def next_pass(self) -> Pass:
+        """Wait for the end of the first pass that begins from now on."""
+        number = self._begun + 1
+        while self._ended < number:
+            await self._turned.wait()
+        return self.last_pass
+
     def begin(self) -> None:
         """Note that a pass begins."""
+        self._begun += 1
         self._pass_started = self._monotonic()
 
     def succeed(self) -> None:
@@ -40,3 +52,6 @@ class Health:
         seconds = self._monotonic() - (self._pass_started or self._monotonic())
         self._pass_started = None
         self.last_pass = Pass(finished=datetime.now(UTC), seconds=round(seconds, 6), error=error)
+        self._ended = self._begun
+        self._turned.set()
+        self._turned = asyncio.Event()

@@ -139,7 +139,7 @@ async def test_metrics_and_commands_are_served(world: World) -> None:
     """Prometheus finds the puller's counters, and an operator can have the bucket looked at without waiting."""
     puller = world.start_puller(topic="", poll_seconds="3600")
     world.upload(1)
-    assert "looking at the whole bucket now" in fetch(f"{puller.url}/commands/sync", body=b"{}")
+    assert "looked at the whole bucket" in fetch(f"{puller.url}/commands/sync", body=b"{}")
     await eventually(lambda: puller.state(1) == "published")
     text = fetch(f"{puller.url}/metrics")
     assert 'mm_pulled_versions{state="published"} 1.0' in text

@@ -135,3 +135,21 @@ def test_alive_ends_when_a_pass_is_stuck() -> None:
     assert health.is_alive
     moments[0] = 301
     assert not health.is_alive
+
+
+def test_next_pass_is_one_that_began_after_the_question() -> None:
+    """Who asks for a look gets the outcome of a pass that saw the world after that, not of one under way."""
+
+    async def scene() -> str:
+        health = Health(monotonic=now)
+        health.begin()
+        waiting = asyncio.create_task(health.next_pass())
+        await asyncio.sleep(1)
+        health.succeed()
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        health.begin()
+        health.fail("the bucket is away")
+        return (await waiting).error
+
+    assert virtual_time.run(scene()) == "the bucket is away"
