@@ -125,12 +125,11 @@ def _watch(plan: NodePlan, first: Passes, *, passes: int) -> tuple[tuple[float, 
     """Time passes until there are enough; the last one has just ended."""
     times: list[float] = []
     last, deadline = first, time.monotonic() + WATCH_SECONDS
-    while len(times) < passes and (not times or time.monotonic() < deadline):
-        time.sleep(READ_SECONDS)
-        now = _passes(plan)
-        if now[0] > last[0]:
-            times.append(1000 * (now[1] - last[1]) / (now[0] - last[0]))
-            last = now
+    while not times or (len(times) < passes and time.monotonic() < deadline):
+        while (now := _passes(plan))[0] == last[0]:
+            time.sleep(READ_SECONDS)
+        times.append(1000 * (now[1] - last[1]) / (now[0] - last[0]))
+        last = now
     return tuple(times), last
 
 

@@ -34,6 +34,10 @@ class Incomplete(Exception):
     """The events do not tell the whole way."""
 
 
+class Unannounced(Exception):
+    """A pass found the version before any notification of it came."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """When each stage of one version ended."""
@@ -65,23 +69,17 @@ def way(uploaded: datetime, happened: Happened) -> Way:
     earlier file's notification had begun already found the manifest in the bucket.
     """
     begun = _first(DownloadStarted, happened)
-    heard = [one for one in happened if one[0] <= begun]
-    return Way(uploaded, (_last(NotificationReceived, heard), *(_first(kind, happened) for kind in KINDS[1:])))
+    heard = [at for at, event in happened if isinstance(event, NotificationReceived) and at <= begun]
+    if not heard:
+        raise Unannounced("the download began before any notification")
+    return Way(uploaded, (max(heard), *(_first(kind, happened) for kind in KINDS[1:])))
 
 
 def _first(kind: type[VersionEvent], happened: Happened) -> datetime:
-    return min(_of(kind, happened))
-
-
-def _last(kind: type[VersionEvent], happened: Happened) -> datetime:
-    return max(_of(kind, happened))
-
-
-def _of(kind: type[VersionEvent], happened: Happened) -> list[datetime]:
     found = [at for at, event in happened if isinstance(event, kind)]
     if not found:
         raise Incomplete(f"no {kind.type} among the events {[event.type for _, event in happened]}")
-    return found
+    return min(found)
 
 
 def _ms(start: datetime, end: datetime) -> float:

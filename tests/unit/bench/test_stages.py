@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bench.stages import STAGES, Incomplete, way
+from bench.stages import STAGES, Incomplete, Unannounced, way
 from events.messages import (
     DownloadFinished,
     DownloadStarted,
@@ -76,7 +76,13 @@ def test_a_notification_after_the_download_began_is_not_what_began_it() -> None:
     assert way(UPLOADED, late).stages_ms[0] == -20
 
 
-@pytest.mark.parametrize("kind", STAGES.values(), ids=list(STAGES))
+def test_a_version_found_without_a_notification_is_told_apart() -> None:
+    """A version that a pass found by itself has no way from a notification."""
+    with pytest.raises(Unannounced):
+        way(UPLOADED, [(when, event) for when, event in HAPPENED if not isinstance(event, NotificationReceived)])
+
+
+@pytest.mark.parametrize("kind", list(STAGES.values())[1:], ids=list(STAGES)[1:])
 def test_a_missing_stage_is_an_error(kind: type[VersionEvent]) -> None:
     """A way with a hole is not measured at all."""
     with pytest.raises(Incomplete, match=kind.type):
