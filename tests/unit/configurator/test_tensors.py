@@ -1,0 +1,78 @@
+"""Tensors without TensorFlow: values in, the same values out."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
+
+from configurator import tensors
+
+VALUES = {
+    types_pb2.DT_FLOAT: st.floats(width=32, allow_nan=False),
+    types_pb2.DT_DOUBLE: st.floats(allow_nan=False),
+    types_pb2.DT_INT8: st.integers(-(2**7), 2**7 - 1),
+    types_pb2.DT_UINT8: st.integers(0, 2**8 - 1),
+    types_pb2.DT_INT16: st.integers(-(2**15), 2**15 - 1),
+    types_pb2.DT_INT32: st.integers(-(2**31), 2**31 - 1),
+    types_pb2.DT_INT64: st.integers(-(2**63), 2**63 - 1),
+    types_pb2.DT_BOOL: st.booleans(),
+}
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+@given(data=st.data(), rows=st.integers(0, 3), columns=st.integers(1, 3))
+def test_what_is_built_is_read_back(dtype: int, data: st.DataObject, rows: int, columns: int) -> None:
+    """Every type, any shape."""
+    row = st.lists(VALUES[dtype], min_size=columns, max_size=columns)
+    values = data.draw(st.lists(row, min_size=rows, max_size=rows))
+    shape, flat = tensors.read(tensors.build(values, dtype))
+    assert flat == [value for line in values for value in line]
+    assert shape == ((rows, columns) if rows else (0,))
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (1.5, types_pb2.DT_INT32),
+        (True, types_pb2.DT_INT32),
+        (True, types_pb2.DT_FLOAT),
+        (1, types_pb2.DT_BOOL),
+        (2**31, types_pb2.DT_INT32),
+        (-1, types_pb2.DT_UINT8),
+        (None, types_pb2.DT_FLOAT),
+        ({"b64": "?"}, types_pb2.DT_STRING),
+        ({"b64": "", "other": 1}, types_pb2.DT_STRING),
+        ([[1.0], 1.0], types_pb2.DT_FLOAT),
+        ([1.0, [1.0]], types_pb2.DT_FLOAT),
+    ],
+)
+def test_a_value_of_another_type_is_refused(value: object, dtype: int) -> None:
+    """Nothing is converted silently."""
+    with pytest.raises(tensors.BadTensor):
+        tensors.build(value, dtype)
+
+
+def test_nesting_has_a_limit() -> None:
+    """A hostile sample cannot exhaust the stack."""
+    value: object = 1.0
+    for _ in range(tensors.MAX_RANK + 1):
+        value = [value]
+    with pytest.raises(tensors.BadTensor, match="nested"):
+        tensors.build(value, types_pb2.DT_FLOAT)
+
+
+def test_packed_bytes_are_read() -> None:
+    """TensorFlow Serving may send a tensor's bytes instead of its values."""
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=2)])
+    packed = TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, tensor_content=struct.pack("<2f", 1.5, 2.5))
+    assert tensors.read(packed) == ((2,), [1.5, 2.5])
+
+
+def test_one_value_stands_for_many() -> None:
+    """A tensor of equal values is written with one."""
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=3)])
+    assert tensors.read(TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[1.0])) == ((3,), [1.0] * 3)

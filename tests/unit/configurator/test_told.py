@@ -1,0 +1,81 @@
+"""What is known of what TensorFlow Serving was told."""
+
+from configurator import told
+from configurator.told import Entry, Flight, Told
+from events.names import ModelName, Version
+
+M = ModelName("m")
+ONE, TWO = (M, Version(1)), (M, Version(2))
+
+
+def flight(*versions: int, model: ModelName | None = None, now: float = 0.0, adoption: bool = False) -> Flight:
+    return Flight({M: Entry(frozenset(map(Version, versions)))}, model, now, is_adoption=adoption)
+
+
+def test_ok_makes_the_config_known() -> None:
+    """And what it does not name is dropped from then on."""
+    first = told.accept(told.send(Told(), flight(1, 2), ended=()), known=(), now=1.0)
+    assert first.config == {M: Entry(frozenset({ONE[1], TWO[1]}))}
+    second = told.accept(told.send(first, flight(2), ended=()), known=(ONE, TWO), now=5.0)
+    assert second.possible == {TWO}
+    assert second.dropped == {ONE: 5.0}
+    assert told.accept(told.send(second, flight(2), ended=()), known=(ONE,), now=9.0).dropped == {ONE: 5.0}
+
+
+def test_an_error_makes_it_unknown() -> None:
+    """Until the next OK, anything that was ever sent may be held."""
+    first = told.accept(told.send(Told(), flight(1), ended=()), known=(), now=1.0)
+    failed = told.reject(told.send(first, flight(2), ended=()), now=2.0)
+    assert failed.config is None
+    assert failed.possible == {ONE, TWO}
+
+
+def test_repeated_errors_wait_longer() -> None:
+    """The first try again comes at once, for most errors are news of a version that failed."""
+    state, waits = Told(), []
+    for _ in range(9):
+        state = told.reject(told.send(state, flight(1, model=M), ended=()), now=100.0)
+        waits.append(state.not_before - 100.0)
+        state = told.accept(told.send(state, flight(1, adoption=True), ended=()), known=(), now=100.0)
+    assert waits == [0, 1, 3, 7, 15, 31, 60, 60, 60]
+    assert state.refused == {M: 9}
+    assert told.accept(told.send(state, flight(1), ended=()), known=(), now=0.0).failures == 0
+
+
+def test_an_old_end_does_not_count_until_something_else_was_seen() -> None:
+    """A version asked for again shows its old end for a while."""
+    state = told.send(Told(), flight(1, 2), ended=(ONE,))
+    assert state.asked[ONE].is_stale
+    assert not state.asked[TWO].is_stale
+    state = told.see(state, ended=(ONE,), loading=(), now=1.0)
+    assert state.asked[ONE].is_stale
+    state = told.see(state, ended=(), loading=(ONE,), now=2.0)
+    assert not state.asked[ONE].is_stale
+    assert state.asked[ONE].loading_since == 2.0
+    assert told.see(state, ended=(), loading=(ONE,), now=3.0).asked[ONE].loading_since == 2.0
+
+
+def test_a_loss_forgets_all_but_what_may_be_to_blame() -> None:
+    """Each version that was being loaded is counted, each time."""
+    state = told.send(Told(), flight(1, 2), ended=())
+    state = told.lose(told.lose(state, [TWO]), [TWO])
+    assert state.config is None
+    assert state.flight is None
+    assert state.crashes == {TWO: 2}
+    assert told.forget(state, TWO).crashes == {}
+
+
+def test_an_overdue_reload_is_still_under_way() -> None:
+    """The client gave up, the server did not."""
+    state = told.expire(told.send(Told(), flight(1, model=M), ended=()), now=120.0)
+    assert state.flight is not None
+    assert state.flight.is_overdue
+    assert state.config is None
+
+
+def test_doubt_has_the_config_sent_again_unless_it_is_being_sent() -> None:
+    """An operator's request never makes a second reload."""
+    known = told.accept(told.send(Told(), flight(1), ended=()), known=(), now=0.0)
+    assert told.doubt(known).config is None
+    flying = told.send(known, flight(1, 2), ended=())
+    assert told.doubt(flying) == flying
