@@ -1,48 +1,57 @@
 """The command, put together: every subcommand in its panel of the help, and one session for the run."""
 
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from master.cli import ask, bootstrap, change, doctor, follow, history, publish, show, token
 from master.cli.client import Master
-from master.cli.commands import Function, add
+from master.cli.commands import add
 from master.cli.ends import MEANINGS
 from master.cli.http import TIMEOUT_SECONDS, Http
 from master.cli.screen import terminal
 from master.cli.session import Session
 from master.cli.settings import load
 
-PANELS: Mapping[str, Sequence[Function]] = {
-    "Look": (show.status, show.nodes, show.models, show.model, show.explain, history.history, follow.watch),
-    "Change what is wanted": (
-        change.pin,
-        change.unpin,
-        change.rollback,
-        change.pull,
-        change.label,
-        change.pause,
-        change.resume,
-        change.retry,
-        change.remove,
-        change.restore,
+PANELS: Mapping[str, Sequence[str]] = {
+    "Look": (
+        "show.status",
+        "show.nodes",
+        "show.models",
+        "show.model",
+        "show.explain",
+        "history.history",
+        "follow.watch",
     ),
-    "Do now": (ask.sync, ask.reload, ask.retention, follow.wait, publish.publish, show.forget),
-    "Set up": (bootstrap.bootstrap, doctor.doctor, token.token),
+    "Change what is wanted": (
+        "change.pin",
+        "change.unpin",
+        "change.rollback",
+        "change.pull",
+        "change.label",
+        "change.pause",
+        "change.resume",
+        "change.retry",
+        "change.remove",
+        "change.restore",
+    ),
+    "Do now": ("ask.sync", "ask.reload", "ask.retention", "follow.wait", "publish.publish", "show.forget"),
+    "Set up": ("bootstrap.bootstrap", "doctor.doctor", "token.token"),
 }
 
 
 def main() -> None:
     """Run `model-manager`."""
-    build()(prog_name="model-manager")
+    build(sys.argv[1:])(prog_name="model-manager")
 
 
-def build() -> typer.Typer:
-    """Put the command together."""
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """Put the command together, with the subcommands that the arguments name; with all where they name none (help)."""
     app = typer.Typer(
         name="model-manager",
         help="See and change what every TensorFlow Serving node serves.",
@@ -52,9 +61,12 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(start)
-    for panel, functions in PANELS.items():
-        for function in functions:
-            add(app, function, panel=panel)
+    everything = [(panel, path) for panel, paths in PANELS.items() for path in paths]
+    named = [(panel, path) for panel, path in everything if path.partition(".")[2] in arguments]
+    # Loading every subcommand would take longer than most of them run.
+    for panel, path in named or everything:
+        module, _, function = path.partition(".")
+        add(app, getattr(import_module(f"master.cli.{module}"), function), panel=panel)
     return app
 
 

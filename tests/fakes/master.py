@@ -108,7 +108,7 @@ def run(transport: FakeTransport, *arguments: str, typed: str | None = None, wid
         answers=None if typed is None else StringIO(typed),
     )
     session = Session(Settings(), screen, Master(transport), now=lambda: NOW, pause=lambda _seconds: None)
-    result = CliRunner().invoke(build(), list(arguments), obj=session, prog_name="model-manager")
+    result = CliRunner().invoke(build(arguments), list(arguments), obj=session, prog_name="model-manager")
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     lines = [line.rstrip() for line in out.getvalue().splitlines()]

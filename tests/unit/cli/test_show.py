@@ -163,3 +163,19 @@ def test_a_bad_name_is_a_usage_error() -> None:
     assert outcome.code == Exit.USAGE
     assert "not a model name" in " ".join(outcome.errors.replace("│", " ").split())
     assert transport.requests == []
+
+
+def test_help_lists_every_command_with_its_purpose() -> None:
+    """All of them are there, whatever is loaded for a single one; so are the exit codes."""
+    listed = run(FakeTransport(), "--help").errors
+    names = "status nodes models model history explain pull pin unpin rollback label pause resume retry remove restore "
+    names += "sync reload retention wait watch publish bootstrap doctor token forget"
+    assert set(names.split()) <= set(listed.replace("│", " ").split())
+    assert "3 not as desired" in " ".join(listed.split())
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    """A slip is told, with what comes near."""
+    outcome = run(FakeTransport(), "stauts")
+    assert outcome.code == Exit.USAGE
+    assert "status" in outcome.errors
