@@ -6,14 +6,18 @@ A file that is whole gets its final mode before its last sync: publishing then h
 import asyncio
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from puller import disk
 from puller.threads import in_thread
+from puller.together import together
 from service.files import disk_errors
+
+WORKERS: Final = 4  # syncs at the same time share one commit of the file system's journal; more of them gain nothing
 
 
 class Syncer:
-    """Syncs files one at a time: the device is the bound, not the number of requests to it."""
+    """Syncs the files that are added, a few at a time."""
 
     def __init__(self) -> None:
         self._waiting: dict[Path, bool] = {}
@@ -32,6 +36,9 @@ class Syncer:
 
     async def run(self) -> None:
         """Sync all that is added, until finished. Raises what the device said: it says it only once."""
+        await together(self._work() for _ in range(WORKERS))
+
+    async def _work(self) -> None:
         while self._waiting or not self._is_finished:
             if not self._waiting:
                 self._changed.clear()
