@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from events import subjects
 from events.desired import Desired, Policy
+from events.messages import VersionPublished
 from events.names import ModelName
 from events.status import ConfiguratorReport, ServedModel
+from infra.local.supervisor import Supervisor
 from service.layout import Layout
 from tests.support import serving as compatible
-from tests.support.configurator import MODEL, publish
+from tests.support.configurator import MODEL, NODE, publish
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 40.0
@@ -44,7 +47,7 @@ class Node:
         self._port = port
         self._serving: subprocess.Popen[bytes] | None = None
         self._configurator: subprocess.Popen[bytes] | None = None
-        self._url = ""
+        self.url = ""
 
     def start_serving(self, *flags: str, config_file: bool = True) -> None:
         """Start the compatible server on its port; it listens when its models have loaded."""
@@ -79,7 +82,7 @@ class Node:
         chosen = {"poll_seconds": 0.5, "grace_seconds": 1, "reserve_mib": 0, "retention": 2, **settings}
         environment = {
             **os.environ,
-            "MM_NODE": "n1",
+            "MM_NODE": NODE,
             "MM_NATS_URL": "nats://127.0.0.1:1",
             "MM_MODELS_DIR": str(self.models),
             "MM_SERVING_ADDRESS": self.address,
@@ -94,7 +97,12 @@ class Node:
             )
         compatible.until(lambda: b"service started" in log.read_bytes(), what="the configurator listens")
         line = next(line for line in log.read_text().splitlines() if "service started" in line)
-        self._url = f"http://{json.loads(line)['http']}"
+        self.url = f"http://{json.loads(line)['http']}"
+
+    @property
+    def published_subject(self) -> str:
+        """Where the puller of this node tells of a published version."""
+        return subjects.event(NODE, "puller", VersionPublished.type, MODEL)
 
     def kill_configurator(self, number: int = signal.SIGKILL) -> None:
         """End it."""
@@ -108,7 +116,7 @@ class Node:
 
     def report(self) -> ConfiguratorReport:
         """Ask for /status."""
-        with urllib.request.urlopen(f"{self._url}/status", timeout=5) as answer:  # noqa: S310 - our own address
+        with urllib.request.urlopen(f"{self.url}/status", timeout=5) as answer:  # noqa: S310 - our own address
             return ConfiguratorReport.model_validate_json(answer.read())
 
     def model(self, name: str = MODEL) -> ServedModel:
@@ -140,9 +148,9 @@ class Node:
 
 
 @pytest.fixture
-def bare_node(tmp_path: Path, supervisor: "object") -> Iterator[Node]:
+def bare_node(tmp_path: Path, supervisor: Supervisor) -> Iterator[Node]:
     """Both are still to be started."""
-    node = Node(tmp_path, supervisor.ports.reserve())  # type: ignore[attr-defined]
+    node = Node(tmp_path, supervisor.ports.reserve())
     yield node
     node.stop()
 
