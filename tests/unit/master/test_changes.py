@@ -1,0 +1,71 @@
+"""Changes of desired state: each does what it says, on the nodes it names, and nothing else."""
+
+import pytest
+
+from events.desired import Desired, Latest, Pinned, Policy
+from events.names import NodeName
+from master import changes
+from master.changes import Change, Unreasonable
+from tests.support.fleet import versions
+
+V6, V7 = versions(6, 7)
+NODE = NodeName("a")
+CASES: dict[str, tuple[Policy, Change, Policy]] = {
+    "pin": (Policy(), changes.Pin((V7,)), Policy(want=Pinned(versions=(V7,)))),
+    "pin what is removed": (Policy(removed=True), changes.Pin((V7,)), Policy(want=Pinned(versions=(V7,)))),
+    "unpin": (Policy(want=Pinned(versions=(V7,))), changes.Unpin(2), Policy(want=Latest(count=2))),
+    "pull": (Policy(held=(V7,)), changes.Pull(V6), Policy(held=(V6, V7))),
+    "pause": (Policy(), changes.Pause(), Policy(paused=True)),
+    "resume": (Policy(paused=True), changes.Resume(), Policy()),
+    "label": (Policy(labels={"a": V6}), changes.SetLabel("b", V7), Policy(labels={"a": V6, "b": V7})),
+    "move a label": (Policy(labels={"a": V6}), changes.SetLabel("a", V7), Policy(labels={"a": V7})),
+    "no label": (Policy(labels={"a": V6, "b": V7}), changes.SetLabel("a", None), Policy(labels={"b": V7})),
+    "retry": (Policy(retry={V7: "1"}), changes.Retry(V7, "2"), Policy(retry={V7: "2"})),
+    "remove a version": (
+        Policy(want=Pinned(versions=(V6, V7)), held=(V7,), labels={"a": V7, "b": V6}),
+        changes.RemoveVersion(V7),
+        Policy(want=Pinned(versions=(V6,)), refused=(V7,), labels={"b": V6}),
+    ),
+    "remove the model": (Policy(labels={"a": V6}), changes.RemoveModel(), Policy(removed=True)),
+    "restore the model": (Policy(removed=True), changes.Restore(), Policy()),
+    "restore a version": (Policy(refused=(V6, V7)), changes.Restore(V7), Policy(refused=(V6,))),
+    "retain": (Policy(), changes.Retain(0), Policy(retention=0)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_change_for_all_nodes(case: str) -> None:
+    """It changes the common policy, and those of single nodes alike."""
+    before, change, after = CASES[case]
+    document = Desired(policy=before, nodes={NODE: before.model_copy(update={"retention": 9})})
+    changed = changes.apply(document, change)
+    assert changed.policy == after
+    assert changed.nodes[NODE] == (after if case == "retain" else after.model_copy(update={"retention": 9}))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_change_for_one_node(case: str) -> None:
+    """The others stay as they are; the node has a policy of its own from then on."""
+    before, change, after = CASES[case]
+    changed = changes.apply(Desired(policy=before), change, nodes=frozenset({NODE}))
+    assert (changed.policy, changed.on(NODE)) == (before, after)
+
+
+def test_a_policy_of_its_own_that_says_the_same_goes() -> None:
+    """A node whose own policy was changed back follows the common one again."""
+    own = changes.apply(Desired(), changes.Pause(), nodes=frozenset({NODE}))
+    assert NODE in own.nodes
+    assert changes.apply(own, changes.Resume(), nodes=frozenset({NODE})) == Desired()
+
+
+@pytest.mark.parametrize(
+    ("policy", "change", "words"),
+    [
+        (Policy(refused=(V7,)), changes.Pin((V7,)), "version 7 was removed by an operator"),
+        (Policy(want=Pinned(versions=(V7,))), changes.RemoveVersion(V7), "version 7 is the only one pinned"),
+    ],
+)
+def test_a_change_that_contradicts_what_is_wanted_is_refused(policy: Policy, change: Change, words: str) -> None:
+    """The operator is told what stands against it."""
+    with pytest.raises(Unreasonable, match=words):
+        changes.apply(Desired(policy=policy), change)

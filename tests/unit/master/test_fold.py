@@ -1,0 +1,200 @@
+"""The fold: whatever the order, the outcome is the same, and nothing that was told is dropped silently."""
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.desired import Pinned, Policy
+from events.names import ModelName, NodeName
+from infra.local.fleet_report import Simulated
+from master.answers import Stored
+from master.errors import NotFound
+from master.fold import BadReport, Fold
+from master.views import CellState
+from tests.support.fleet import CONFIGURATOR, MODEL, PULLER, at, lose, said, serving, stored, tell, versions
+
+NODES = ("a", "b")
+MODELS = (ModelName("m"), ModelName("n"))
+Telling = Callable[[Fold], object]
+
+
+def state_of(fold: Fold) -> object:
+    """All that can be seen of a fold."""
+    nodes = {
+        name: (
+            {model: (cell.state, cell.reason, cell.serving, cell.places) for model, cell in node.cells.items()},
+            +node.tally,
+            node.verdict,
+            node.hidden_since,
+            {service: known.lost_since for service, known in node.services.items()},
+        )
+        for name, node in fold.nodes.items()
+    }
+    models = {name: (model.stored, +model.tally, +model.serving) for name, model in fold.models.items()}
+    return nodes, models
+
+
+def counted(fold: Fold) -> tuple[Counter[CellState], dict[ModelName, Counter[CellState]]]:
+    """Count all cells the slow way."""
+    total: Counter[CellState] = Counter()
+    by_model: dict[ModelName, Counter[CellState]] = {}
+    for node in fold.nodes.values():
+        for model, cell in node.cells.items():
+            state = CellState.LOST if node.hidden_since else cell.state
+            total[state] += 1
+            by_model.setdefault(model, Counter())[state] += 1
+    return total, by_model
+
+
+simulated = st.builds(
+    lambda count, failed, seconds: serving(*range(1, count + 1), failed=failed, since=at(seconds)),
+    st.integers(1, 3),
+    st.sampled_from([None, (versions(9)[0], "reset")]),
+    st.integers(0, 5),
+)
+bodies = st.dictionaries(st.sampled_from(MODELS), simulated, max_size=2)
+
+
+@st.composite
+def tellings(draw: st.DrawFn) -> list[Telling]:
+    """Everything that can be told, each service's own things in its own order."""
+    found: list[Telling] = []
+    for node in NODES:
+        for service in (PULLER, CONFIGURATOR):
+            count = draw(st.integers(0, 3))
+            found += [_report(node, service, draw(bodies), seconds) for seconds in range(count)]
+            presence = draw(st.sampled_from(["alive", "silent", "unknown"]))
+            if presence != "unknown":
+                found.append(_presence(node, service, is_alive=presence == "alive"))
+    found.append(Fold.know_presence)
+    policy = draw(st.sampled_from([Policy(), Policy(removed=True), Policy(want=Pinned(versions=versions(1)))]))
+    documents = {MODEL: stored(policy, b=Policy(paused=True))}
+    found.append(lambda fold: fold.desire(documents))
+    return found
+
+
+def _report(node: str, service: str, models: dict[ModelName, Simulated], seconds: int) -> Telling:
+    data = said(node, service, models, seconds=seconds)
+    return lambda fold: fold.report(NodeName(node), service, data)
+
+
+def _presence(node: str, service: str, *, is_alive: bool) -> Telling:
+    if is_alive:
+        return lambda fold: fold.alive(NodeName(node), service)
+    return lambda fold: fold.silent(NodeName(node), service, at(7))
+
+
+@given(tellings(), st.randoms(use_true_random=False))
+def test_order_does_not_matter(told: list[Telling], random: Random) -> None:
+    """Two masters that hear the same in different orders show the same; late and repeated reports change nothing."""
+    first, second = Fold(), Fold()
+    for telling in told:
+        telling(first)
+    shuffled = [*told, *told[:3]]
+    random.shuffle(shuffled)
+    for telling in shuffled:
+        telling(second)
+    assert state_of(first) == state_of(second)
+
+
+@given(tellings())
+def test_counts_are_those_of_the_cells(told: list[Telling]) -> None:
+    """What is counted as it changes is what a walk over all cells would find."""
+    fold = Fold()
+    for telling in told:
+        telling(fold)
+        total, by_model = counted(fold)
+        assert sum((+node.tally for node in fold.nodes.values()), Counter()) == total
+        assert {name: +model.tally for name, model in fold.models.items() if +model.tally} == by_model
+
+
+def test_a_silent_node_is_lost_and_comes_back() -> None:
+    """Its models are lost with it, what it served counts no more, and all of it is there again at once."""
+    fold = Fold()
+    tell(fold, "a", {MODEL: serving(6, 7)})
+    tell(fold, "b", {MODEL: serving(6, 7)})
+    before = state_of(fold)
+    lose(fold, "a", seconds=30)
+    assert +fold.models[MODEL].tally == {CellState.LOST: 1, CellState.SERVING: 1}
+    assert fold.models[MODEL].serving[versions(7)[0]] == 1
+    assert fold.nodes[NodeName("a")].hidden_since == at(30)
+    lose(fold, "a", seconds=90)
+    assert fold.nodes[NodeName("a")].hidden_since == at(30)
+    for service in (PULLER, CONFIGURATOR):
+        fold.alive(NodeName("a"), service)
+    assert state_of(fold) == before
+
+
+def test_a_service_without_a_sign_of_life_is_lost_since_its_last_report() -> None:
+    """A master that starts long after a node was lost shows it as lost, not as well, and not at all is no option."""
+    fold = Fold()
+    fold.report(NodeName("a"), CONFIGURATOR, said("a", CONFIGURATOR, {MODEL: serving(7)}, seconds=5))
+    assert fold.nodes[NodeName("a")].hidden_since is None
+    fold.know_presence()
+    assert fold.nodes[NodeName("a")].hidden_since == at(5)
+
+
+def test_a_report_that_was_overtaken_is_no_news() -> None:
+    """An answer to a poll that crosses with a newer report does not turn the view back; a clock set back does."""
+    fold, name = Fold(), NodeName("a")
+    assert fold.report(name, PULLER, said("a", PULLER, {}, seconds=100))
+    assert not fold.report(name, PULLER, said("a", PULLER, {MODEL: serving(7)}, seconds=90))
+    assert MODEL not in fold.models
+    assert fold.report(name, PULLER, said("a", PULLER, {MODEL: serving(7)}, seconds=-3600))
+    assert MODEL in fold.models
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"node": "a"}', b"\xff", said("a", PULLER, {})[:-10]])
+def test_a_report_that_cannot_be_read_changes_nothing(data: bytes) -> None:
+    """What was known before it stays."""
+    fold = Fold()
+    tell(fold, "a", {MODEL: serving(7)})
+    before = state_of(fold)
+    with pytest.raises(BadReport):
+        fold.report(NodeName("a"), PULLER, data)
+    assert state_of(fold) == before
+
+
+def test_reports_of_newer_services_are_read() -> None:
+    """Fields that this master does not know are passed over, at every depth."""
+    fold = Fold()
+    data = said("a", CONFIGURATOR, {MODEL: serving(7)})
+    newer = data.replace(b'"models":{', b'"mood":"fine","models":{').replace(b'"desired":', b'"extra":[1],"desired":')
+    assert fold.report(NodeName("a"), CONFIGURATOR, newer)
+    assert fold.nodes[NodeName("a")].cells[MODEL].state is CellState.SERVING
+
+
+def test_forgotten_is_gone_and_can_come_back() -> None:
+    """Nothing of a forgotten node is counted; a new report brings it back."""
+    fold = Fold()
+    tell(fold, "a", {MODEL: serving(7)})
+    for service in (PULLER, CONFIGURATOR):
+        fold.forget(NodeName("a"), service)
+    assert state_of(fold) == state_of(Fold())
+    with pytest.raises(NotFound, match="no node a"):
+        fold.find(NodeName("a"))
+    tell(fold, "a", {MODEL: serving(7)})
+    assert +fold.models[MODEL].tally == {CellState.SERVING: 1}
+
+
+def test_a_model_with_a_document_is_known_before_any_node_has_it() -> None:
+    """What operators want is shown even where nobody follows it yet, and goes with the document."""
+    fold = Fold()
+    fold.desire({MODEL: stored(Policy(paused=True))})
+    assert fold.find_model(MODEL).stored.revision == 1
+    fold.desire({})
+    with pytest.raises(NotFound):
+        fold.find_model(MODEL)
+
+
+def test_a_document_is_taken_with_a_new_revision_only() -> None:
+    """The revision belongs to what is shown."""
+    fold = Fold()
+    tell(fold, "a", {MODEL: serving(7)})
+    for revision in (3, 4):
+        fold.desire({MODEL: Stored(document=stored(Policy()).document, revision=revision)})
+        assert fold.models[MODEL].stored.revision == revision

@@ -1,0 +1,156 @@
+"""The dry run: what a change does on a node, in sentences."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.desired import Desired, Latest, Pinned, Policy
+from events.names import NodeName
+from infra.local.fleet_report import Simulated
+from master import changes
+from master.changes import Change
+from master.foresee import foresee
+from tests.support.fleet import MODEL, fleet_of, lose, serving, versions
+
+DEFAULT = Policy()
+CASES: dict[str, tuple[Simulated, Policy, Policy, str]] = {
+    "pin to one on disk": (
+        serving(6, 7),
+        DEFAULT,
+        Policy(want=Pinned(versions=versions(6))),
+        "Serves version 6. Unloads version 7 once version 6 is served.",
+    ),
+    "pin to one that is nowhere": (
+        serving(6, 7),
+        DEFAULT,
+        Policy(want=Pinned(versions=versions(3))),
+        (
+            "Cannot serve version 3: it is not on disk, and nothing of it was seen in the bucket."
+            " Goes on as it is: version 7 served; none of the versions wanted can be served."
+        ),
+    ),
+    "pin to one in quarantine": (
+        serving(6, 8, 7, quarantined={versions(8)[0]: "bad"}),
+        DEFAULT,
+        Policy(want=Pinned(versions=versions(7, 8))),
+        "Cannot serve version 8: it is in quarantine; retry it, or upload it again.",
+    ),
+    "pin to one that is coming": (
+        serving(7, downloading=versions(8)[0]),
+        DEFAULT,
+        Policy(want=Pinned(versions=versions(8))),
+        "Serves version 8 after it was fetched. Unloads version 7 once version 8 is served.",
+    ),
+    "pin to what is served": (
+        serving(6, 7),
+        DEFAULT,
+        Policy(want=Pinned(versions=versions(7))),
+        "Nothing changes in what is served or kept.",
+    ),
+    "two of the newest": (serving(6, 7), DEFAULT, Policy(want=Latest(count=2)), "Serves version 6."),
+    "pause": (serving(6, 7), DEFAULT, Policy(paused=True), "Stays as it is: version 7 served; newer versions wait."),
+    "resume": (serving(7), Policy(paused=True), DEFAULT, "Follows new versions again."),
+    "label": (
+        serving(6, 7),
+        DEFAULT,
+        Policy(labels={"stable": versions(6)[0]}),
+        "Serves version 6. Points label stable at version 6.",
+    ),
+    "move a label": (
+        serving(7),
+        Policy(labels={"stable": versions(6)[0]}),
+        Policy(labels={"stable": versions(7)[0]}),
+        "Points label stable at version 7 instead of 6.",
+    ),
+    "take a label away": (
+        serving(7),
+        Policy(labels={"stable": versions(7)[0]}),
+        DEFAULT,
+        "Takes label stable away from version 7.",
+    ),
+    "remove the model": (
+        serving(6, 7),
+        DEFAULT,
+        Policy(removed=True),
+        "Unloads version 7 and removes the model from disk; nothing of it is fetched until it is restored.",
+    ),
+    "remove the version served": (
+        serving(6, 7),
+        DEFAULT,
+        Policy(refused=versions(7)),
+        (
+            "Serves version 6. Unloads version 7 once version 6 is served."
+            " Removes version 7 from disk, and does not fetch it again."
+        ),
+    ),
+    "hold one that is elsewhere": (
+        serving(7),
+        DEFAULT,
+        Policy(held=versions(5)),
+        "Keeps version 5 on disk, not served; it is fetched.",
+    ),
+    "retry": (
+        serving(8, 7, quarantined={versions(8)[0]: "bad"}),
+        DEFAULT,
+        Policy(retry={versions(8)[0]: "r1"}),
+        "Serves version 8. Unloads version 7 once version 8 is served. Tries version 8 again if it is in quarantine.",
+    ),
+    "retention": (serving(7), DEFAULT, Policy(retention=1), "Keeps 1 older version on disk."),
+    "nothing": (serving(7), DEFAULT, DEFAULT, "Nothing changes."),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_change_is_foretold(case: str) -> None:
+    """The sentences say what starts, what ends, and what cannot be."""
+    simulated, before, after, expected = CASES[case]
+    node = fleet_of({"a": simulated}).fold.nodes[NodeName("a")]
+    assert " ".join(foresee(node, MODEL, before=before, after=after)) == expected
+
+
+def test_a_lost_node_follows_later() -> None:
+    """Nobody takes a change on a lost node for done."""
+    fleet = fleet_of({"a": serving(6, 7)})
+    lose(fleet.fold, "a", seconds=9)
+    told = foresee(
+        fleet.fold.nodes[NodeName("a")], MODEL, before=DEFAULT, after=Policy(want=Pinned(versions=versions(6)))
+    )
+    assert told[-1] == "The node is silent since 2026-01-01 00:00:09 UTC; it follows when it is back."
+
+
+numbers = st.integers(1, 9).map(lambda number: versions(number)[0])
+any_change: st.SearchStrategy[Change] = st.one_of(
+    st.builds(changes.Pin, st.lists(numbers, min_size=1, max_size=3, unique=True).map(tuple)),
+    st.builds(changes.Unpin, st.integers(1, 3)),
+    st.builds(changes.Pull, numbers),
+    st.just(changes.Pause()),
+    st.just(changes.Resume()),
+    st.builds(changes.SetLabel, st.sampled_from(["canary", "stable"]), st.none() | numbers),
+    st.builds(changes.Retry, numbers, st.just("r")),
+    st.builds(changes.RemoveVersion, numbers),
+    st.just(changes.RemoveModel()),
+    st.builds(changes.Restore, st.none() | numbers),
+    st.builds(changes.Retain, st.none() | st.integers(0, 5)),
+)
+some_nodes = st.frozensets(st.sampled_from([NodeName("a"), NodeName("b")]))
+
+
+@given(st.lists(st.tuples(any_change, some_nodes), max_size=6))
+def test_any_changes_keep_the_document_whole(steps: list[tuple[Change, frozenset[NodeName]]]) -> None:
+    """After any changes a document can be written and read, the same change again changes nothing, and is foretold."""
+    node = fleet_of({"a": serving(5, 6, 7)}).fold.nodes[NodeName("a")]
+    document = Desired()
+    for change, nodes in steps:
+        before = document
+        try:
+            document = changes.apply(document, change, nodes=nodes)
+        except changes.Unreasonable as error:
+            assert str(error)  # noqa: PT017 - a refusal is a right outcome, and must say why
+            continue
+        assert Desired.model_validate_json(document.model_dump_json()) == document
+        assert changes.apply(document, change, nodes=nodes) == document
+        told = foresee(node, MODEL, before=before.on(node.name), after=document.on(node.name))
+        assert all(sentence.endswith(".") for sentence in told)
+        for other in (NodeName("a"), NodeName("b"), NodeName("c")):
+            if nodes and other not in nodes:
+                assert document.on(other) == before.on(other)
