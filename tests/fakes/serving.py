@@ -15,30 +15,16 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.framework.types_pb2 import DT_FLOAT
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from configurator.serving import ServingAway, ServingLate, ServingRefused
 from configurator.told import Key
 from configurator.view import State, Status
 from events.names import ModelName, Version
-from infra.tfserving.script import Script, read_script
-from infra.tfserving.servable import Code
+from tests.fakes.serving_manager import FakeManager, Row
 
 TURN_SECONDS = 0.1
 POLL_TURNS = 10
-LOAD_THREADS = 2
-
-
-@dataclass(slots=True)
-class Row:
-    """A version that the manager has taken."""
-
-    path: Path
-    script: Script
-    state: State = State.START
-    is_aspired: bool = True
-    done: float = 0.0
-    has_failed: bool = False
 
 
 @dataclass(slots=True)
@@ -64,14 +50,12 @@ class FakeServing:
         self.reloads: list[ModelServerConfig] = []
         self._on_change = on_change
         self._turns = 0
-        self._refused: dict[Path, int] = {}
+        self._manager = FakeManager(self._hear, crash=self.stop)
         self._clear()
 
     def _clear(self) -> None:
-        self._source: dict[str, ModelConfig] = {}
-        self._labels: dict[str, dict[str, int]] = {}
-        self._pending: dict[str, dict[int, Path]] = {}
-        self._rows: dict[str, dict[int, Row]] = {}
+        self._manager.clear()
+        self.labels: dict[str, dict[str, int]] = {}
         self._history: dict[str, dict[int, Status]] = {}
         self._calls: list[Call] = []
 
@@ -94,9 +78,8 @@ class FakeServing:
     async def label(self, model: ModelName, label: str) -> Version | None:
         """Tell where a label points."""
         self._check_up()
-        version = self._labels.get(model, {}).get(label)
-        row = self._rows.get(model, {}).get(version) if version is not None else None
-        return Version(version) if row and row.state is State.AVAILABLE and version is not None else None
+        version = self.labels.get(model, {}).get(label)
+        return Version(version) if version is not None and self._manager.row(model, version) else None
 
     async def inputs(self, key: Key, signature: str) -> dict[str, int] | None:
         """Describe the one signature there is."""
@@ -158,27 +141,27 @@ class FakeServing:
 
     def available(self, model: str) -> set[int]:
         """Tell which versions answer requests."""
-        return {version for version, row in self._rows.get(model, {}).items() if row.state is State.AVAILABLE}
+        return self._manager.available(model)
 
     # What the server does by itself
 
     def _turn(self) -> None:
         if self._turns % POLL_TURNS == 0:
-            self._poll()
-        for model, wanted in sorted(self._pending.items()):
-            self._take(model, wanted)
-        self._pending.clear()
-        for model in sorted(self._rows):
-            for version in sorted(self._rows.get(model, {})):
-                if self.is_running:
-                    self._move(model, version)
+            self._manager.poll()
+        self._manager.turn(self.now)
         self._serve_calls()
         if self.is_running and not self.is_up:
             self._open()
 
+    def _hear(self, model: str, version: int, status: Status) -> None:
+        self._history.setdefault(model, {})[version] = status
+        for call in self._calls:
+            if call.has_begun:
+                call.heard.setdefault(model, {})[version] = status
+
     def _open(self) -> None:
         """Listen, if the models of the first config are there."""
-        heard = [self._history.get(model, {}) for model in self._source]
+        heard = [self._history.get(model, {}) for model in self._manager.source]
         if not all(_settled(one) for one in heard):
             return
         if any(status.state is State.END for one in heard for status in one.values()):
@@ -186,85 +169,6 @@ class FakeServing:
             return
         self.is_up = True
         self._on_change()
-
-    def _poll(self) -> None:
-        found = {}
-        for model, config in self._source.items():
-            base = Path(config.base_path)
-            if not base.exists():
-                return
-            found[model] = {
-                version: base / str(version)
-                for version in config.model_version_policy.specific.versions
-                if (base / str(version)).exists()
-            }
-        self._pending.update(found)
-
-    def _take(self, model: str, wanted: Mapping[int, Path]) -> None:
-        rows = self._rows.setdefault(model, {})
-        for version, row in rows.items():
-            row.is_aspired = version in wanted
-        for version in [version for version, row in rows.items() if row.state is State.END and not row.is_aspired]:
-            del rows[version]
-        for version, path in wanted.items():
-            if version not in rows:
-                rows[version] = Row(path, read_script(path))
-                self._tell(model, version, State.START)
-
-    def _move(self, model: str, version: int) -> None:
-        row = self._rows[model][version]
-        match row.state:
-            case State.START if not row.is_aspired:
-                self._end(model, version)
-            case State.START if self._loading() < LOAD_THREADS:
-                self._begin(model, version, row)
-            case State.LOADING if row.script.hang and not row.is_aspired:
-                self._end(model, version, Status(State.END, Code.CANCELLED, "cancelled"))
-            case State.LOADING if not row.script.hang and self.now >= row.done:
-                self._loaded(model, version, row)
-            case State.AVAILABLE if not row.is_aspired and self._may_unload(model):
-                self._tell(model, version, State.UNLOADING)
-            case State.UNLOADING:
-                self._end(model, version)
-            case _:
-                pass
-
-    def _begin(self, model: str, version: int, row: Row) -> None:
-        row.done = self.now + row.script.load_seconds
-        self._tell(model, version, State.LOADING)
-        if row.script.crash:
-            self.stop()
-
-    def _loaded(self, model: str, version: int, row: Row) -> None:
-        fail = row.script.fail
-        if not any(row.path.glob("saved_model.pb")):
-            self._end(model, version, Status(State.END, Code.NOT_FOUND, "Could not find SavedModel .pb or .pbtxt"))
-        elif fail and (fail.times is None or self._refused.get(row.path, 0) < fail.times):
-            self._refused[row.path] = self._refused.get(row.path, 0) + 1
-            self._end(model, version, Status(State.END, Code[fail.code], fail.message))
-        else:
-            self._tell(model, version, State.AVAILABLE)
-
-    def _may_unload(self, model: str) -> bool:
-        aspired = [row for row in self._rows[model].values() if row.is_aspired]
-        return not aspired or any(row.state is State.AVAILABLE for row in aspired)
-
-    def _loading(self) -> int:
-        return sum(row.state is State.LOADING for rows in self._rows.values() for row in rows.values())
-
-    def _end(self, model: str, version: int, status: Status = Status(State.END)) -> None:  # noqa: B008 - immutable
-        row = self._rows[model][version]
-        self._tell(model, version, State.END, status)
-        if not row.is_aspired:
-            del self._rows[model][version]
-
-    def _tell(self, model: str, version: int, state: State, status: Status | None = None) -> None:
-        self._rows[model][version].state = state
-        told = status or Status(state)
-        self._history.setdefault(model, {})[version] = told
-        for call in self._calls:
-            if call.has_begun:
-                call.heard.setdefault(model, {})[version] = told
 
     # Reloads
 
@@ -284,7 +188,7 @@ class FakeServing:
 
     def _begin_call(self, call: Call) -> ServingRefused | None:
         call.has_begun = True
-        call.awaited = {model.name for model in call.config.model_config_list.config} - self._source.keys()
+        call.awaited = {model.name for model in call.config.model_config_list.config} - self._manager.source.keys()
         return self._apply(call.config)
 
     def _answer(self, call: Call, problem: ServingRefused | None) -> None:
@@ -301,15 +205,14 @@ class FakeServing:
             for version in model.version_labels.values():
                 if version not in self.available(model.name):
                     return ServingRefused("FAILED_PRECONDITION", f"Request to assign label to version {version}")
-        self._labels = {name: dict(model.version_labels) for name, model in models.items()}
-        self._pending.update({name: {} for name in self._source.keys() - models.keys()})
-        self._source = models
+        self.labels = {name: dict(model.version_labels) for name, model in models.items()}
+        self._manager.watch(models)
         return None
 
     def _servable(self, key: Key) -> Row:
         self._check_up()
-        row = self._rows.get(key[0], {}).get(key[1])
-        if row is None or row.state is not State.AVAILABLE:
+        row = self._manager.row(*key)
+        if row is None:
             raise ServingRefused("NOT_FOUND", f"Servable not found for request: Specific({key[0]}, {key[1]})")
         return row
 

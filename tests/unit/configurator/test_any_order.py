@@ -174,7 +174,7 @@ class AnyOrder(RuleBasedStateMachine):
         wanted = set(choose(policy, usable)) | ((usable & set(policy.labels.values())) - set(policy.refused))
         if wanted and not policy.paused:
             assert self.bench.available(model) == wanted, self.bench.words(model)
-            assert self.bench.serving._labels.get(model, {}) == {
+            assert self.bench.serving.labels.get(model, {}) == {
                 label: version for label, version in policy.labels.items() if version in wanted
             }
 
