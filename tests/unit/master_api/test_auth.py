@@ -1,0 +1,89 @@
+"""Tokens: who is let in, and with which rights."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from master.auth import Caller, Role, is_local, load
+from service.errors import BadSettings
+
+
+def line(name: str, role: str, token: str) -> str:
+    return f"{name}:{role}:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+def test_a_token_is_found_by_its_hash() -> None:
+    """The master never keeps a token itself; upper-case hex is the same hash."""
+    upper = hashlib.sha256(b"two").hexdigest().upper()
+    tokens = load(SecretStr(f"{line('ci', 'operator', 'one')},eve:viewer:{upper}"), None)
+    assert tokens.find("one") == Caller("ci", Role.OPERATOR)
+    assert tokens.find("two") == Caller("eve", Role.VIEWER)
+    assert tokens.find("three") is None
+    assert tokens.find(hashlib.sha256(b"one").hexdigest()) is None
+
+
+def test_tokens_come_from_a_file_too(tmp_path: Path) -> None:
+    """Both places count; comments and empty lines do not; a name may have two tokens while it changes them."""
+    file = tmp_path / "tokens"
+    file.write_text(f"# night shift\n\n{line('ann', 'admin', 'old')}\n{line('ann', 'admin', 'new')}\n")
+    tokens = load(SecretStr(line("ci", "viewer", "one")), file)
+    assert [tokens.find(token) for token in ("old", "new", "one")] == [
+        Caller("ann", Role.ADMIN),
+        Caller("ann", Role.ADMIN),
+        Caller("ci", Role.VIEWER),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("ci:operator", "name:role:sha256"),
+        ("ci:root:" + "0" * 64, "there are viewer, operator, admin"),
+        ("c i:viewer:" + "0" * 64, "is no name"),
+        ("ci:viewer:hunter2", "must not be the token"),
+        (f"a:viewer:{'0' * 64},b:admin:{'0' * 64}", "stands there twice"),
+    ],
+)
+def test_a_wrong_entry_stops_the_start_and_is_not_shown(entry: str, words: str) -> None:
+    """A slip of the pen must not become an open door, nor a secret in a log."""
+    with pytest.raises(BadSettings, match=words) as caught:
+        load(SecretStr(entry), None)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_unreadable_or_empty_file_stops_the_start(tmp_path: Path) -> None:
+    """Who names a file wants tokens; without them loopback would be admin."""
+    with pytest.raises(BadSettings, match="cannot be read"):
+        load(SecretStr(""), tmp_path / "missing")
+    (tmp_path / "empty").write_text("# nothing\n")
+    with pytest.raises(BadSettings, match="holds no token"):
+        load(SecretStr(""), tmp_path / "empty")
+
+
+def test_roles_include_those_before_them() -> None:
+    """An admin may do what an operator may, and an operator what a viewer may, not the other way round."""
+    assert [[have.includes(want) for want in Role] for have in Role] == [
+        [True, False, False],
+        [True, True, False],
+        [True, True, True],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "local"),
+    [
+        ("127.0.0.1", "127.0.0.1:8000", True),
+        ("127.0.0.1", "localhost", True),
+        ("::1", "[::1]:8000", True),
+        ("127.0.0.1", "evil.example:8000", False),
+        ("127.0.0.1", "", False),
+        ("10.0.0.9", "127.0.0.1:8000", False),
+        ("", "localhost", False),
+        ("testclient", "localhost", False),
+    ],
+)
+def test_this_host_is_told_by_client_and_by_name(client: str, host: str, local: bool) -> None:
+    """A name that only resolves to this host does not make a browser's request local (DNS rebinding)."""
+    assert is_local(client, host) is local
