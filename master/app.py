@@ -101,10 +101,12 @@ class Master:
 Job = Callable[[], Coroutine[None, None, None]]
 
 
-def build(settings: MasterSettings, *, http: str) -> tuple[Master, tuple[Job, ...]]:
+def build(
+    settings: MasterSettings, *, http: str, grace_seconds: float = PRESENCE_SECONDS
+) -> tuple[Master, tuple[Job, ...]]:
     """Put the master together; the jobs are what has to run."""
     bus, fold, health = Bus(settings, "master"), Fold(), Health()
-    fleet, ear = Fleet(fold), Ear(fold, grace_seconds=PRESENCE_SECONDS)
+    fleet, ear = Fleet(fold), Ear(fold, grace_seconds=grace_seconds)
     documents, history, ports = DesiredDocuments(bus), History(bus), Ports(settings.command_token)
     audit, relay = Audit(bus, documents), Relay(fleet, bus, ports)
     orders = Orders(fold, documents, requests=Requests(bus), history=history)

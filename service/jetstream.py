@@ -23,13 +23,17 @@ PRESENCE_SECONDS = 10.0  # the heartbeat: a service that shows no sign of life f
 MARKER_SECONDS = 30 * 86400.0  # the marker says since when a service is lost
 REQUEST_SECONDS = 86400.0
 
+
+def presence(seconds: float) -> KeyValueConfig:
+    """Describe a bucket whose keys go after so many seconds, and leave a marker that says so."""
+    return KeyValueConfig(bucket=subjects.PRESENCE_BUCKET, history=1, ttl=seconds, limit_marker_ttl=MARKER_SECONDS)
+
+
 _BUCKETS = {
     subjects.DESIRED_BUCKET: KeyValueConfig(bucket=subjects.DESIRED_BUCKET, history=DESIRED_HISTORY),
     subjects.REQUEST_BUCKET: KeyValueConfig(bucket=subjects.REQUEST_BUCKET, history=1, ttl=REQUEST_SECONDS),
     subjects.STATUS_BUCKET: KeyValueConfig(bucket=subjects.STATUS_BUCKET, history=1),
-    subjects.PRESENCE_BUCKET: KeyValueConfig(
-        bucket=subjects.PRESENCE_BUCKET, history=1, ttl=PRESENCE_SECONDS, limit_marker_ttl=MARKER_SECONDS
-    ),
+    subjects.PRESENCE_BUCKET: presence(PRESENCE_SECONDS),
 }
 
 

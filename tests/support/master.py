@@ -1,0 +1,55 @@
+"""Masters within the test's own process, over a real NATS server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from events.changes import Change
+from events.names import NodeName
+from infra.local.client import nats_client
+from master import commands
+from master.answers import Made
+from master.app import Master, build
+from master.orders import Order
+from master.settings import MasterSettings
+from service import jetstream, micro, settings
+from service.commands import Commands
+from service.jetstream import PRESENCE_SECONDS
+from tests.support.fleet import MODEL
+from tests.support.stack import NatsServer, eventually
+
+
+@asynccontextmanager
+async def running_master(
+    server: NatsServer, name: str = "master-1", *, grace_seconds: float = PRESENCE_SECONDS, command_seconds: float = 3.0
+) -> AsyncIterator[Master]:
+    """A master that has heard all there is in NATS."""
+    given = {"MM_NODE": name, "MM_NATS_URL": server.url, "MM_COMMAND_SECONDS": str(command_seconds)}
+    chosen = settings.load(MasterSettings, given)
+    master, jobs = build(chosen, http="", grace_seconds=grace_seconds)
+    cluster = Commands(chosen.node, "master", commands.handles(master))
+    master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software="1.2.3"))
+    running = [asyncio.ensure_future(job()) for job in jobs]
+    try:
+        await eventually(master.hears)
+        yield master
+    finally:
+        for task in running:
+            task.cancel()
+        for task in running:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def order(master: Master, change: Change, *nodes: str, key: str = "", if_revision: int | None = None) -> Made:
+    """Have a change made."""
+    names = tuple(NodeName(name) for name in nodes)
+    return await master.orders.follow(
+        Order(actor="tester", model=MODEL, change=change, nodes=names, key=key, if_revision=if_revision)
+    )
+
+
+async def shorten_presence(server: NatsServer, seconds: float) -> None:
+    """Have signs of life count for so long only; before anything else makes the bucket."""
+    async with nats_client(server.url) as client:
+        await client.jetstream().create_key_value(jetstream.presence(seconds))
