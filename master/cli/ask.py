@@ -7,7 +7,7 @@ import typer
 from events.commands import Answer
 from events.names import ModelName
 from master.answers import Gathered
-from master.cli import change
+from master.cli import change, words
 from master.cli.change import grouped, named
 from master.cli.ends import Exit, Failure
 from master.cli.session import How, Session, complete_models, parsed
@@ -66,7 +66,7 @@ def _ask(session: Session, name: str, model: ModelName | None, *, how: How) -> E
 
 def _show(session: Session, gathered: Gathered) -> None:
     for names, sentences in grouped((answer.node, _sentences(answer)) for answer in gathered.answers):
-        session.screen.say(f"{names}: {'; '.join(sentences)}")
+        session.screen.say(f"{names}: {words.joined(sentences)}")
     for answer in gathered.answers:
         if answer.error:
             session.screen.warn(f"{answer.node} did not follow: {answer.error}")

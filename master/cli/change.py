@@ -28,6 +28,7 @@ from events.changes import (
 )
 from events.names import ModelName, NodeName, Version
 from master.answers import Made
+from master.cli import words
 from master.cli.client import Wish
 from master.cli.ends import Exit, Failure
 from master.cli.session import How, Model, OneVersion, Session, parsed
@@ -149,7 +150,7 @@ def _show(session: Session, made: Made) -> None:
     session.screen.say(f"{made.summary}: {ending}", style="bold")
     groups = grouped((one.node, one.sentences) for one in made.nodes)
     for names, sentences in groups:
-        session.screen.say(f"  {names}: {'; '.join(sentences) or 'nothing changes'}")
+        session.screen.say(f"  {names}: {words.joined(sentences) or 'nothing changes'}")
 
 
 def grouped(rows: Iterable[tuple[NodeName, tuple[str, ...]]]) -> list[tuple[str, tuple[str, ...]]]:

@@ -144,10 +144,8 @@ def _warn_if_stale(session: Session, overview: Overview) -> None:
 
 def _headline(overview: Overview) -> str:
     counted = [f"{overview.nodes[one]} {one}" for one in NodeState if overview.nodes.get(one)]
-    total = sum(overview.nodes.values())
-    nodes = f"{total} node{'s' if total != 1 else ''} ({', '.join(counted)})" if counted else "no nodes"
-    plural = "s" if overview.models != 1 else ""
-    return f"{nodes}, {overview.models} model{plural}: {words.tallies(overview.cells)}"
+    nodes = f"{words.count(sum(overview.nodes.values()), 'node')} ({', '.join(counted)})" if counted else "no nodes"
+    return f"{nodes}, {words.count(overview.models, 'model')}: {words.tallies(overview.cells)}"
 
 
 def _one_node(session: Session, view: NodeView, *, as_json: bool) -> Exit:
@@ -155,7 +153,8 @@ def _one_node(session: Session, view: NodeView, *, as_json: bool) -> Exit:
         session.screen.json(view)
         return Exit.DONE
     now = session.now()
-    session.screen.say(f"{view.node}: {view.state} for {words.age(view.since, now=now)}. {view.reason}", style="bold")
+    reason = f": {view.reason}" if view.reason else ""
+    session.screen.say(f"{view.node}: {view.state} for {words.age(view.since, now=now)}{reason}", style="bold")
     session.screen.say("")
     tables.services(session.screen, view.services, now=now)
     session.screen.say("")

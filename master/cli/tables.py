@@ -33,7 +33,7 @@ def wanted(row: ModelRow) -> str:
     more = [
         "paused" if row.is_paused else "",
         words.labels(row.labels),
-        f"{row.own_policies} nodes differ" if row.own_policies else "",
+        f"differs on {words.count(row.own_policies, 'node')}" if row.own_policies else "",
     ]
     return "; ".join([base, *filter(None, more)])
 
@@ -118,7 +118,7 @@ def cells(screen: Screen, rows: Iterable[CellRow], *, now: datetime, by_model: b
                 words.age(row.since, now=now),
                 words.versions(row.serving),
                 words.versions(row.desired),
-                "; ".join(filter(None, [row.reason, words.progress(row.progress) if row.progress else ""])),
+                words.joined(filter(None, [row.reason, words.progress(row.progress) if row.progress else ""])),
             )
             for row in rows
         ],

@@ -54,6 +54,19 @@ def tallies(cells: Iterable[Tally]) -> str:
     return ", ".join(f"{cell.count} {cell.state}" for cell in cells) or "none"
 
 
+def joined(sentences: Iterable[str]) -> str:
+    """Put sentences on one line, whether they end with a full stop or not."""
+    line = ""
+    for sentence in sentences:
+        line += f"{' ' if line.endswith('.') else '; '}{sentence}" if line else sentence
+    return line
+
+
+def count(number: int, thing: str) -> str:
+    """Count things: `1 node`, `2 nodes`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def progress(transfer: Progress) -> str:
     """How far a transfer is: `42 % of 1.2 GB, 80.0 MB/s, 9s left`."""
     share = 100 * transfer.bytes_done // transfer.bytes_total if transfer.bytes_total else 100
