@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from master import commands
+from master.api.app import create
 from master.app import build
 from master.settings import MasterSettings
 from service import http, logs, micro, process, settings
@@ -22,10 +23,8 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
 async def _run(chosen: MasterSettings) -> None:
     listener = http.listen(chosen.http_host, chosen.http_port)
     master, jobs = build(chosen, http=process.address(chosen, listener))
-
+    api = create(master, pages=http.pages(master.health, master.report))
     cluster = Commands(chosen.node, "master", commands.handles(master))
     master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software=process.software_version()))
-    own = Commands(chosen.node, "master", {})
-    app = http.create_app(master.health, report=master.report, commands=own, token=chosen.command_token)
     log.info("service started", service="master", node=chosen.node, http=master.http)
-    await process.together(http.serve(app, listener), *(job() for job in jobs))
+    await process.together(http.serve(api.app, listener), api.streams.run(), *(job() for job in jobs))

@@ -119,7 +119,7 @@ def type_of(kind: Kind) -> str:
 def documented(*kinds: Kind) -> dict[int | str, dict[str, object]]:
     """Describe these problems, and those that every route has, for the OpenAPI document."""
     described: dict[int | str, dict[str, object]] = {}
-    for kind in sorted({*EVERYWHERE, *kinds}, key=lambda kind: kind.status):
+    for kind in (kind for kind in Kind if kind in {*EVERYWHERE, *kinds}):
         example = {
             "type": type_of(kind),
             "title": kind.title,

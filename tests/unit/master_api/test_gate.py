@@ -24,7 +24,7 @@ PIN = {"change": {"kind": "pin", "versions": [1]}}
 @pytest.mark.parametrize("path", ["/v1/overview", "/v1/nothing", "/elsewhere"])
 async def test_without_a_known_token_nothing_is_told(authorization: str | None, path: str) -> None:
     """Not even which paths there are; and the answer says how to sign in, from this host as from others."""
-    headers = {"Authorization": authorization.encode("latin-1")} if authorization else {}
+    headers = {b"Authorization": authorization.encode("latin-1")} if authorization else {}
     answer = await client(a_master(GUARDED)).get(path, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith('Bearer realm="model.manager"')
