@@ -32,6 +32,11 @@ def name(topic: str, node: NodeName) -> str:
     return f"{cleaned[: MAX_NAME - len(mark) - 1]}-{mark}"
 
 
+def is_outdated(filter_found: str, prefix: str) -> bool:
+    """Tell whether a subscription has a filter of ours, but not the one it needs; somebody else's is left as it is."""
+    return filter_found.startswith(OWN_FILTER) and filter_found != filter_of(prefix)
+
+
 def filter_of(prefix: str) -> str:
     """Write the filter; the prefix is left out where Pub/Sub's limit would not take it."""
     quoted = prefix.replace("\\", "\\\\").replace('"', '\\"')

@@ -10,18 +10,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import types
 from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
 
+from events.subscription import ACK_SECONDS, DELETED_TOPIC, RETENTION_SECONDS, RETRY_SECONDS, filter_of, is_outdated
 from service import logs
 from service.errors import Transient
 
 log = logs.get("puller.registration")
 
 CALL_SECONDS = 10.0
-ACK_SECONDS = 10  # the least there is; far more than taking a message needs
-RETENTION_SECONDS = 3600  # older messages say nothing that the listing after a gap does not
 DAY = 86400
-OWN_FILTER = 'attributes.eventType = "OBJECT_FINALIZE"'
-MAX_FILTER_BYTES = 256  # Pub/Sub's limit
-DELETED_TOPIC = "_deleted-topic_"  # what a subscription is left with; it never receives anything again
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +59,7 @@ async def ensure(client: SubscriberAsyncClient, names: Names) -> bool:
             f"subscription {names.path} belongs to {found.topic}, not to {names.topic_path}: "
             "correct MM_TOPIC, or choose another name with MM_SUBSCRIPTION"
         )
-    is_outdated = found.filter.startswith(OWN_FILTER) and found.filter != _filter(names.prefix)
-    if found.topic == DELETED_TOPIC or is_outdated:
+    if found.topic == DELETED_TOPIC or is_outdated(found.filter, names.prefix):
         log.info("subscription replaced", subscription=names.subscription, topic=found.topic)
         await client.delete_subscription(subscription=names.path, timeout=CALL_SECONDS, retry=None)
         await _make(client, names)
@@ -73,14 +68,15 @@ async def ensure(client: SubscriberAsyncClient, names: Names) -> bool:
 
 
 async def _make(client: SubscriberAsyncClient, names: Names) -> None:
+    low, high = RETRY_SECONDS
     wanted = types.Subscription(
         name=names.path,
         topic=names.topic_path,
         ack_deadline_seconds=ACK_SECONDS,
-        filter=_filter(names.prefix),
+        filter=filter_of(names.prefix),
         message_retention_duration=Duration(seconds=RETENTION_SECONDS),
         expiration_policy=types.ExpirationPolicy(ttl=Duration(seconds=names.days * DAY)),
-        retry_policy=types.RetryPolicy(minimum_backoff=Duration(seconds=1), maximum_backoff=Duration(seconds=60)),
+        retry_policy=types.RetryPolicy(minimum_backoff=Duration(seconds=low), maximum_backoff=Duration(seconds=high)),
     )
     try:
         await client.create_subscription(request=wanted, timeout=CALL_SECONDS, retry=None)
@@ -90,10 +86,3 @@ async def _make(client: SubscriberAsyncClient, names: Names) -> None:
             "correct MM_TOPIC and MM_PROJECT"
         ) from error
     log.info("subscription made", subscription=names.subscription, topic=names.topic)
-
-
-def _filter(prefix: str) -> str:
-    """The subscription's filter; the prefix is left out where Pub/Sub's limit would not take it."""
-    quoted = prefix.replace("\\", "\\\\").replace('"', '\\"')
-    narrow = f'{OWN_FILTER} AND hasPrefix(attributes.objectId, "{quoted}")'
-    return narrow if prefix and len(narrow.encode()) <= MAX_FILTER_BYTES else OWN_FILTER

@@ -1,19 +1,17 @@
 """What the puller needs to know beside what every service does; `--help` prints the descriptions."""
 
-import hashlib
 import re
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
-from events.names import NodeName, parse_prefix
+from events import subscription
+from events.names import parse_prefix
 from service.settings import NodeSettings, Port, Seconds
 
 MIB: Final = 1024 * 1024
-MAX_SUBSCRIPTION = 255  # characters, Pub/Sub's limit
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 _RESOURCE = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}", re.ASCII)
-_FORBIDDEN = re.compile(r"[^A-Za-z0-9._~+%-]", re.ASCII)
 
 
 def _check_bucket(name: str) -> str:
@@ -65,7 +63,7 @@ class PullerSettings(NodeSettings):
     @property
     def subscription_name(self) -> str:
         """The node's subscription: as given, or made of topic and node within Pub/Sub's rules."""
-        return self.subscription or name_subscription(self.topic, self.node)
+        return self.subscription or subscription.name(self.topic, self.node)
 
     @property
     def reserve_bytes(self) -> int:
@@ -76,13 +74,3 @@ class PullerSettings(NodeSettings):
     def bytes_per_second(self) -> int | None:
         """The bandwidth limit; None where there is none."""
         return round(self.bandwidth_mib * MIB) or None
-
-
-def name_subscription(topic: str, node: NodeName) -> str:
-    """Join topic and node to a valid name; what does not fit is cut and kept apart from others by a hash."""
-    name = f"{topic}-{node}"
-    cleaned = _FORBIDDEN.sub("-", name)
-    if cleaned == name and len(name) <= MAX_SUBSCRIPTION:
-        return name
-    mark = hashlib.sha256(name.encode()).hexdigest()[:10]
-    return f"{cleaned[: MAX_SUBSCRIPTION - len(mark) - 1]}-{mark}"

@@ -18,8 +18,9 @@ from google.pubsub_v1 import types
 from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
+from events.subscription import ACK_SECONDS
 from puller.link import Link
-from puller.registration import ACK_SECONDS, Names, ensure
+from puller.registration import Names, ensure
 from service import logs
 from service.errors import Transient
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from events.changes import Change
 from events.names import ModelName, NodeName, Version
 from master.answers import Entry, Gathered, HistoryPage, Made, Timeline
-from master.cli.ends import Exit, Failure, NotFound, Unreachable
+from master.cli.ends import Broken, Exit, Failure, NotFound, Unreachable
 from master.cli.http import Reply
 from master.cli.sse import Message, messages
 from master.views import CellRow, CellView, ModelRow, ModelView, NodeRow, NodeView, Overview, Page
@@ -118,7 +118,11 @@ class Master:
     def change(self, model: ModelName, wish: Wish) -> Made:
         """Change a model's desired state, or hear what that would do."""
         body = {"change": wish.change, "nodes": wish.nodes or None, "dry_run": wish.is_dry_run}
-        reply = self._send("POST", f"/v1/models/{model}/changes", body=_json(body), headers=wish.headers)
+        path, data = f"/v1/models/{model}/changes", _json(body)
+        try:
+            reply = self._send("POST", path, body=data, headers=wish.headers)
+        except Broken:  # the same key gets the first answer again, should the change have been made
+            reply = self._send("POST", path, body=data, headers=wish.headers)
         return self._read(reply, Made.model_validate_json)
 
     def command(

@@ -44,5 +44,9 @@ class Unreachable(Failure):
         super().__init__(sentence, advice=advice, code=Exit.UNREACHABLE)
 
 
+class Broken(Unreachable):
+    """The line broke after the request was sent: it may have been followed or not."""
+
+
 class NotFound(Failure):
     """The master knows no such node, model or version."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
-from master.cli.ends import Exit, Failure, Unreachable
+from master.cli.ends import Broken, Exit, Failure, Unreachable
 
 TIMEOUT_SECONDS = 30.0
 SILENCE_SECONDS = 60.0  # an event stream without even a comment for so long is dead
@@ -87,12 +87,12 @@ class Http:
             advice = "name the certificate authority's file with SSL_CERT_FILE"
             raise Unreachable(f"{self.url}: {error.verify_message}", advice=advice) from error
         except TimeoutError as error:
-            raise Unreachable(f"the master at {self.url} did not answer in time", advice=CHECK) from error
+            raise Broken(f"the master at {self.url} did not answer in time", advice=CHECK) from error
         except HTTPException as error:
             what = f"{type(error).__name__} {error}".strip()
-            raise Unreachable(f"{self.url} broke off, or is no model.manager master: {what}", advice=CHECK) from error
+            raise Broken(f"{self.url} broke off, or is no model.manager master: {what}", advice=CHECK) from error
         except OSError as error:
-            raise Unreachable(f"the way to {self.url} failed: {error.strerror or error}", advice=CHECK) from error
+            raise Broken(f"the way to {self.url} failed: {error.strerror or error}", advice=CHECK) from error
 
 
 def _headers(reply: HTTPResponse) -> dict[str, str]:

@@ -148,8 +148,9 @@ class Bootstrap:
             return self._do(lambda: self._subscribe(name))
         if found.topic not in {self.topics.topic_path(plan.topic), subscription.DELETED_TOPIC}:
             return Outcome.FAILED, f"it belongs to {found.topic}; delete it, or give the node another name"
-        if found.topic != subscription.DELETED_TOPIC and found.filter == subscription.filter_of(plan.prefix):
-            return Outcome.THERE, ""
+        if found.topic != subscription.DELETED_TOPIC and not subscription.is_outdated(found.filter, plan.prefix):
+            has_own = found.filter != subscription.filter_of(plan.prefix)
+            return Outcome.THERE, f"with a filter of its own: {found.filter or 'none'}" if has_own else ""
         why = (
             "its topic was deleted" if found.topic == subscription.DELETED_TOPIC else f"its filter is {found.filter!r}"
         )

@@ -7,7 +7,7 @@ import pytest
 from events.commands import Answer
 from events.names import ModelName, NodeName
 from master.answers import Foreseen, Gathered, Made
-from master.cli.ends import Exit
+from master.cli.ends import Broken, Exit
 from tests.fakes.master import FakeTransport, Request, ok, problem, run
 
 N1, N2, N3 = NodeName("n1"), NodeName("n2"), NodeName("n3")
@@ -126,6 +126,14 @@ def test_a_conflict_is_told_with_its_own_code() -> None:
     outcome = run(FakeTransport({CHANGES: problem(412, "alice changed line meanwhile")}), "pin", "line", "2")
     assert outcome.code == Exit.CONFLICT
     assert "alice changed line meanwhile" in outcome.errors
+
+
+def test_a_change_whose_answer_was_lost_is_asked_again_with_the_same_key() -> None:
+    """A rollback is not done twice because a line broke."""
+    transport = FakeTransport({CHANGES: [Broken("reset"), ok(made())]})
+    assert run(transport, "rollback", "line").code == Exit.DONE
+    first, second = (request.headers["Idempotency-Key"] for request in transport.requests)
+    assert first == second
 
 
 def test_a_label_that_cannot_be_one_is_refused_here() -> None:

@@ -62,6 +62,14 @@ def test_a_subscription_that_receives_nothing_is_made_anew() -> None:
     assert steps(setup)[4:] == [Outcome.THERE, Outcome.THERE]
 
 
+def test_a_filter_of_somebodys_own_is_left_as_it_is() -> None:
+    """The puller lets it be, too, and filters again by itself."""
+    setup = FakeSetup(topics={"t"})
+    setup.subscriptions["t-n1"] = Found(TOPIC, 'attributes.team = "a"', is_detached=False)
+    assert steps(setup)[4] is Outcome.THERE
+    assert setup.subscriptions["t-n1"].filter == 'attributes.team = "a"'
+
+
 def test_somebody_elses_subscription_is_left_alone() -> None:
     """A name that is taken by another topic is for a person to look at."""
     setup = FakeSetup(topics={"t"})

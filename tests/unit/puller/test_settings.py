@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events import subscription
 from events.names import NodeName
 from puller.app import main
-from puller.settings import MAX_SUBSCRIPTION, PullerSettings, name_subscription
+from puller.settings import PullerSettings
 from service.errors import BadSettings
 from service.settings import load
 
@@ -58,7 +59,7 @@ def test_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_plain_subscription_name_is_topic_and_node() -> None:
     """The usual name reads as one would expect."""
-    assert name_subscription("uploads", NodeName("rack-1")) == "uploads-rack-1"
+    assert subscription.name("uploads", NodeName("rack-1")) == "uploads-rack-1"
 
 
 @settings(deadline=None)
@@ -68,8 +69,8 @@ def test_a_plain_subscription_name_is_topic_and_node() -> None:
 )
 def test_subscription_names_are_valid_and_distinct(topic: str, nodes: set[str]) -> None:
     """Whatever topic and nodes are called, each node gets a name of its own that Pub/Sub takes."""
-    names = {name_subscription(topic, NodeName(node)) for node in nodes}
+    names = {subscription.name(topic, NodeName(node)) for node in nodes}
     assert len(names) == len(nodes)
     for name in names:
-        assert len(name) <= MAX_SUBSCRIPTION
+        assert len(name) <= subscription.MAX_NAME
         load(PullerSettings, {"MM_BUCKET": "models", "MM_SUBSCRIPTION": name})
