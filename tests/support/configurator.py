@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -104,6 +105,12 @@ class Bench(AbstractAsyncContextManager["Bench"]):
         """Put a version on disk, and tell the configurator."""
         self._ring()
         return publish(self.layout, ModelName(model), version, script=script, seed=seed)
+
+    async def serve(self, *versions: int) -> None:
+        """Publish versions one after the other, each served before the next."""
+        for version in versions:
+            self.publish(version)
+            await self.until(partial(self.serves_only, version))
 
     def want(self, policy: Policy, *, model: str = MODEL) -> None:
         """Change desired state."""

@@ -1,0 +1,175 @@
+"""TensorFlow Serving goes, comes back, forgets, or is stuck; folders vanish."""
+
+import shutil
+from pathlib import Path
+
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from events.desired import Latest, Policy
+from events.names import Version
+from tests.support.configurator import MODEL, Bench
+
+
+async def test_a_restarted_tensorflow_serving_is_told_everything_at_once(tmp_path: Path) -> None:
+    """Labels too, which its own file does not hold."""
+    async with Bench(tmp_path) as bench:
+        bench.want(Policy(labels={"stable": Version(1)}))
+        await bench.serve(1)
+        await bench.until(lambda: bench.report()[MODEL].labels)
+        bench.events.clear()
+        bench.serving.start(bench.settings.config_file)
+        await bench.run(3.0)
+        assert bench.available() == {1}
+        assert await bench.serving.label(MODEL, "stable") == 1
+        assert bench.types()[:2] == ["serving.lost", "serving.started"]
+        assert "version.served" not in bench.types(), "what was confirmed once is no news"
+
+
+async def test_a_tensorflow_serving_that_forgot_everything_gets_it_back(tmp_path: Path) -> None:
+    """Also when it started with an empty file."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1, 2)
+        bench.serving.start()
+        await bench.until(lambda: bench.available() == {2})
+
+
+async def test_away_is_reported_once_and_tried_on(tmp_path: Path) -> None:
+    """The report says so, the file keeps the last good versions, and everything is back when it is."""
+    async with Bench(tmp_path, serving_lost_seconds=60.0) as bench:
+        await bench.serve(1)
+        bench.serving.stop()
+        await bench.run(30.0)
+        assert bench.types().count("serving.lost") == 1
+        assert not bench.is_connected()
+        assert bench.file() == {MODEL: {1}}
+        bench.serving.start(bench.settings.config_file)
+        await bench.run(3.0)
+        assert bench.is_connected()
+        assert bench.available() == {1}
+
+
+async def test_the_file_is_emptied_if_tensorflow_serving_does_not_come_back_with_it(tmp_path: Path) -> None:
+    """And models are introduced again one by one, the last good ones first."""
+    async with Bench(tmp_path, serving_lost_seconds=60.0) as bench:
+        await bench.serve(1)
+        bench.publish(1, model="other")
+        await bench.until(lambda: bench.file().keys() == {"m", "other"})
+        bench.serving.stop()
+        await bench.run(62.0)
+        assert bench.settings.config_file.read_text() == "model_config_list {}\n"
+        sent = len(bench.serving.reloads)
+        bench.serving.start(bench.settings.config_file)
+        await bench.until(lambda: bench.available() and bench.available("other"))
+        await bench.run(1.0)
+        assert [len(one.model_config_list.config) for one in bench.serving.reloads[sent:]] == [0, 1, 2]
+        assert bench.file().keys() == {"m", "other"}
+
+
+async def test_an_emptied_file_does_not_lose_what_a_paused_model_served(tmp_path: Path) -> None:
+    """The last good versions are remembered beside the file, over a restart of the configurator too."""
+    async with Bench(tmp_path, serving_lost_seconds=10.0) as bench:
+        await bench.serve(1)
+        bench.want(Policy(paused=True))
+        bench.publish(2)
+        bench.serving.stop()
+        await bench.run(15.0)
+        assert bench.file() == {}
+        await bench.restart()
+        bench.serving.start(bench.settings.config_file)
+        await bench.until(lambda: bench.available() == {1})
+
+
+async def test_a_version_that_takes_tensorflow_serving_down_is_found_out(tmp_path: Path) -> None:
+    """Twice down while it was loading: quarantine, and the last good version serves on."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1)
+        bench.publish(2, crash=True)
+        for _ in range(2):
+            await bench.until(lambda: not bench.serving.is_running)
+            bench.serving.start(bench.settings.config_file)
+        await bench.until(lambda: "version.quarantined" in bench.types())
+        await bench.run(20.0)
+        assert bench.serving.is_up
+        assert bench.available() == {1}
+        assert "went away 2 times" in bench.words()
+
+
+async def test_a_broken_file_is_written_anew(tmp_path: Path) -> None:
+    """What is good is known from elsewhere."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1)
+        bench.settings.config_file.write_text("model_config_list { config { name")
+        await bench.restart()
+        await bench.turn()
+        assert bench.file() == {MODEL: {1}}
+
+
+async def test_a_model_whose_folder_vanished_serves_on_from_memory(tmp_path: Path) -> None:
+    """It is held by a stand-in, so that other models get their versions all the same (D2)."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1)
+        bench.publish(1, model="other")
+        await bench.until(lambda: bench.available("other") == {1})
+        shutil.rmtree(bench.layout.model(MODEL))
+        bench.publish(2, model="other")
+        bench.rung = True
+        await bench.until(lambda: bench.available("other") == {2})
+        assert bench.available() == {1}
+        assert "its files are gone from disk" in bench.words()
+        bench.publish(2)
+        await bench.until(lambda: bench.available() == {2})
+        await bench.run(2.0)
+        assert not any((bench.layout.own / "held").iterdir())
+
+
+async def test_a_reload_that_waits_for_what_vanished_is_let_go(tmp_path: Path) -> None:
+    """The folder vanished between the last look and the poll: an empty one ends the waiting (D3, D11)."""
+    async with Bench(tmp_path) as bench:
+        bench.publish(1)
+        await bench.until(lambda: bench.serving.is_stuck)
+        shutil.rmtree(bench.layout.model(MODEL))
+        bench.publish(1, model="other")
+        await bench.until(lambda: bench.available("other") == {1}, seconds=120.0)
+        await bench.run(5.0)
+        assert bench.on_disk() == set()
+        bench.publish(1)
+        await bench.until(lambda: bench.available() == {1})
+
+
+async def test_a_reload_stuck_for_a_reason_of_its_own_is_reported(tmp_path: Path) -> None:
+    """Where nothing can be done, the operator is told what to do."""
+    async with Bench(tmp_path, reload_seconds=30.0) as bench:
+        await bench.serve(1)
+        stranger = ModelServerConfig()
+        stranger.CopyFrom(bench.serving.reloads[-1])
+        stranger.model_config_list.config.add(name="ghost", base_path="/nowhere", model_platform="tensorflow")
+        bench.call(bench.serving.reload(stranger, seconds=1e6))
+        bench.publish(2)
+        bench.rung = True
+        await bench.run(60.0)
+        assert any("restart TensorFlow Serving" in problem for problem in bench.outcome.problems)
+        assert bench.available() == {1}
+        bench.serving.start(bench.settings.config_file)
+        await bench.until(lambda: bench.available() == {2})
+
+
+async def test_nothing_moves_when_nothing_changes(tmp_path: Path) -> None:
+    """At rest no reload is sent, nothing is written and no look is asked for before the tick."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1, 2)
+        await bench.run(30.0)
+        sent, told = len(bench.serving.reloads), len(bench.events)
+        await bench.run(300.0)
+        assert (len(bench.serving.reloads), len(bench.events)) == (sent, told)
+        assert bench.outcome.again_in_seconds is None
+
+
+async def test_several_versions_can_be_wanted(tmp_path: Path) -> None:
+    """The newest two serve side by side, and the third newest goes when a new one is confirmed."""
+    async with Bench(tmp_path) as bench:
+        bench.want(Policy(want=Latest(count=2)))
+        bench.publish(1)
+        bench.publish(2)
+        await bench.until(lambda: bench.available() == {1, 2})
+        bench.publish(3)
+        await bench.until(lambda: bench.available() == {2, 3})

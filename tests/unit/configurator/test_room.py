@@ -1,0 +1,56 @@
+"""What leaves the disk of a running node, and what stays."""
+
+from pathlib import Path
+
+from events.desired import Policy
+from events.messages import VersionRemoved
+from events.names import Version
+from tests.support.configurator import MODEL, Bench
+
+
+async def test_retention_keeps_the_newest_older_versions(tmp_path: Path) -> None:
+    """Two for a rollback, the rest goes, oldest first, and says why."""
+    async with Bench(tmp_path, grace_seconds=5.0) as bench:
+        await bench.serve(1, 2, 3, 4, 5)
+        await bench.until(lambda: bench.on_disk() == {3, 4, 5})
+        removed = [event for event in bench.events if isinstance(event, VersionRemoved)]
+        assert [event.version for event in removed] == [1, 2]
+        assert removed[0].reason == "2 older versions are kept, and this one is not among them"
+        await bench.run(30.0)
+        assert bench.on_disk() == {3, 4, 5}
+
+
+async def test_a_model_can_have_a_retention_of_its_own(tmp_path: Path) -> None:
+    """Desired state stands in the place of the setting."""
+    async with Bench(tmp_path, grace_seconds=1.0) as bench:
+        bench.want(Policy(retention=0))
+        await bench.serve(1, 2)
+        await bench.until(lambda: bench.on_disk() == {2})
+
+
+async def test_a_request_for_room_lowers_retention_to_one(tmp_path: Path) -> None:
+    """What serves and one version to go back to stay."""
+    async with Bench(tmp_path, grace_seconds=1.0) as bench:
+        await bench.serve(1, 2, 3)
+        bench.edges.cleaner.ask_for_room()
+        bench.rung = True
+        await bench.until(lambda: bench.on_disk() == {2, 3})
+
+
+async def test_a_full_disk_lowers_retention_to_one(tmp_path: Path) -> None:
+    """Less than the reserve is free: only one older version is kept."""
+    async with Bench(tmp_path, grace_seconds=1.0, reserve_mib=2**40) as bench:
+        await bench.serve(1, 2, 3)
+        await bench.until(lambda: bench.on_disk() == {2, 3})
+
+
+async def test_what_was_put_there_by_hand_is_served_and_never_removed(tmp_path: Path) -> None:
+    """A version without a receipt is somebody else's."""
+    async with Bench(tmp_path, grace_seconds=1.0, retention=0) as bench:
+        bench.publish(1)
+        bench.layout.receipt(MODEL, Version(1)).unlink()
+        await bench.until(lambda: bench.available() == {1})
+        await bench.serve(2)
+        await bench.run(20.0)
+        assert bench.on_disk() == {1, 2}
+        assert bench.state(1).reason == "put there by hand; never removed"
