@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from events.changes import Change
 from events.names import NodeName
@@ -15,6 +15,7 @@ from master.settings import MasterSettings
 from service import jetstream, micro, settings
 from service.commands import Commands
 from service.jetstream import PRESENCE_SECONDS
+from service.process import end
 from tests.support.fleet import MODEL
 from tests.support.stack import NatsServer, eventually
 
@@ -29,16 +30,12 @@ async def running_master(
     master, jobs = build(chosen, http="", grace_seconds=grace_seconds)
     cluster = Commands(chosen.node, "master", commands.handles(master))
     master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software="1.2.3"))
-    running = [asyncio.ensure_future(job()) for job in jobs]
+    running = [asyncio.create_task(job()) for job in jobs]
     try:
         await eventually(master.hears)
         yield master
     finally:
-        for task in running:
-            task.cancel()
-        for task in running:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(running)
 
 
 async def order(master: Master, change: Change, *nodes: str, key: str = "", if_revision: int | None = None) -> Made:
