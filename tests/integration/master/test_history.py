@@ -1,0 +1,115 @@
+"""The history out of a real stream: pages, filters, live following, and the life of a version."""
+
+import asyncio
+from datetime import datetime
+
+from nats.aio.client import Client
+
+from events import messages, subjects
+from events.messages import Event
+from events.names import ModelName, NodeName, Version
+from master.answers import Entry
+from master.app import Master
+from master.history import Filter
+from service import jetstream
+from tests.support.fleet import MODEL, at
+from tests.support.master import running_master
+from tests.support.stack import NatsServer, eventually
+
+V7 = Version(7)
+OTHER = ModelName("other.model")
+NODE = NodeName("node.1")
+
+
+async def put(client: Client, event: Event, *, node: NodeName = NODE, time: datetime | None = None, n: int = 0) -> None:
+    """Put an event in the stream."""
+    source = messages.Source(node=node, service="puller")
+    data = messages.render(event, source=source, event_id=f"{node}-{event.type}-{n}", time=time or at(0))
+    subject = subjects.event(node, "puller", event.type, messages.model_of(event))
+    await client.jetstream().publish(subject, data)
+
+
+def published(number: int, model: ModelName = MODEL) -> messages.VersionPublished:
+    return messages.VersionPublished(model=model, version=Version(number), files=1, bytes=1)
+
+
+async def whole(master: Master, which: Filter, *, limit: int) -> list[Entry]:
+    """All entries, page by page."""
+    found: list[Entry] = []
+    before = None
+    while True:
+        page = await master.history.page(which, before=before, limit=limit)
+        assert len(page.entries) <= limit
+        found += page.entries
+        if page.before is None:
+            return found
+        before = page.before
+
+
+async def test_pages_are_newest_first_and_leave_nothing_out(nats_server: NatsServer, nats_connection: Client) -> None:
+    """However few of the events match, and however small the pages are, each comes once."""
+    await jetstream.ensure_stream(nats_connection.jetstream())
+    for number in range(700):
+        model = OTHER if number in {3, 650} else MODEL
+        await put(nats_connection, published(number, model), n=number)
+    await put(nats_connection, messages.DownloadProgress(
+        model=OTHER, version=V7, bytes_done=1, bytes_total=2, bytes_per_second=1, seconds_left=None
+    ))  # fmt: skip
+    async with running_master(nats_server) as master:
+        every = await whole(master, Filter(), limit=64)
+        assert [entry.version for entry in every] == list(range(699, -1, -1))
+        rare = await whole(master, Filter(model=OTHER), limit=1)
+        assert [entry.version for entry in rare] == [650, 3]
+        assert [entry.version for entry in await whole(master, Filter(version=V7), limit=10)] == [7]
+        assert [entry.kind for entry in await whole(master, Filter(kind="download.progress"), limit=5)] == [
+            "download.progress"
+        ]
+        assert await whole(master, Filter(node=NodeName("nobody")), limit=5) == []
+
+
+async def test_following_goes_on_where_it_was(nats_server: NatsServer, nats_connection: Client) -> None:
+    """From any place in the stream, over a restart of NATS, without gap or repetition."""
+    await jetstream.ensure_stream(nats_connection.jetstream())
+    for number in range(3):
+        await put(nats_connection, published(number), n=number)
+    async with running_master(nats_server) as master:
+        seen: list[Entry] = []
+
+        async def follow() -> None:
+            async for entry in master.history.follow(Filter(model=MODEL), after=1):
+                seen.append(entry)  # noqa: PERF401 - it never ends
+
+        following = asyncio.create_task(follow())
+        await eventually(lambda: len(seen) == 2)
+        await asyncio.to_thread(nats_server.child.restart)
+        await eventually(master.hears)
+        await eventually(lambda: nats_connection.is_connected)
+        for number in range(3, 5):
+            await put(nats_connection, published(number), n=number)
+        await eventually(lambda: len(seen) == 4)
+        assert [entry.version for entry in seen] == [1, 2, 3, 4]
+        assert [entry.sequence for entry in seen] == [2, 3, 4, 5]
+        following.cancel()
+        await asyncio.wait([following])
+
+
+async def test_the_life_of_a_version(nats_server: NatsServer, nats_connection: Client) -> None:
+    """From the upload to the last node that serves it, with the seconds each took, and what operators did meanwhile."""
+    await jetstream.ensure_stream(nats_connection.jetstream())
+    heard = messages.NotificationReceived(
+        model=MODEL, version=V7, object_name="m/7/saved_model.pb", generation=9, event_time=at(0)
+    )
+    await put(nats_connection, heard, time=at(1))
+    await put(nats_connection, published(7), time=at(2))
+    await put(nats_connection, messages.VersionAvailable(model=MODEL, version=V7, seconds=1), time=at(3))
+    await put(nats_connection, messages.VersionServed(model=MODEL, version=V7), time=at(4))
+    await put(nats_connection, published(8), time=at(5))
+    bad = messages.VersionQuarantined(model=MODEL, version=V7, reason="bad sample")
+    await put(nats_connection, bad, node=NodeName("b"), time=at(6))
+    async with running_master(nats_server) as master:
+        told = await master.history.timeline(MODEL, V7)
+    assert (told.uploaded, told.generations) == (at(0), {"m/7/saved_model.pb": 9})
+    second, first = told.nodes
+    assert (second.node, second.quarantined, second.reason, second.seconds_to_serve) == ("b", at(6), "bad sample", None)
+    assert (first.notified, first.published, first.available, first.served) == (at(1), at(2), at(3), at(4))
+    assert first.seconds_to_serve == 4.0
