@@ -33,7 +33,7 @@ def read(kind: type[B]) -> Callable[[Request], Awaitable[B]]:
         if data and media_type != JSON:
             raise Problem(Kind.WRONG_MEDIA_TYPE, f"send the body as {JSON}", headers={"Accept": JSON})
         try:
-            return kind.model_validate_json(data or b"{}")
+            return kind.model_validate_json(data or b"{}", strict=True)  # a dry run of "no" or 0 is no way to say false
         except ValidationError as error:
             raise problems.invalid(error, where=("body",)) from error
 

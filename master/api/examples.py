@@ -48,10 +48,25 @@ def shown(example: BaseModel, *, etag: bool = False) -> dict[int | str, dict[str
 
 
 def streamed(example: BaseModel) -> dict[int | str, dict[str, object]]:
-    """Describe a stream of events by one of them."""
-    text = f"id: 1042\ndata: {example.model_dump_json()}\n\n"
-    content = {MEDIA_TYPE: {"schema": {"type": "string"}, "example": text}}
+    """Describe a stream of events, by one of them and by what else can come."""
+    schemas = [
+        _frame(["message"], {"$ref": "#/components/schemas/Entry"}),
+        _frame(["stale", "fresh"], {"$ref": "#/components/schemas/Freshness"}),
+        _frame(["end"], {"type": "object", "properties": {"reason": {"type": "string"}}}),
+    ]
+    frame = {"id": "1042", "event": "message", "data": example.model_dump_json()}
+    content = {MEDIA_TYPE: {"schema": {"oneOf": schemas}, "example": frame}}
     return {200: {"description": "Events, as long as the client listens", "content": content}}
+
+
+def _frame(events: list[str], data: dict[str, object]) -> dict[str, object]:
+    content = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
+    event = {"type": "string", "enum": events}
+    return {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {"id": {"type": "string"}, "event": event, "data": content},
+    }
 
 
 _UP = Connection(is_connected=True, since=NOON)
