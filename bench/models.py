@@ -23,7 +23,7 @@ from infra.local.supervisor import Supervisor
 from infra.local.upload import Upload
 
 COUNTS, QUICK_COUNTS = (1, 10, 100, 1000), (1, 10, 100)
-PASSES, QUICK_PASSES = 8, 4
+PASSES, QUICK_PASSES = 8, 3
 UPLOADS = 2  # versions at once, each of several objects at once
 POLL_SECONDS = 1
 WATCH_SECONDS = 30.0  # for as many passes as this gives, where passes take long

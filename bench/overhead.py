@@ -23,7 +23,7 @@ from infra.local.stack import Stack, StackOptions
 from infra.local.upload import Upload
 
 MODEL = ModelName("small")
-VERSIONS, QUICK_VERSIONS = 100, 15
+VERSIONS, QUICK_VERSIONS = 100, 10
 WARM_UP = 2  # versions before the clock starts
 FILES, FILE_BYTES = 3, 4000  # of each version, beside its graph and index
 AT_MOST_P50_MS, AT_MOST_P99_MS = 25.0, 100.0

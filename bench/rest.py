@@ -20,9 +20,9 @@ from infra.local.upload import Upload
 
 MODELS = tuple(ModelName(f"model-{number}") for number in range(3))
 STARTS = 3
-QUICK_STARTS = 3
+QUICK_STARTS = 2
 SETTLE_SECONDS = 3.0  # the first passes, the first connections
-IDLE_SECONDS, QUICK_IDLE_SECONDS = 30.0, 5.0
+IDLE_SECONDS, QUICK_IDLE_SECONDS = 30.0, 4.0
 SERVED_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 AT_MOST_START_SECONDS = 1.5

@@ -36,7 +36,7 @@ class Plan:
 
 
 FULL = Plan((shard_and_small(shard=900 * MB, small=200, each=20_000), alike(files=512, each=2 * MB)), rounds=5)
-QUICK = Plan((shard_and_small(shard=150 * MB, small=50, each=20_000), alike(files=64, each=2 * MB)), rounds=2)
+QUICK = Plan((shard_and_small(shard=90 * MB, small=20, each=20_000), alike(files=32, each=2 * MB)), rounds=2)
 
 
 def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature for all benchmarks
