@@ -91,7 +91,7 @@ class Cell:
             halves = Halves()
             verdict = Verdict(CellState.FAILED, f"{UNREADABLE}: {error.errors()[0]['msg']}", NEVER)
         self.state, self.reason, self.since = verdict.state, _shared(verdict.reason), verdict.since
-        self.places = _shared(tuple(sorted(set(_places(halves)), key=lambda pair: (pair[0], pair[1].value))))
+        self.places = _shared(tuple(dict.fromkeys(_places(halves))))
         if halves.served:
             self.desired, self.serving = _shared(halves.served.desired), _shared(halves.served.serving)
             self.labels = _shared(tuple(sorted(halves.served.labels.items())))

@@ -61,7 +61,9 @@ class Fold:
         if service not in SERVICES:
             return False
         head, models = _read(data)
-        found = self.nodes.setdefault(node, Node(node))
+        if node not in self.nodes:
+            self.nodes[node] = Node(node)
+        found = self.nodes[node]
         known = found.services.get(service)
         if known and timedelta() < known.head.reported - head.reported < OVERTAKING:
             return False
@@ -92,7 +94,7 @@ class Fold:
         """Take all desired documents."""
         for name in {*documents, *self.models}:
             stored = documents.get(name, UNSET)
-            model = self.models.setdefault(name, Model())
+            model = self._model(name)
             if model.stored != stored:
                 model.stored = stored
                 for node in self.nodes.values():
@@ -169,18 +171,28 @@ class Fold:
         self._drop_if_unknown(name)
 
     def _settle(self, node: Node, name: ModelName, cell: Cell) -> None:
-        self._count(node, name, cell=cell, by=-1)
-        cell.settle(self.models[name].stored.document.on(node.name))
-        self._count(node, name, cell=cell, by=1)
+        before = (cell.state, cell.serving)
+        cell.settle(self._model(name).stored.document.on(node.name))
+        after = (cell.state, cell.serving)
+        if before != after:
+            cell.state, cell.serving = before
+            self._count(node, name, cell=cell, by=-1)
+            cell.state, cell.serving = after
+            self._count(node, name, cell=cell, by=1)
 
     def _count(self, node: Node, name: ModelName, *, cell: Cell, by: int) -> None:
-        model = self.models.setdefault(name, Model())
+        model = self._model(name)
         state = CellState.LOST if node.hidden_since else cell.state
         node.tally[state] += by
         model.tally[state] += by
         if node.hidden_since is None:
             for version in cell.serving:
                 model.serving[version] += by
+
+    def _model(self, name: ModelName) -> Model:
+        if name not in self.models:
+            self.models[name] = Model()
+        return self.models[name]
 
     def _drop_if_unknown(self, name: ModelName) -> None:
         """Drop a model that no node has and no document names."""
