@@ -23,7 +23,6 @@ from puller.local import Observer
 from puller.obstore_engine import ObstoreEngine
 from puller.reconcile import Reconciler, Tools
 from puller.registration import Names
-from puller.saved_model import read_needs
 from puller.settings import PullerSettings
 from puller.sightings import Sightings
 from puller.status import Ledger
@@ -37,6 +36,7 @@ from service.health import Health
 from service.layout import Receipt
 from service.loop import Timing
 from service.process import Core, Parts
+from service.saved_model import read_needs
 
 PURPOSE = "python -m puller: brings models from a Cloud Storage bucket to this node's disk, verified and whole."
 

@@ -25,9 +25,8 @@ from events.messages import (
 from events.names import ModelName, Version
 from events.status import Progress, Stage
 from puller.bucket import RemoteFile
-from puller.completeness import READABLE_GRAPH, Complete, Unusable
+from puller.completeness import Complete, Unusable
 from puller.disk import NoRoom
-from puller.saved_model import Needs
 from puller.setbacks import Setbacks
 from puller.sightings import Key, Sightings
 from puller.transfer import Fetched, Wanted
@@ -35,6 +34,8 @@ from puller.view import Failure, Fetch, StageGraph
 from service import logs, metrics
 from service.errors import Invalid, ModelManagerError, NoSpaceLeft, Transient
 from service.layout import Receipt
+from service.saved_model import Needs
+from service.structure import READABLE_GRAPH
 
 log = logs.get("puller.fetching")
 

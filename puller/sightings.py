@@ -16,9 +16,9 @@ from events import manifest
 from events.names import ModelName, Version
 from puller.bucket import Catalog, Listing, RemoteFile
 from puller.completeness import Judgement, Known, Rules, Settling, Unusable, judge
-from puller.saved_model import Needs
 from puller.view import Seen
 from service.layout import FileRecord, fingerprint
+from service.saved_model import Needs
 
 Key = tuple[ModelName, Version]
 

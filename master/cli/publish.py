@@ -26,7 +26,9 @@ def publish(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="one version of a SavedModel")],
     url: Url,
     *,
-    project: Annotated[str, typer.Option("--project", envvar="MM_PROJECT", help="who pays for the requests")] = "",
+    require_assets: Annotated[
+        bool, typer.Option(help="refuse a version that lacks an asset its graph names, as nodes do by default")
+    ] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check the folder, choose the version, send nothing")
     ] = False,
@@ -43,8 +45,8 @@ def publish(
     from master.publish.upload import upload  # noqa: PLC0415 - see above
 
     target = _target(url)
-    size = sum(check(folder).values())
-    bucket = GoogleBucket(connect(project, emulator=session.settings.storage_emulator), target.bucket)
+    size = sum(check(folder, require_assets=require_assets).values())
+    bucket = GoogleBucket(connect("", emulator=session.settings.storage_emulator), target.bucket)
     version = target.version if target.version is not None else _next(bucket, target)
     address = target.url(version)
     if dry_run:

@@ -1,7 +1,6 @@
 """A local folder that is to become a version: what it holds, and whether that can be a SavedModel at all."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,12 @@ import google_crc32c
 
 from events.manifest import Content
 from events.names import MANIFEST_NAME, BadName, FileName
-from service.errors import ModelManagerError
+from service.errors import Invalid, ModelManagerError
+from service.saved_model import Needs, needs_of
+from service.structure import READABLE_GRAPH, empty, missing
 
 READ_BYTES = 1024 * 1024
 READERS = 4  # a checksum runs at a gigabyte a second and more; what waits is the disk
-GRAPHS = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
-VARIABLES = "variables/variables."
-
-_SHARD = re.compile(r"variables/variables\.data-([0-9]{5})-of-([0-9]{5})")
 
 Read = Callable[[int], None]
 
@@ -46,12 +43,21 @@ def look(path: Path, *, read: Read = nobody) -> Folder:
     return Folder(path, dict(zip(names, contents, strict=True)))
 
 
-def check(folder: Path) -> dict[FileName, int]:
-    """The sizes of the version's files; raises `BadFolder` where they cannot be a whole version."""
+def check(folder: Path, *, require_assets: bool = True) -> dict[FileName, int]:
+    """The sizes of the version's files; `BadFolder` where a puller would not take them for a whole version."""
     sizes = {name: (folder / name).stat().st_size for name in files_of(folder)}
-    if wrong := problems(sizes):
+    wrong = empty(sizes) or missing(sizes.keys(), _needs(folder, sizes), require_assets=require_assets)
+    if wrong:
         raise BadFolder(f"{folder} is no whole version of a SavedModel: {'; '.join(wrong)}")
     return sizes
+
+
+def _needs(folder: Path, sizes: Mapping[FileName, int]) -> Needs | None:
+    """What the graph says must be there; only its binary form is read."""
+    try:
+        return needs_of(folder / READABLE_GRAPH) if READABLE_GRAPH in sizes else None
+    except Invalid as error:
+        raise BadFolder(f"{folder}: {error}") from error
 
 
 def files_of(folder: Path) -> list[FileName]:
@@ -68,17 +74,6 @@ def files_of(folder: Path) -> list[FileName]:
     return [name for name in names if name != MANIFEST_NAME]
 
 
-def problems(sizes: Mapping[FileName, int]) -> list[str]:
-    """What is missing or empty, as far as the names and sizes of the files tell."""
-    graphs = [name for name in GRAPHS if name in sizes]
-    found = [] if graphs else ["it holds no saved_model.pb"]
-    found += [f"{name} is empty" for name in (*graphs, f"{VARIABLES}index") if sizes.get(FileName(name)) == 0]
-    if any(name.startswith(VARIABLES) for name in sizes):
-        found += [] if f"{VARIABLES}index" in sizes else [f"{VARIABLES}index is missing"]
-        found += _missing_shards(sizes)
-    return found
-
-
 def content_of(path: Path, *, read: Read = nobody) -> Content:
     """Size and CRC32C of a file."""
     checksum, size = google_crc32c.Checksum(), 0
@@ -93,16 +88,3 @@ def content_of(path: Path, *, read: Read = nobody) -> Content:
 def of_bytes(data: bytes) -> Content:
     """Size and CRC32C of bytes."""
     return Content(len(data), google_crc32c.value(data))
-
-
-def _missing_shards(names: Iterable[FileName]) -> list[str]:
-    shards = [(int(found[1]), int(found[2])) for name in names if (found := _SHARD.fullmatch(name))]
-    counts = {count for _, count in shards}
-    if len(counts) > 1:
-        return [f"the shards of several exports are mixed: {', '.join(f'-of-{count:05}' for count in sorted(counts))}"]
-    if not counts:
-        return [f"{VARIABLES}data-?????-of-????? is missing"]
-    (count,) = counts
-    absent = sorted(set(range(count)) - {shard for shard, _ in shards})
-    listed = [f"{VARIABLES}data-{shard:05}-of-{count:05} is missing" for shard in absent[:3]]
-    return listed + ([f"and {len(absent) - 3} more shards"] if len(absent) > 3 else [])

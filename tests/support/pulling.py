@@ -22,7 +22,6 @@ from puller.intake import Intake
 from puller.link import Link
 from puller.local import Observer
 from puller.reconcile import Reconciler, Tools
-from puller.saved_model import Needs
 from puller.sightings import Key, Sightings
 from puller.status import Ledger
 from puller.survey import Survey
@@ -30,6 +29,7 @@ from service.errors import Transient
 from service.health import Health
 from service.layout import Layout, Receipt
 from service.loop import Doorbell, Timing, run
+from service.saved_model import Needs
 from tests.fakes.bucket import EPOCH
 from tests.fakes.puller import CountingBucket, FakeFetcher, FakeStream
 

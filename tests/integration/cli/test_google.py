@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 
 from events import manifest
+from infra.local.versions import saved_model
 from master.cli.ends import Exit
 from tests.support.stack import GcsServer
 
-FILES = {"saved_model.pb": b"graph", "assets/words.txt": b"a b c", "assets/empty.txt": b""}
+FILES = {
+    "saved_model.pb": saved_model(),
+    "variables/variables.index": b"index",
+    "variables/variables.data-00000-of-00001": b"weights",
+    "assets/empty.txt": b"",
+}
 FILTER = 'attributes.eventType = "OBJECT_FINALIZE" AND hasPrefix(attributes.objectId, "models/")'
 
 
@@ -50,7 +56,7 @@ def test_a_version_is_published_once(gcs_server: GcsServer, version: Path) -> No
     assert set(manifest.parse(gcs_server.bucket.read("a/line/7/manifest.json"))) == set(FILES)
     again = command(gcs_server, "publish", version, "gs://models/a/line/7")
     assert "was published already" in again.stdout
-    (version / "saved_model.pb").write_bytes(b"another")
+    (version / "assets/empty.txt").write_bytes(b"another")
     refused = command(gcs_server, "publish", version, "gs://models/a/line/7")
     assert refused.returncode == Exit.FAILED
     assert "a published version never changes" in refused.stderr
@@ -70,7 +76,7 @@ def test_the_next_number_is_chosen_where_none_is_given(gcs_server: GcsServer, ve
     gcs_server.bucket.write("line/99999999999/saved_model.pb", b"x")
     gcs_server.bucket.write("line/not-a-version/x", b"x")
     dry = command(gcs_server, "publish", version, "gs://models/line/", "--dry-run")
-    assert dry.stdout == "would publish 10 B as gs://models/line/100000000000/\n"
+    assert dry.stdout == f"would publish {sum(map(len, FILES.values()))} B as gs://models/line/100000000000/\n"
     assert gcs_server.bucket.names("line/100000000000/") == []
 
 

@@ -43,7 +43,7 @@ def test_a_corrupt_version_differs_in_one_bit_of_its_weights(good: Path, tmp_pat
 def test_a_folder_without_a_savedmodel_is_not_uploaded(tmp_path: Path) -> None:
     """A folder that is no version is refused before anything is sent."""
     (tmp_path / "readme.txt").touch()
-    with pytest.raises(BadFolder, match=r"holds no saved_model\.pb"):
+    with pytest.raises(BadFolder, match=r"saved_model\.pb is missing"):
         check(tmp_path)
 
 

@@ -7,14 +7,16 @@ import pytest
 from events import manifest
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
-from master.publish.folder import BadFolder, files_of, look, problems
+from infra.local.versions import saved_model
+from master.publish.folder import BadFolder, check, files_of, look
 from master.publish.target import BadTarget, Target, next_version, parse
 from master.publish.upload import Changed, Uploaded, VersionExists, upload
 from tests.fakes.publishing import FakeBucket
+from tests.support.exports import copy_export
 
 BASE = "models/line/7/"
 FILES = {
-    "saved_model.pb": b"graph",
+    "saved_model.pb": saved_model(),
     "variables/variables.index": b"index",
     "variables/variables.data-00000-of-00001": b"weights",
     "assets/empty.txt": b"",
@@ -134,30 +136,41 @@ def test_a_manifest_of_an_earlier_download_is_no_file_of_the_version(folder: Pat
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"saved_model.pb": None}, "holds no saved_model.pb"),
-        ({"saved_model.pb": 0}, "saved_model.pb is empty"),
+        ({"saved_model.pb": None}, "saved_model.pb is missing"),
+        ({"saved_model.pb": b""}, "saved_model.pb is empty"),
+        ({"saved_model.pb": b"no graph"}, "saved_model.pb is not a SavedModel"),
         ({"variables/variables.index": None}, "variables.index is missing"),
-        ({"variables/variables.index": 0}, "variables.index is empty"),
+        ({"variables/variables.index": b""}, "variables.index is empty"),
         ({"variables/variables.data-00000-of-00001": None}, r"data-\?\?\?\?\?"),
         (
-            {"variables/variables.data-00000-of-00001": None, "variables/variables.data-00000-of-00009": 1},
-            "data-00001-of-00009 is missing.*and 5 more shards",
+            {"variables/variables.index": None, "variables/variables.data-00000-of-00001": None},
+            "variables.index is missing",
         ),
-        ({"variables/variables.data-00000-of-00002": 1}, "mixed: -of-00001, -of-00002"),
     ],
 )
-def test_what_is_no_whole_version_is_told_before_the_upload(change: dict[str, int | None], words: str) -> None:
-    """Names and sizes tell most of what goes wrong with an export."""
-    sizes = {**{name: len(data) for name, data in FILES.items()}, **change}
-    found = problems({FileName(name): size for name, size in sizes.items() if size is not None})
+def test_what_is_no_whole_version_is_told_before_the_upload(
+    folder: Path, change: dict[str, bytes | None], words: str
+) -> None:
+    """The graph and the names tell most of what goes wrong with an export, as they tell the puller."""
+    for name, data in change.items():
+        (folder / name).unlink() if data is None else (folder / name).write_bytes(data)
     with pytest.raises(BadFolder, match=words):
-        raise BadFolder("; ".join(found))
+        check(folder)
 
 
-def test_a_whole_version_has_no_problems() -> None:
-    """With variables, and without any, as a model without weights has."""
-    assert problems({FileName(name): len(data) for name, data in FILES.items()}) == []
-    assert problems({FileName("saved_model.pb"): 5}) == []
+def test_a_whole_version_is_taken(folder: Path) -> None:
+    """Its files come with their sizes."""
+    assert check(folder) == {name: len(data) for name, data in FILES.items()}
+
+
+def test_an_asset_that_the_graph_names_must_be_there(tmp_path: Path) -> None:
+    """Nodes refuse such a version unless they are told otherwise, and so does the check."""
+    export = copy_export("with_asset", tmp_path)
+    for asset in (export / "assets").iterdir():
+        asset.unlink()
+    with pytest.raises(BadFolder, match="the graph names it"):
+        check(export)
+    assert check(export, require_assets=False)
 
 
 def test_links_to_folders_are_refused(folder: Path) -> None:

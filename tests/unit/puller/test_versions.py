@@ -8,8 +8,8 @@ from events.messages import (
     VersionRefused,
 )
 from events.names import FileName, Version
-from puller.saved_model import Needs
 from service.layout import Quarantine
+from service.saved_model import Needs
 from tests.support.pulling import FILES, MODEL, Puller, Tell, now
 
 

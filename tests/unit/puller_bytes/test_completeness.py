@@ -24,7 +24,7 @@ from puller.completeness import (
     Unusable,
     judge,
 )
-from puller.saved_model import Needs
+from service.saved_model import Needs
 
 UPLOADED = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 LATER = UPLOADED + timedelta(hours=1)

@@ -42,11 +42,12 @@ class Needs:
 
 
 async def read_needs(path: Path) -> Needs:
+    """Do as `needs_of`, in a thread."""
+    return await asyncio.to_thread(needs_of, path)
+
+
+def needs_of(path: Path) -> Needs:
     """Read a local `saved_model.pb`; `Invalid` says why it is none, `Transient` that it cannot be read now."""
-    return await asyncio.to_thread(_read, path)
-
-
-def _read(path: Path) -> Needs:
     with disk_errors(f"cannot read {path}"), path.open("rb") as file:
         if not path.stat().st_size:
             raise Invalid(f"{path.name} is empty")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef, MetaGraphDef
 
 from events.names import FileName
-from puller.saved_model import MAX_FIELDS, Needs, read_needs
 from service.errors import Invalid, Transient
+from service.saved_model import MAX_FIELDS, Needs, read_needs
 
 MODELS = Path(__file__).parents[2] / "models"
 NAMES = st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=12)
