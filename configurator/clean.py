@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from configurator import retention
 from configurator.disk import Disk, Folder, Space, Sweeper
@@ -13,6 +14,13 @@ from configurator.view import State, View
 from events.names import ModelName
 
 ROOM_SECONDS = 60.0  # a request for room on the disk counts so long
+
+
+class Seen(Protocol):
+    """What was found on disk in this pass."""
+
+    folders: Mapping[ModelName, Folder]
+    space: Space
 
 
 class Cleaner:
@@ -41,9 +49,9 @@ class Cleaner:
             self._since.update(dict.fromkeys(chosen, -math.inf))
         return tuple(f"{name} version {version}: {self.idle[name, version]}" for name, version in chosen)
 
-    async def clean(self, view: View, folders: Mapping[ModelName, Folder], space: Space) -> float | None:
+    async def clean(self, view: View, seen: Seen) -> float | None:
         """Remove what is due; tell in how many seconds there will be more to do. Raises `Transient`."""
-        is_low = space.free < self._settings.reserve_bytes or view.now < self._room_until
+        is_low = seen.space.free < self._settings.reserve_bytes or view.now < self._room_until
         self.idle = retention.idle(view, retention=self._settings.retention, is_low=is_low)
         self._since = retention.note(self._since, self.idle, now=view.now)
         due = retention.due(self._since, now=view.now, grace_seconds=self._settings.grace_seconds)
@@ -53,7 +61,7 @@ class Cleaner:
             del self._since[key]
             self._sweeper.start()
         if view.told.config is not None and view.told.flight is None:
-            await asyncio.to_thread(self._tidy, view, folders)
+            await asyncio.to_thread(self._tidy, view, seen.folders)
         waits = [since + self._settings.grace_seconds - view.now for since in self._since.values()]
         return 0.0 if due else min(waits, default=None)
 

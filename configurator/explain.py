@@ -10,6 +10,8 @@ from events.names import ModelName, Version
 def difference(view: View, name: ModelName) -> str:
     """Say what stands between desired and serving; empty when nothing does."""
     model = view.models[name]
+    if view.is_away:
+        return "TensorFlow Serving does not answer"
     if model.policy.removed:
         return "the model is removed; it is being unloaded" if model.confirmed or name in view.base else ""
     reasons = [*_unchosen(model), *(_waiting(view, name, version) for version in sorted(desired(model)))]

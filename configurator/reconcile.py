@@ -6,7 +6,7 @@ are as they are. A process that is killed and started again forgets it, looks, s
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from configurator import explain, good, render, told
@@ -24,6 +24,7 @@ from configurator.told import Flight, Key, Told
 from configurator.view import State, View
 from events.names import ModelName, Version
 from service import logs
+from service.errors import NoSpaceLeft
 from service.loop import Outcome
 
 log = logs.get("configurator.reconcile")
@@ -79,11 +80,14 @@ class Reconcile:
         """Run a pass. Raises `Transient`."""
         await self._start()
         await self._look(self._edges.clock())
-        await self._judge()
+        try:
+            await self._judge()
+        except NoSpaceLeft:
+            await self._edges.cleaner.clean(self.view, self._edges.observer)  # make room for it
+            raise
         chosen = plan(self.view)
         trouble = await self._act(chosen)
-        observer = self._edges.observer
-        due = await self._edges.cleaner.clean(self.view, observer.folders, observer.space)
+        due = await self._edges.cleaner.clean(self.view, self._edges.observer)
         still = sorted(self.view.models.keys() - chosen.moving)
         problems = [f"{name}: {reason}" for name in still if (reason := explain.difference(self.view, name))]
         return Outcome(self._again(chosen, due), (*([trouble] if trouble else []), *problems))
@@ -118,9 +122,9 @@ class Reconcile:
 
     def _see(self, now: float) -> None:
         """Make the view of what is known now."""
-        self.view = self._edges.observer.view(now, told=self._told, good=self._good, labels=self._labels)
-        self._told = note(self.view)
-        self.view = self._edges.observer.view(now, told=self._told, good=self._good, labels=self._labels)
+        view = self._edges.observer.view(now, told=self._told, good=self._good, labels=self._labels)
+        self._told = note(view)
+        self.view = replace(view, told=self._told)
 
     def _lose(self, now: float, reason: str) -> None:
         """Forget what TensorFlow Serving was told; versions that were being loaded may be what ended it."""
@@ -132,6 +136,7 @@ class Reconcile:
         edges.observer.forget()
         edges.news.lost(reason)
         self._see(now)
+        self.view = replace(self.view, is_away=True)
 
     def _is_suspect(self, key: Key) -> bool:
         status = self.view.status(key)
@@ -237,10 +242,7 @@ class Reconcile:
         is_still = (
             not self._moving and self._told.flight is None and (self._told.config is not None or not chosen.reload)
         )
-        if due_seconds is not None:
-            due_seconds = max(SOON_SECONDS, due_seconds)
-        if is_still:
-            return due_seconds
         age = self._edges.clock() - self._moved
-        soon = min(LATER_SECONDS, max(SOON_SECONDS, age * AGE_SHARE))
-        return soon if due_seconds is None else min(soon, due_seconds)
+        waits = [] if is_still else [min(LATER_SECONDS, age * AGE_SHARE)]
+        waits += [] if due_seconds is None else [due_seconds]
+        return max(SOON_SECONDS, min(waits)) if waits else None

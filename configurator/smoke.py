@@ -75,8 +75,7 @@ def parse(data: bytes) -> Sample:
 async def check(sample: Sample, key: Key, serving: Predicts, *, seconds: float) -> None:
     """Ask the version; `Invalid` says how its answer is wrong, `Unclear` that none could be had."""
     try:
-        dtypes = await serving.inputs(key, sample.signature)
-        inputs = _inputs(sample, dtypes)
+        inputs = _inputs(sample, await _dtypes(sample, key, serving))
         answer = await serving.predict(
             key, sample.signature, inputs=inputs, outputs=sorted(sample.outputs), seconds=seconds
         )
@@ -90,6 +89,13 @@ async def check(sample: Sample, key: Key, serving: Predicts, *, seconds: float) 
     for name, expected in sample.outputs.items():
         if problem := _difference(expected, answer.get(name), sample.tolerance):
             raise Invalid(f"it answers its sample wrong: output {name[:80]!a} {problem}")
+
+
+async def _dtypes(sample: Sample, key: Key, serving: Predicts) -> dict[str, int] | None:
+    try:
+        return await serving.inputs(key, sample.signature)
+    except ServingLate as error:
+        raise Unclear(str(error)) from error
 
 
 def _inputs(sample: Sample, dtypes: dict[str, int] | None) -> dict[str, TensorProto]:

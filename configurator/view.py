@@ -100,6 +100,7 @@ class View:
     now: float
     models: Mapping[ModelName, Model]
     told: Told
+    is_away: bool = False  # TensorFlow Serving does not answer, so nothing is known of it
 
     @property
     def base(self) -> Config:

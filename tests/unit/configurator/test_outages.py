@@ -41,6 +41,7 @@ async def test_away_is_reported_once_and_tried_on(tmp_path: Path) -> None:
         await bench.run(30.0)
         assert bench.types().count("serving.lost") == 1
         assert not bench.is_connected()
+        assert bench.words() == "TensorFlow Serving does not answer"
         assert bench.file() == {MODEL: {1}}
         bench.serving.start(bench.settings.config_file)
         await bench.run(3.0)

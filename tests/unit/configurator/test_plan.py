@@ -71,14 +71,8 @@ STEPS = {
     "a model is introduced": (view({}, m=model([1])), (Kind.NEW, {M: entry(1)})),
     "a model without versions is not": (view({}, m=model()), None),
     "one model at a time": (view({}, m=model([1]), other=model([1])), (Kind.NEW, {M: entry(1)})),
-    "one that was good goes first": (
-        view({}, m=model([1]), other=model([1], good=[1])),
-        (Kind.NEW, {OTHER: entry(1)}),
-    ),
-    "the last good version comes with the new one": (
-        view({}, m=model([1, 2], good=[1])),
-        (Kind.NEW, {M: entry(1, 2)}),
-    ),
+    "one that was good goes first": (view({}, m=model([1]), other=model([1], good=[1])), (Kind.NEW, {OTHER: entry(1)})),
+    "the last good version comes with the new": (view({}, m=model([1, 2], good=[1])), (Kind.NEW, {M: entry(1, 2)})),
     "changes of known models go before new models": (
         view({M: entry(1)}, m=model([1, 2], good=[1], up=[1]), other=model([1])),
         (Kind.VERSIONS, {M: entry(1, 2)}),
@@ -120,10 +114,7 @@ STEPS = {
         (Kind.VERSIONS, {M: entry(1, 2)}),
     ),
     "refused, and the only one": (view({M: entry(2)}, m=model([2], good=[2], up=[2], refused=(2,))), None),
-    "two versions": (
-        view({}, m=model([1, 2, 3], want=Latest(count=2))),
-        (Kind.NEW, {M: entry(2, 3)}),
-    ),
+    "two versions": (view({}, m=model([1, 2, 3], want=Latest(count=2))), (Kind.NEW, {M: entry(2, 3)})),
     "a label is set when its version is confirmed": (
         view({M: entry(1)}, m=model([1], good=[1], up=[1], labels={"a": 1})),
         (Kind.LABELS, {M: entry(1, a=1)}),
@@ -141,10 +132,7 @@ STEPS = {
         view({M: entry(1, 2, a=2)}, m=model([1, 2], good=[1, 2], up=[1, 2], labels={"a": 2})),
         (Kind.VERSIONS, {M: entry(2, a=2)}),
     ),
-    "a label without a place to go stays": (
-        view({M: entry(1, a=1)}, m=model([1], good=[1], up=[1], labels={"a": 9})),
-        None,
-    ),
+    "a label with no place stays": (view({M: entry(1, a=1)}, m=model([1], good=[1], up=[1], labels={"a": 9})), None),
     "a label nobody wants goes": (
         view({M: entry(1, a=1)}, m=model([1], good=[1], up=[1])),
         (Kind.LABELS, {M: entry(1)}),

@@ -1,10 +1,15 @@
 """What leaves the disk of a running node, and what stays."""
 
 from pathlib import Path
+from typing import ClassVar
 
+from configurator.disk import Disk
+from configurator.good import Good
+from configurator.told import Key
 from events.desired import Policy
 from events.messages import VersionRemoved
 from events.names import Version
+from service.errors import NoSpaceLeft
 from tests.support.configurator import MODEL, Bench
 
 
@@ -54,3 +59,30 @@ async def test_what_was_put_there_by_hand_is_served_and_never_removed(tmp_path: 
         await bench.run(20.0)
         assert bench.on_disk() == {1, 2}
         assert bench.state(1).reason == "put there by hand; never removed"
+
+
+class FullDisk(Disk):
+    """A disk on which nothing can be written once versions are on it, until one of them is removed."""
+
+    is_full: ClassVar[bool] = False
+
+    def write_good(self, good: Good) -> None:
+        if FullDisk.is_full:
+            raise NoSpaceLeft("cannot write the record: No space left on device")
+        super().write_good(good)
+
+    def remove(self, key: Key) -> None:
+        super().remove(key)
+        FullDisk.is_full = False
+
+
+async def test_a_disk_too_full_to_write_a_record_is_cleaned_first(tmp_path: Path) -> None:
+    """What cannot be written must not keep the configurator from making room for it."""
+    async with Bench(tmp_path, disk_kind=FullDisk, grace_seconds=1.0, reserve_mib=2**40) as bench:
+        await bench.serve(1, 2)
+        FullDisk.is_full = True
+        bench.publish(3)
+        await bench.until(lambda: bench.available() == {2, 3})
+        bench.want(Policy(refused=(Version(1),)))
+        await bench.until(lambda: bench.serves_only(3))
+        assert bench.on_disk() == {2, 3}
