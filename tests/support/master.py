@@ -22,7 +22,12 @@ from tests.support.stack import NatsServer, eventually
 
 @asynccontextmanager
 async def running_master(
-    server: NatsServer, name: str = "master-1", *, grace_seconds: float = PRESENCE_SECONDS, command_seconds: float = 3.0
+    server: NatsServer,
+    name: str = "master-1",
+    *,
+    grace_seconds: float = PRESENCE_SECONDS,
+    command_seconds: float = 3.0,
+    patience_seconds: float = 30.0,
 ) -> AsyncIterator[Master]:
     """A master that has heard all there is in NATS."""
     given = {"MM_NODE": name, "MM_NATS_URL": server.url, "MM_COMMAND_SECONDS": str(command_seconds)}
@@ -32,7 +37,7 @@ async def running_master(
     master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software="1.2.3"))
     running = [asyncio.create_task(job()) for job in jobs]
     try:
-        await eventually(master.hears)
+        await eventually(master.hears, seconds=patience_seconds)
         yield master
     finally:
         await end(running)
