@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import TypeVar
 
@@ -184,7 +185,13 @@ def _model_row(name: ModelName, model: Model) -> ModelRow:
 
 def _matrix_cell(node: Node | None, model: ModelName) -> MatrixCell | None:
     cell = node.cells.get(model) if node else None
-    return MatrixCell(state=_shown(node, cell), serving=cell.serving) if node and cell else None
+    return _shared_cell(_shown(node, cell), cell.serving) if node and cell else None
+
+
+@lru_cache(maxsize=4096)
+def _shared_cell(state: CellState, serving: tuple[Version, ...]) -> MatrixCell:
+    """Make one view for equal cells: a window has thousands, and most nodes serve the same."""
+    return MatrixCell(state=state, serving=serving)
 
 
 def _spread(cells: Iterable[Cell]) -> tuple[VersionSpread, ...]:

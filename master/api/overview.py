@@ -14,7 +14,7 @@ from master.api.rights import needs
 from master.auth import Role
 from master.views import Matrix, Overview
 
-MAX_CELLS = 20_000  # of one window: some 20 ms of work
+MAX_CELLS = 10_000  # of one window: some 15 ms of work, in which no other request is answered
 FIRST_MODELS = 50  # shown where none are named
 FIRST_NODES = 100
 

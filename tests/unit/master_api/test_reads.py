@@ -90,7 +90,7 @@ async def test_the_matrix_is_a_window() -> None:
     named = (await api.get("/v1/matrix", params={"models": [M, "other"], "nodes": [N2, "node-9"]})).json()
     assert named["cells"] == [[{"state": "serving", "serving": [2]}, None], [None, None]]
     assert (await api.get("/v1/matrix")).json()["nodes"] == [N1, N2]
-    many = {"models": [f"m{number}" for number in range(201)], "nodes": [f"n{number}" for number in range(100)]}
+    many = {"models": [f"m{number}" for number in range(101)], "nodes": [f"n{number}" for number in range(100)]}
     assert (await api.get("/v1/matrix", params=many)).status_code == 422
 
 
