@@ -11,6 +11,7 @@ PREFIX = "mm.v1"
 EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>.<model>: CloudEvents, kept by the stream
 HINT = f"{PREFIX}.hint"  # a peer says: look at this model now; not kept
 RETENTION_REQUEST = f"{PREFIX}.retention"  # mm.v1.retention.<node>: the puller asks its configurator for room; not kept
+INBOX = "_INBOX"  # _INBOX.<service>.<node>.<anything>: answers to requests; each service hears its own alone
 COMMAND = f"{PREFIX}.cmd"  # mm.v1.cmd.<node>.<service>.<command>: a request; "_all" in place of a node asks every node
 ALL_NODES = "_all"
 CLUSTER = "_cluster"  # mm.v1.cmd._cluster.master.<command>: a request to the cluster, answered by one of the masters
@@ -58,6 +59,11 @@ def event_type(subject: str) -> str:
 def retention_request(node: NodeName) -> str:
     """The subject on which a node's puller asks for disk space."""
     return f"{RETENTION_REQUEST}.{token(node)}"
+
+
+def inbox(node: NodeName, service: str) -> str:
+    """The prefix of the subjects on which a service is answered."""
+    return f"{INBOX}.{service}.{token(node)}"
 
 
 def desired_key(model: ModelName) -> str:

@@ -11,6 +11,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 import nats
@@ -33,6 +34,7 @@ OUTBOX_EVENTS = 2000
 CONNECT_SECONDS = 2.0
 REPLY_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+FORBIDDEN = "permissions violation"  # as nats-server says it
 WATCH_SECONDS = 300.0  # a watch starts anew this often: the poll that heals a watch that died silently
 
 Receive = Callable[[bytes], None]
@@ -49,9 +51,11 @@ class Bus:
         self._unsent: set[tuple[str, str]] = set()
         self._work = asyncio.Event()
         self._subscriptions: list[tuple[str, Receive]] = []
-        self._watches: list[tuple[str, Callable[[], Follow], float | None]] = []
+        self._watches: list[tuple[str, Snapshot]] = []
+        self._follows: list[tuple[str, Callable[[], Follow]]] = []
         self._offers: list[Offer] = []
         self._client: Client | None = None
+        self._forbidden: set[str] = set()
         self.connection = Connection(is_connected=False, since=datetime.now(UTC), reason="not connected yet")
 
     def subscribe(self, subject: str, receive: Receive) -> None:
@@ -60,14 +64,14 @@ class Bus:
 
     def watch(self, bucket: str, show: Snapshot) -> None:
         """Have the whole content of a KV bucket given to `show`, at first and on every change; before `run`."""
-        self._watches.append((bucket, lambda: watch.whole(show), WATCH_SECONDS))
+        self._watches.append((bucket, show))
 
     def follow(self, bucket: str, begin: Callable[[], Follow]) -> None:
         """Have each entry of a KV bucket given to what `begin` returns, which is called anew after each loss of NATS.
 
         For buckets too big to be shown whole again and again; before `run`.
         """
-        self._watches.append((bucket, begin, None))
+        self._follows.append((bucket, begin))
 
     def answer(self, offer: Offer) -> None:
         """Answer these admin commands; before `run`."""
@@ -134,9 +138,10 @@ class Bus:
                 stream = client.jetstream(timeout=REPLY_SECONDS)
                 jobs = [_persist(lambda: self._send(stream))]
                 jobs += [
-                    _persist(watch.watcher(stream, bucket, begin=begin, seconds=seconds))
-                    for bucket, begin, seconds in self._watches
+                    _persist(watch.watcher(stream, bucket, begin=partial(watch.whole, show), seconds=WATCH_SECONDS))
+                    for bucket, show in self._watches
                 ]
+                jobs += [_persist(watch.follower(client, bucket, begin=begin)) for bucket, begin in self._follows]
                 running = [tasks.create_task(job) for job in jobs]
                 await lost.wait()
                 for task in running:
@@ -151,6 +156,7 @@ class Bus:
         settings = self._settings
         options: dict[str, object] = {
             "name": f"{self._source.service}@{self._source.node}",
+            "inbox_prefix": subjects.inbox(self._source.node, self._source.service),
             "allow_reconnect": False,
             "connect_timeout": CONNECT_SECONDS,
             "ping_interval": 10,
@@ -185,7 +191,13 @@ class Bus:
             await self._work.wait()
 
     async def _on_error(self, error: Exception) -> None:
-        log.debug("nats client error", reason=_words(error))
+        """Note what the client tells beside its calls; a right that is lacking is told nowhere else, once is enough."""
+        reason = _words(error)
+        if FORBIDDEN not in reason or reason in self._forbidden:
+            log.debug("nats client error", reason=reason)
+            return
+        self._forbidden.add(reason)
+        log.warning("nats refuses a subject; see infra/nats for the rights of each role", reason=reason)
 
     def _note(self, *, is_connected: bool, reason: str) -> None:
         before = self.connection

@@ -1,0 +1,166 @@
+"""What each role may publish and subscribe to in NATS: as little as its work needs, computed from `events.subjects`.
+
+A node's puller and configurator speak for their own node and service alone. Answers come to an inbox that no other
+user may listen to (`subjects.inbox`), and a queue group's name is part of a right, so that no node can take the
+commands meant for another.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from events import subjects
+from events.names import NodeName
+
+ANY_NODE = NodeName("*")  # no node can be called so; rights for it are those of every node at once
+API = "$JS.API"
+WORKERS = ("puller", "configurator")
+BUCKETS = tuple(
+    f"KV_{name}"
+    for name in (
+        subjects.DESIRED_BUCKET,
+        subjects.STATUS_BUCKET,
+        subjects.PRESENCE_BUCKET,
+        subjects.REQUEST_BUCKET,
+    )
+)
+STREAMS = (subjects.EVENT_STREAM, *BUCKETS)
+READABLE = tuple(name for name in STREAMS if name != f"KV_{subjects.REQUEST_BUCKET}")  # whose requests are nobody's
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Subjects that a user may publish and subscribe to; `answers`: also publish to where a request wants its answer.
+
+    A subject to subscribe to may be followed by the only queue group in which that is allowed.
+    """
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    answers: bool = False
+
+
+def puller(node: NodeName) -> Rights:
+    """Hints to and from all; its own events, status and commands; asks its configurator for room and hears its news."""
+    return _worker(
+        node,
+        "puller",
+        publish=(subjects.HINT, subjects.retention_request(node)),
+        subscribe=(subjects.HINT, subjects.events(node, "configurator")),
+    )
+
+
+def configurator(node: NodeName) -> Rights:
+    """Its own events, status and commands; hears its puller's news and its calls for room."""
+    return _worker(
+        node,
+        "configurator",
+        publish=(),
+        subscribe=(subjects.retention_request(node), subjects.events(node, "puller")),
+    )
+
+
+def master() -> Rights:
+    """Writes desired state, asks all nodes, answers the cluster's commands, reads everything, forgets lost nodes.
+
+    Masters are equals and share one key.
+    """
+    return Rights(
+        publish=(
+            *(subjects.command(ANY_NODE, service, "*") for service in WORKERS),
+            _own_events(ANY_NODE, "master"),
+            *(f"$KV.{bucket}.*" for bucket in (subjects.DESIRED_BUCKET, subjects.REQUEST_BUCKET)),
+            *(f"$KV.{bucket}.*.*" for bucket in (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET)),
+            f"{API}.INFO",
+            *(f"{API}.STREAM.{verb}.{stream}" for verb in ("INFO", "CREATE", "MSG.GET") for stream in STREAMS),
+            *(f"{API}.DIRECT.GET.{bucket}{rest}" for bucket in BUCKETS for rest in ("", ".>")),
+            *(subject for stream in READABLE for subject in _consume(stream)),
+            f"{API}.CONSUMER.MSG.NEXT.{subjects.EVENT_STREAM}.*",
+        ),
+        subscribe=(
+            f"{subjects.inbox(ANY_NODE, 'master')}.>",
+            f"{subjects.cluster_command('*')} masters",
+            *_discovery("master"),
+        ),
+        answers=True,
+    )
+
+
+def operator(name: NodeName) -> Rights:
+    """A person's tool: sends commands, and sees events, status and desired state; writes none of them."""
+    return Rights(
+        publish=(
+            f"{subjects.COMMAND}.>",
+            "$SRV.>",
+            f"{API}.INFO",
+            *(f"{API}.STREAM.{verb}" for verb in ("NAMES", "LIST")),
+            *(f"{API}.STREAM.{verb}.{stream}" for verb in ("INFO", "MSG.GET") for stream in READABLE),
+            *(f"{API}.DIRECT.GET.{stream}{rest}" for stream in READABLE for rest in ("", ".>")),
+        ),
+        subscribe=(
+            f"{subjects.inbox(name, 'operator')}.>",
+            f"{subjects.EVENTS}.>",
+            subjects.HINT,
+            *(f"$KV.{stream.removeprefix('KV_')}.>" for stream in READABLE if stream in BUCKETS),
+        ),
+    )
+
+
+def admin() -> Rights:
+    """Whoever sets JetStream up, backs it up and restores it: all of its API, and nothing else."""
+    return Rights(publish=(f"{API}.>", "$JS.SNAPSHOT.>"), subscribe=(f"{subjects.inbox(ANY_NODE, 'admin')}.>",))
+
+
+def site(nodes: Iterable[NodeName]) -> Rights:
+    """A remote site's own server, as a leaf of ours: what its nodes may, and their answers to whoever asked."""
+    every = [role(node) for node in nodes for role in (puller, configurator)]
+    answers = tuple(f"{subjects.INBOX}.{asker}.>" for asker in ("master", "operator"))
+    return Rights(
+        publish=_once((*(subject for rights in every for subject in rights.publish), *answers)),
+        subscribe=_once(subject for rights in every for subject in rights.subscribe),
+    )
+
+
+def _worker(node: NodeName, service: str, *, publish: tuple[str, ...], subscribe: tuple[str, ...]) -> Rights:
+    key = subjects.status_key(node, service)
+    written = (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET)
+    group = subjects.token(node)
+    return Rights(
+        publish=(
+            _own_events(node, service),
+            *(f"$KV.{bucket}.{key}" for bucket in written),
+            *(f"{API}.STREAM.INFO.{stream}" for stream in READABLE),
+            *_consume(f"KV_{subjects.DESIRED_BUCKET}"),
+            *publish,
+        ),
+        subscribe=(
+            f"{subjects.inbox(node, service)}.>",
+            *(f"{subjects.command(place, service, '*')} {group}" for place in (node, None)),
+            *_discovery(service),
+            *subscribe,
+        ),
+        answers=True,
+    )
+
+
+def _own_events(node: NodeName, service: str) -> str:
+    return f"{subjects.EVENTS}.{subjects.token(node)}.{service}.>"
+
+
+def _consume(stream: str) -> Iterator[str]:
+    """Read a stream from a point on: make a consumer, look at it, and keep pace with the server."""
+    yield f"{API}.CONSUMER.CREATE.{stream}"
+    yield f"{API}.CONSUMER.CREATE.{stream}.>"
+    yield f"{API}.CONSUMER.INFO.{stream}.*"
+    yield f"$JS.FC.{stream}.>"
+
+
+def _discovery(service: str) -> Iterator[str]:
+    """Be found by `nats micro ls`."""
+    for verb in ("PING", "INFO", "STATS"):
+        yield f"$SRV.{verb}"
+        yield f"$SRV.{verb}.mm-{service}"
+        yield f"$SRV.{verb}.mm-{service}.*"
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
