@@ -49,7 +49,7 @@ def look() -> Machine:
         kernel=platform.release(),
         python=platform.python_version(),
         load=os.getloadavg(),
-        commit=first_line("git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"),
+        commit=first_line("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"),
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
     )
 

@@ -5,8 +5,7 @@ because it keeps in memory what was uploaded to it. Models stay out of reach (re
 benchmark lets a puller have them: so the clock starts at a puller that is up and has seen the bucket.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,11 +125,9 @@ async def desire(client: Client, model: ModelName, document: Desired) -> None:
 
 def know_beforehand(plan: NodePlan, documents: Mapping[ModelName, Desired]) -> None:
     """Leave the node a copy of desired state, as if it had seen NATS before."""
-    ring: Callable[[], None] = lambda: None  # noqa: E731 - nobody waits for it
-    store = DesiredStore(NODE, layout=Layout(plan.models), service="puller", on_change=ring)
-    store.show(
-        {
-            subjects.desired_key(model): json.dumps(doc.model_dump(mode="json")).encode()
-            for model, doc in documents.items()
-        }
-    )
+    store = DesiredStore(NODE, layout=Layout(plan.models), service="puller", on_change=_nobody)
+    store.show({subjects.desired_key(model): doc.model_dump_json().encode() for model, doc in documents.items()})
+
+
+def _nobody() -> None:
+    """Tell nobody of a change: no loop waits for it."""

@@ -5,6 +5,7 @@ All programs fetch the same objects from the same server on this machine, in tur
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,14 +30,16 @@ AT_MOST_MIB = 150.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to fetch, how often each program does."""
+    """What to fetch, and how often each program does: fewer times where the machine is slow."""
 
     trees: Sequence[Tree]
-    rounds: int
+    least_rounds: int
+    most_rounds: int
+    seconds: float  # for each tree; no round begins later, once there are enough
 
 
-FULL = Plan((shard_and_small(shard=900 * MB, small=200, each=20_000), alike(files=512, each=2 * MB)), rounds=5)
-QUICK = Plan((shard_and_small(shard=90 * MB, small=20, each=20_000), alike(files=32, each=2 * MB)), rounds=2)
+FULL = Plan((shard_and_small(shard=900 * MB, small=200, each=20_000), alike(files=512, each=2 * MB)), 3, 5, 75.0)
+QUICK = Plan((shard_and_small(shard=90 * MB, small=20, each=20_000), alike(files=32, each=2 * MB)), 2, 2, 15.0)
 
 
 def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature for all benchmarks
@@ -45,7 +48,7 @@ def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature fo
     for tree in plan.trees:
         with Supervisor() as supervisor, site(supervisor) as place:
             goods = deliver(place, tree)
-            yield from compare(place, tree, goods, rounds=plan.rounds)
+            yield from compare(place, tree, goods, plan)
 
 
 def deliver(place: Site, tree: Tree) -> Goods:
@@ -59,8 +62,8 @@ def deliver(place: Site, tree: Tree) -> Goods:
     return Goods(MODEL, VERSION, objects)
 
 
-def compare(place: Site, tree: Tree, goods: Goods, *, rounds: int) -> Iterator[Row]:
-    """Let every program fetch in turn, each round another one first."""
+def compare(place: Site, tree: Tree, goods: Goods, plan: Plan) -> Iterator[Row]:
+    """Let every program fetch, and put what they took into figures."""
     folder = place.supervisor.new_folder("fetched")
     known = [make(place, goods, folder) for make in (rivals.curl, rivals.gcloud, rivals.cp)]
     pulls: list[Pulled] = []
@@ -74,19 +77,27 @@ def compare(place: Site, tree: Tree, goods: Goods, *, rounds: int) -> Iterator[R
 
     fetchers: dict[str, Callable[[], Run]] = {OURS: ours, SECOND: second}
     fetchers |= {rival.name: partial(rival.run, goods.total) for rival in known if rival.version}
-    runs: dict[str, list[Run]] = {name: [] for name in fetchers}
+    yield from rows(tree, take_turns(place, fetchers, plan))
+    yield from parts(tree, pulls)
+    for rival in known:
+        if not rival.version:
+            yield Unmeasured(f"{tree.name}: {rival.name}", f"{rival.argv[0]} is not installed")
+
+
+def take_turns(place: Site, fetchers: Mapping[str, Callable[[], Run]], plan: Plan) -> dict[str, list[Run]]:
+    """Let every program fetch in turn, each round another one first."""
     names = [*fetchers]
-    for turn in range(rounds):
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    deadline = time.monotonic() + plan.seconds
+    for turn in range(plan.most_rounds):
+        if turn >= plan.least_rounds and time.monotonic() > deadline:
+            break
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             place.warm()
             os.sync()
             runs[name].append(fetchers[name]())
-    yield from rows(tree, runs)
-    yield from parts(tree, pulls)
-    for rival in known:
-        if not rival.version:
-            yield Unmeasured(f"{tree.name}: {rival.name}", f"{rival.argv[0]} is not installed")
+    return runs
 
 
 def rows(tree: Tree, runs: Mapping[str, Sequence[Run]]) -> Iterator[Row]:
