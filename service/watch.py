@@ -2,14 +2,27 @@
 
 import asyncio
 import contextlib
+import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.kv import KV_DEL, KV_PURGE
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.kv import KV_DEL, KV_MARKER_REASON, KV_OP, KV_PURGE
 
 from service import jetstream
+
+TURN_SECONDS = 0.002  # a follower works for so long at a time, and then leaves half as long to others
+PULLED_AT_ONCE = 64  # of up to 100 kB each, so at most 6 MB wait in memory
+PULL_SECONDS = 30
+PATIENCE_SECONDS = 2.0 * PULL_SECONDS  # a server that does not even end a request has forgotten it
+REPLY_SECONDS = 5.0
+PULL = json.dumps({"batch": PULLED_AT_ONCE, "expires": PULL_SECONDS * 1_000_000_000}).encode()
 
 Snapshot = Callable[[Mapping[str, bytes]], None]
 
@@ -47,9 +60,9 @@ def whole(show: Snapshot) -> Follow:
 
 
 def watcher(
-    stream: JetStreamContext, bucket: str, *, begin: Callable[[], Follow], seconds: float | None
+    stream: JetStreamContext, bucket: str, *, begin: Callable[[], Follow], seconds: float
 ) -> Callable[[], Awaitable[None]]:
-    """Return a job that watches a bucket, for so many seconds at most."""
+    """Return a job that watches a small bucket, for so many seconds at most."""
 
     async def watch() -> None:
         follow = begin()
@@ -65,3 +78,66 @@ def watcher(
         await entries.stop()  # type: ignore[no-untyped-call]  # nats-py leaves it unannotated
 
     return watch
+
+
+def follower(client: Client, bucket: str, *, begin: Callable[[], Follow]) -> Callable[[], Awaitable[None]]:
+    """Return a job that watches a bucket of any size.
+
+    Entries are pulled, a few at a time: what is pushed comes faster than it can be dealt with, and the server cuts off,
+    or the client drops, what does not fit. And what is done with them leaves time for all else the process does.
+    """
+
+    async def watch() -> None:
+        stream = client.jetstream(timeout=REPLY_SECONDS)
+        await jetstream.bucket(stream, bucket)
+        info = await stream.add_consumer(f"KV_{bucket}", _consumer(bucket))
+        follow, is_whole, busy_seconds = begin(), not info.num_pending, 0.0
+        if is_whole:
+            follow(None)
+        inbox = client.new_inbox()
+        subscription = await client.subscribe(inbox)
+        ask = partial(client.publish, f"$JS.API.CONSUMER.MSG.NEXT.KV_{bucket}.{info.name}", PULL, reply=inbox)
+        try:
+            async with asyncio.timeout(None) as limit:
+                left = 0
+                while True:
+                    if not left:
+                        limit.reschedule(asyncio.get_running_loop().time() + PATIENCE_SECONDS)
+                        await ask()
+                        left = PULLED_AT_ONCE
+                    message = await anext(subscription.messages)
+                    if "Status" in (message.headers or {}):  # the server's own word: the request has ended
+                        left = 0
+                        continue
+                    left -= 1
+                    started = time.perf_counter()
+                    follow(_entry(message, bucket))
+                    if not is_whole and not message.metadata.num_pending:
+                        is_whole = True
+                        follow(None)
+                    busy_seconds += time.perf_counter() - started
+                    if busy_seconds > TURN_SECONDS:
+                        await asyncio.sleep(busy_seconds / 2)
+                        busy_seconds = 0.0
+        finally:
+            await subscription.unsubscribe()
+
+    return watch
+
+
+def _consumer(bucket: str) -> ConsumerConfig:
+    return ConsumerConfig(
+        filter_subject=f"$KV.{bucket}.>",
+        deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
+        ack_policy=AckPolicy.NONE,
+        mem_storage=True,
+        inactive_threshold=2 * PULL_SECONDS,
+    )
+
+
+def _entry(message: Msg, bucket: str) -> Entry:
+    headers = message.headers or {}
+    is_gone = headers.get(KV_OP) in {KV_DEL, KV_PURGE} or KV_MARKER_REASON in headers
+    metadata = message.metadata
+    key = message.subject.removeprefix(f"$KV.{bucket}.")
+    return Entry(key, None if is_gone else message.data, metadata.sequence.stream, metadata.timestamp)

@@ -45,7 +45,8 @@ async def test_a_change_is_written_and_on_record_once(nats_server: NatsServer) -
     async with running_master(nats_server) as first, running_master(nats_server, "master-2") as second:
         made = await order(first, PIN)
         assert (made.is_changed, made.revision_before) == (True, 0)
-        await eventually(lambda: second.fleet.fold.models[MODEL].stored.revision == made.revision_after)
+        await eventually(lambda: MODEL in second.fleet.fold.models)
+        assert second.fleet.fold.models[MODEL].stored.revision == made.revision_after
         unmade = await order(second, wire.Unpin())
         assert unmade.revision_before == made.revision_after
         entries = await recorded(first, 2)
