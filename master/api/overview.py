@@ -24,8 +24,8 @@ router = APIRouter(prefix="/v1", tags=["fleet"], dependencies=[Depends(needs(Rol
 class Names(paging.Query):
     """Which part of the matrix."""
 
-    models: list[ModelName] = Field([], max_length=500, description="models, each named once; none: the first by name")
-    nodes: list[NodeName] = Field([], max_length=1000, description="nodes, each named once; none: the first by name")
+    models: list[ModelName] = Field([], max_length=200, description="models, each named once; none: the first by name")
+    nodes: list[NodeName] = Field([], max_length=500, description="nodes, each named once; none: the first by name")
 
     @model_validator(mode="after")
     def _bounded(self) -> "Names":
