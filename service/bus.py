@@ -26,6 +26,7 @@ from service import jetstream, logs, metrics, micro, watch
 from service.errors import Transient
 from service.micro import Offer
 from service.settings import Settings
+from service.tasks import until
 from service.watch import Follow, Snapshot
 
 log = logs.get("service.bus")
@@ -134,18 +135,14 @@ class Bus:
             for offer in self._offers:
                 await micro.serve(client, offer)
             self._note(is_connected=True, reason="")
-            async with asyncio.TaskGroup() as tasks:
-                stream = client.jetstream(timeout=REPLY_SECONDS)
-                jobs = [_persist(lambda: self._send(stream))]
-                jobs += [
-                    _persist(watch.watcher(stream, bucket, begin=partial(watch.whole, show), seconds=WATCH_SECONDS))
-                    for bucket, show in self._watches
-                ]
-                jobs += [_persist(watch.follower(client, bucket, begin=begin)) for bucket, begin in self._follows]
-                running = [tasks.create_task(job) for job in jobs]
-                await lost.wait()
-                for task in running:
-                    task.cancel()
+            stream = client.jetstream(timeout=REPLY_SECONDS)
+            jobs = [_persist(lambda: self._send(stream))]
+            jobs += [
+                _persist(watch.watcher(stream, bucket, begin=partial(watch.whole, show), seconds=WATCH_SECONDS))
+                for bucket, show in self._watches
+            ]
+            jobs += [_persist(watch.follower(client, bucket, begin=begin)) for bucket, begin in self._follows]
+            await until(lost, jobs)
             self._note(is_connected=False, reason="connection lost")
         finally:
             self._client = None

@@ -6,7 +6,7 @@ import importlib.metadata
 import signal
 import socket
 import sys
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -23,11 +23,11 @@ from service.jetstream import PRESENCE_SECONDS
 from service.layout import Layout
 from service.loop import Doorbell, Outcome, Timing, run
 from service.settings import NodeSettings, Settings
+from service.tasks import end
 
 log = logs.get("service.process")
 
 BEAT_SECONDS = PRESENCE_SECONDS * 0.4  # two chances to be heard before a service counts as lost
-CANCEL_SECONDS = 2.0  # longer than a task takes to clean up, twice is still within what containers are given
 REPORT_SECONDS = 60.0  # a report without change is sent this often
 REPORT_PAUSE_SECONDS = 0.2  # between two reports on change
 
@@ -103,17 +103,6 @@ async def together(*jobs: Coroutine[None, None, None]) -> None:
         await stop.wait()
         log.info("service stopping")
         await end(running)
-
-
-async def end(tasks: Collection["asyncio.Task[None]"]) -> None:
-    """Cancel tasks until they are done: a library may lose a cancellation that comes at the wrong moment.
-
-    (nats-py does, while it connects; the process would then wait for ever.)
-    """
-    while pending := [task for task in tasks if not task.done()]:
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=CANCEL_SECONDS)
 
 
 def address(settings: Settings, listener: socket.socket) -> str:

@@ -15,7 +15,7 @@ from master.settings import MasterSettings
 from service import jetstream, micro, settings
 from service.commands import Commands
 from service.jetstream import PRESENCE_SECONDS
-from service.process import end
+from service.tasks import end
 from tests.support.fleet import MODEL
 from tests.support.stack import NatsServer, eventually
 

@@ -25,7 +25,7 @@ from infra.local.ports import LOOPBACK
 from infra.local.ready import http_ok
 from infra.local.supervisor import Supervisor
 from infra.nats import users
-from service.process import end
+from service.tasks import end
 from tests.support.stack import eventually
 
 CONFIGS = Path(users.__file__).parent

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from nats.aio.client import Client
 
@@ -13,6 +13,7 @@ from infra.local.client import nats_client
 from service import settings
 from service.bus import Bus
 from service.settings import Settings
+from service.tasks import end
 from tests.support.stack import NatsServer, eventually
 
 
@@ -22,9 +23,7 @@ async def running(bus: Bus) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end([task])
 
 
 def make_bus(server: NatsServer) -> Bus:

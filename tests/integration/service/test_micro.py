@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from nats.aio.client import Client
 
@@ -14,6 +14,7 @@ from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
 from service.settings import Settings
+from service.tasks import end
 from tests.support.stack import NatsServer, eventually
 
 NODES = tuple(NodeName(name) for name in ("a", "b.example", "c"))
@@ -31,9 +32,7 @@ async def node(name: NodeName, server: NatsServer) -> AsyncIterator[None]:
         await eventually(lambda: bus.connection.is_connected)
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end([task])
 
 
 async def test_one_node_and_all_nodes_answer(nats_server: NatsServer, nats_connection: Client) -> None:
