@@ -74,7 +74,7 @@ def master() -> Rights:
             *(f"{API}.STREAM.{verb}.{stream}" for verb in ("INFO", "CREATE", "MSG.GET") for stream in STREAMS),
             *(f"{API}.DIRECT.GET.{bucket}{rest}" for bucket in BUCKETS for rest in ("", ".>")),
             *(subject for stream in READABLE for subject in _consume(stream)),
-            f"{API}.CONSUMER.MSG.NEXT.{subjects.EVENT_STREAM}.*",
+            *(f"{API}.CONSUMER.MSG.NEXT.{stream}.*" for stream in READABLE),
         ),
         subscribe=(
             f"{subjects.inbox(ANY_NODE, 'master')}.>",
@@ -111,12 +111,15 @@ def admin() -> Rights:
 
 
 def site(nodes: Iterable[NodeName]) -> Rights:
-    """A remote site's own server, as a leaf of ours: what its nodes may, and their answers to whoever asked."""
+    """A remote site's own server, as a leaf of ours: what its nodes may, and their answers to whoever asked.
+
+    Of queue groups a leaf's rights can say nothing.
+    """
     every = [role(node) for node in nodes for role in (puller, configurator)]
     answers = tuple(f"{subjects.INBOX}.{asker}.>" for asker in ("master", "operator"))
     return Rights(
         publish=_once((*(subject for rights in every for subject in rights.publish), *answers)),
-        subscribe=_once(subject for rights in every for subject in rights.subscribe),
+        subscribe=_once(subject.partition(" ")[0] for rights in every for subject in rights.subscribe),
     )
 
 

@@ -1,0 +1,124 @@
+"""The views of the fleet: pages, single things, and the whole at a glance."""
+
+from itertools import pairwise
+
+import pytest
+
+from events import changes as wire
+from events import messages
+from events.desired import Pinned, Policy
+from events.names import ModelName, NodeName, Version
+from master import words
+from master.errors import NotFound
+from master.fleet import Fleet
+from master.requests import Step
+from master.views import CellState, Freshness, NodeState
+from tests.support.fleet import MODEL, START, fleet_of, lose, serving, stored, versions
+
+FRESH = Freshness(is_stale=False, since=START, age_seconds=0.0)
+V6, V7, V8 = versions(6, 7, 8)
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    """Four nodes: one well, one that fails, one that fetches, one lost."""
+    known = fleet_of(
+        {
+            "a": serving(6, 7),
+            "b": serving(6, 7, failed=(V8, "reset")),
+            "c": serving(6, 7, downloading=V8, progress=0.5),
+            "d": serving(6),
+        }
+    )
+    lose(known.fold, "d", seconds=9)
+    return known
+
+
+def test_the_worst_comes_first(fleet: Fleet) -> None:
+    """Who looks at the overview sees what is wrong, with an example, in one look."""
+    shown = fleet.overview(FRESH)
+    assert shown.nodes == {NodeState.LOST: 1, NodeState.TROUBLED: 0, NodeState.WELL: 3}
+    assert [(line.state, line.count) for line in shown.cells] == [
+        (CellState.LOST, 1),
+        (CellState.FAILED, 1),
+        (CellState.UPDATING, 1),
+        (CellState.SERVING, 1),
+    ]
+    assert shown.sentences == (
+        "Node d is lost: nothing is heard of it since 2026-01-01 00:00:09 UTC.",
+        "Model m is failed on 1 node, on b: version 8: failed: reset.",
+        "Model m is updating on 1 node, on c: version 8 is downloading.",
+    )
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+def test_pages_cover_all_once(fleet: Fleet, limit: int) -> None:
+    """However big the pages are; and each says how many there are in all."""
+    names: list[NodeName] = []
+    cursor: str | None = None
+    while True:
+        page = fleet.nodes(cursor=cursor, limit=limit)
+        assert page.total == 4
+        names += [row.node for row in page.items]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert names == ["a", "b", "c", "d"]
+    assert all(first < second for first, second in pairwise(names))
+
+
+def test_lists_are_chosen_by_state_and_name(fleet: Fleet) -> None:
+    """Filters hold for the total too."""
+    assert [row.node for row in fleet.nodes(state=NodeState.LOST).items] == ["d"]
+    assert [row.node for row in fleet.nodes(search="b").items] == ["b"]
+    assert [row.node for row in fleet.cells(MODEL, state=CellState.FAILED).items] == ["b"]
+    assert fleet.models(state=CellState.LOST).total == 1
+    assert fleet.models(state=CellState.SERVING).total == 0
+
+
+def test_a_model_shows_where_its_versions_are(fleet: Fleet) -> None:
+    """What a lost node serves is not counted as served; what it has on disk is its last word."""
+    fleet.fold.desire({MODEL: stored(Policy(want=Pinned(versions=(V7,))), revision=5, a=Policy(paused=True))})
+    shown = fleet.model(MODEL)
+    assert [(line.version, line.nodes) for line in shown.serving] == [(7, 3)]
+    assert (shown.revision, shown.own_policies) == (5, 1)
+    spread = {line.version: line for line in shown.versions}
+    assert (spread[V8].failed, spread[V8].fetching) == (1, 1)
+    assert spread[V6].on_disk == 4
+    assert shown.explain[:2] == ("Desired: pinned to version 7.", "1 node has a policy of their own: a.")
+
+
+def test_a_cell_explains_itself(fleet: Fleet) -> None:
+    """State, wish, what is served, and each version with something to say."""
+    shown = fleet.cell(MODEL, NodeName("c"))
+    assert shown.progress is not None
+    assert shown.explain[0] == "m on c is updating since 2026-01-01 00:00:00 UTC: version 8 is downloading."
+    assert shown.explain[1:3] == ("Desired: the newest version.", "Served: version 7.")
+    assert "512.0 of 1024.0 MiB at 95.4 MiB/s, about 9 s left" in shown.explain[3]
+    assert [row.version for row in shown.versions] == [8, 7, 6]
+
+
+def test_a_window_of_the_matrix(fleet: Fleet) -> None:
+    """Rows are models, columns nodes; what nobody told of is empty."""
+    shown = fleet.matrix([MODEL, ModelName("x")], [NodeName("d"), NodeName("a"), NodeName("x")])
+    first, second = shown.cells
+    assert [cell.state if cell else None for cell in first] == [CellState.LOST, CellState.SERVING, None]
+    assert second == (None, None, None)
+
+
+def test_a_name_nobody_told_of_is_not_found(fleet: Fleet) -> None:
+    """With a hint where the names are."""
+    with pytest.raises(NotFound, match="model-manager nodes"):
+        fleet.node(NodeName("x"))
+    with pytest.raises(NotFound):
+        fleet.cell(ModelName("x"), NodeName("a"))
+
+
+def test_every_event_and_change_has_words() -> None:
+    """A new type cannot be forgotten in the history."""
+    assert set(messages.ALL) == set(words._SENTENCES)
+    assert set(wire.KINDS) == set(words._CHANGES)
+    steps = (Step(change=wire.Pin(versions=(V7,)), nodes=(NodeName("a"),)),)
+    assert words.summary(MODEL, steps) == "model m on node a: pinned to version 7"
+    event = messages.VersionQuarantined(model=MODEL, version=Version(7), reason="bad sample")
+    assert words.sentence(event) == "version 7 of m went into quarantine: bad sample"
