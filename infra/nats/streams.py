@@ -1,0 +1,90 @@
+"""Set JetStream up for a cluster: `python -m infra.nats.streams --replicas 3`, with the admin's key.
+
+The services make what is missing as one copy, which is right for one server; here it is made with as many copies as
+there are servers, and what is there already gets them. Run it any number of times.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from events import subjects
+from events.names import NodeName
+from service import jetstream, settings
+from service.bus import Bus
+from service.errors import BadSettings, Transient
+from service.settings import Settings
+from service.tasks import end
+
+CONNECT_SECONDS = 10.0
+LOOK_SECONDS = 0.05
+REPLY_SECONDS = 15.0  # moving a stream to more servers takes longer than what services ask
+BUCKETS = (subjects.DESIRED_BUCKET, subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET, subjects.REQUEST_BUCKET)
+
+
+def main(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Run the program; its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.nats.streams",
+        description="Make the streams and buckets, or bring them to so many copies. "
+        "MM_NATS_URL, MM_NATS_NKEY_FILE and MM_NATS_CA_FILE say where and as whom.",
+    )
+    parser.add_argument("--replicas", type=int, choices=(1, 3, 5), default=1, help="copies, one a server (default: 1)")
+    replicas = parser.parse_args(arguments).replicas
+    try:
+        chosen = settings.load(Settings, {"MM_NODE": NodeName("setup"), **environment})
+        for name, copies in asyncio.run(set_up(chosen, replicas=replicas)).items():
+            sys.stdout.write(f"{name}: copies {copies}\n")
+    except (BadSettings, Transient) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+async def set_up(chosen: Settings, *, replicas: int) -> dict[str, int]:
+    """Make what is missing, and bring all of it to so many copies; return how many each has."""
+    async with _jetstream(chosen) as stream:
+        with jetstream.errors("set JetStream up"):
+            await jetstream.ensure_stream(stream)
+            for name in BUCKETS:
+                await jetstream.bucket(stream, name)
+            return {
+                name: await _copy(stream, name, replicas)
+                for name in (subjects.EVENT_STREAM, *(f"KV_{name}" for name in BUCKETS))
+            }
+
+
+async def _copy(stream: JetStreamContext, name: str, replicas: int) -> int:
+    config = (await stream.stream_info(name)).config
+    if config.num_replicas != replicas:
+        config = (await stream.update_stream(dataclasses.replace(config, num_replicas=replicas))).config
+    return config.num_replicas or 1
+
+
+@asynccontextmanager
+async def _jetstream(chosen: Settings) -> AsyncIterator[JetStreamContext]:
+    """Connect as services do; `Transient` where NATS is not there."""
+    bus = Bus(chosen, "admin")
+    running = asyncio.create_task(bus.run())
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            while not bus.connection.is_connected:  # noqa: ASYNC110 - the bus tells nobody
+                await asyncio.sleep(LOOK_SECONDS)
+        yield bus.client().jetstream(timeout=REPLY_SECONDS)
+    except TimeoutError as error:
+        raise Transient(bus.connection.reason) from error
+    except NatsError as error:
+        raise Transient(f"NATS: {error}") from error
+    finally:
+        await end([running])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,63 @@
+"""The line to a server for production is encrypted, and both ends prove who they are."""
+
+import asyncio
+from pathlib import Path
+
+import nats as client
+import pytest
+from nats.errors import Error as NatsError
+
+from infra.nats import users
+from infra.nats.users import Names
+from service import settings
+from service.bus import Bus
+from service.settings import Settings
+from tests.support import nats
+from tests.support.nats import Secured, running
+from tests.support.stack import eventually
+
+
+async def test_services_trust_the_given_authority_alone(secured: Secured, tmp_path: Path) -> None:
+    """With the CA the service connects; with another one, or with a server's word only, it does not and says why."""
+    nats.make_certificates(tmp_path)
+    right = secured.environment("puller.node-a", "node-a")
+    assert await outcome(right) == ""
+    for wrong in (right | {"MM_NATS_CA_FILE": str(tmp_path / "ca.crt")}, right | {"MM_NATS_CA_FILE": ""}):
+        assert "certificate verify failed" in (await outcome(wrong)).lower()
+
+
+async def test_keys_that_are_not_named_are_refused(secured: Secured, tmp_path: Path) -> None:
+    """A key of another cluster, a password, or nothing at all opens no connection."""
+    users.write(tmp_path, Names(()))
+    right = secured.environment("puller.node-a", "node-a")
+    for wrong in (
+        right | {"MM_NATS_NKEY_FILE": str(tmp_path / "seeds" / "master.nk")},
+        right | {"MM_NATS_NKEY_FILE": "", "MM_NATS_USER": "puller", "MM_NATS_PASSWORD": "puller"},
+        right | {"MM_NATS_NKEY_FILE": ""},
+    ):
+        assert "authorization violation" in (await outcome(wrong)).lower()
+
+
+async def test_nothing_is_said_in_clear(secured: Secured) -> None:
+    """A client that will not encrypt gets nowhere."""
+
+    async def ignore(_error: Exception) -> None:
+        """The call itself fails."""
+
+    with pytest.raises((NatsError, OSError, TimeoutError)):
+        await client.connect(
+            secured.url.replace("tls://", "nats://"),
+            nkeys_seed=str(secured.seed("master")),
+            allow_reconnect=False,
+            max_reconnect_attempts=0,
+            connect_timeout=1,
+            error_cb=ignore,
+        )
+
+
+async def outcome(environment: dict[str, str]) -> str:
+    """Why a service with these settings does not connect; empty where it does."""
+    bus = Bus(settings.load(Settings, environment), "puller")
+    async with running([asyncio.create_task(bus.run())]):
+        await eventually(lambda: bus.connection.is_connected or bus.connection.reason != "not connected yet")
+        return bus.connection.reason
