@@ -15,7 +15,7 @@ from events.names import Version
 class OneChange(BaseModel):
     """What all changes share."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class Pin(OneChange):

@@ -24,7 +24,7 @@ class BadRequest(ValueError):
 class Command(BaseModel):
     """What all requests share."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
     name: ClassVar[str]
     purpose: ClassVar[str]
 
@@ -68,7 +68,7 @@ class Status(Command):
 class Answer(BaseModel):
     """What a service says to a command; `sentences` are for people, one a model or thing touched."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     node: NodeName
     service: str
     is_done: bool

@@ -49,14 +49,14 @@ def _check_crc32c(text: str) -> str:
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     name: FileName
     size: NonNegativeInt
     crc32c: Annotated[str, AfterValidator(_check_crc32c)]
 
 
 class _Manifest(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     format: Literal["model-manager.manifest/1"]
     files: list[_File] = Field(min_length=1)
 

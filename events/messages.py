@@ -24,7 +24,7 @@ class BadMessage(ValueError):
 class Event(BaseModel):
     """What all events share: their type, which is the last part of their subject."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     type: ClassVar[str]
 
 
@@ -254,7 +254,7 @@ def model_of(event: Event) -> ModelName | None:
 class Source(BaseModel):
     """Who speaks."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
     node: NodeName
     service: str
 
@@ -262,7 +262,7 @@ class Source(BaseModel):
 class Envelope(BaseModel):
     """A CloudEvent around one of our events."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     specversion: Literal["1.0"] = "1.0"
     id: str
     source: str
@@ -307,6 +307,6 @@ def parse(data: bytes) -> tuple[Envelope, Event]:
 class Hint(BaseModel):
     """One puller tells the others that the bucket has something new for a model."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     node: NodeName
     model: ModelName

@@ -12,7 +12,7 @@ from events.names import ModelName, NodeName, Version
 
 
 class _Report(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
 
 class Stage(StrEnum):

@@ -32,7 +32,7 @@ OWN = ".model-manager"
 class FileRecord(BaseModel):
     """A published file."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     name: FileName
     size: NonNegativeInt
     crc32c: NonNegativeInt
@@ -43,7 +43,7 @@ class FileRecord(BaseModel):
 class Receipt(BaseModel):
     """What was published under a version's number."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     model: ModelName
     version: Version
     staged: datetime
@@ -58,7 +58,7 @@ class Receipt(BaseModel):
 class Quarantine(BaseModel):
     """A version that will not be tried again while its bytes are these."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     model: ModelName
     version: Version
     since: datetime

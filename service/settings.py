@@ -24,7 +24,7 @@ Seconds = Annotated[float, Field(gt=0, le=86400)]
 class Settings(BaseModel):
     """What every service needs to know. A field's variable is `MM_` and its name in capitals."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     node: NodeName = Field(
         default_factory=lambda: NodeName.parse(socket.gethostname()),
