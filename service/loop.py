@@ -22,7 +22,7 @@ class Timing:
     """When passes run, in seconds. After a failed pass the delay doubles from the least to the most backoff."""
 
     poll_seconds: float
-    settle_min_seconds: float = 0.002
+    settle_min_seconds: float = 0.0005
     settle_max_seconds: float = 0.02
     backoff_min_seconds: float = 1.0
     backoff_max_seconds: float = 60.0
