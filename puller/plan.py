@@ -34,9 +34,16 @@ def decide(view: View, *, now: datetime) -> tuple[Decision, ...]:
     versions: set[Version] = set(view.published) | view.under_way
     if not view.policy.removed:
         versions |= view.offered
-        versions |= set(view.policy.want.versions) if isinstance(view.policy.want, Pinned) else set()
+        versions |= _asked_for(view)
     choice = _Choice(_wanted(view), frozenset(_contenders(view)))
     return tuple(_decide(view, version, choice=choice, now=now) for version in sorted(versions))
+
+
+def _asked_for(view: View) -> set[Version]:
+    """The versions that an operator named: to be served, or to be on the disk for later."""
+    want = view.policy.want
+    pinned = want.versions if isinstance(want, Pinned) else ()
+    return {*pinned, *view.policy.held} - set(view.policy.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +54,16 @@ class _Choice:
 
 def _contenders(view: View) -> Iterator[Version]:
     """Name the unpublished versions that could be wanted, newest first, stopping where enough are sure."""
-    match view.policy.want:
-        case Pinned(versions=versions):
-            yield from (version for version in versions if version in view.offered and version not in view.published)
-        case Latest(count=count):
-            for version in sorted((view.offered | set(view.published)) - set(view.policy.refused), reverse=True):
-                if count == 0:
-                    return
-                if version not in view.published:
-                    yield version
-                count -= _may_serve(view, version)
+    yield from sorted((_asked_for(view) & view.offered) - view.published.keys(), reverse=True)
+    if not isinstance(view.policy.want, Latest):
+        return
+    count = view.policy.want.count
+    for version in sorted((view.offered | set(view.published)) - set(view.policy.refused), reverse=True):
+        if count == 0:
+            return
+        if version not in view.published:
+            yield version
+        count -= _may_serve(view, version)
 
 
 def _may_serve(view: View, version: Version) -> bool:
@@ -134,9 +141,11 @@ def _why_not(view: View, version: Version, choice: _Choice) -> str:
     """Say why nobody asks for a version, whatever is in it; empty where somebody does."""
     if version in view.policy.refused:
         return "an operator refused this version"
+    if version in _asked_for(view):
+        return ""
     if isinstance(view.policy.want, Pinned):
         pinned = ", ".join(map(str, view.policy.want.versions))
-        return "" if version in view.policy.want.versions else f"pinned to {pinned}"
+        return f"pinned to {pinned}"
     if version not in choice.contenders:
         return "older than what is wanted"
     seen = view.seen.get(version)
@@ -147,7 +156,7 @@ def _why_not(view: View, version: Version, choice: _Choice) -> str:
 
 def _decide_contender(view: View, version: Version, *, now: datetime) -> Decision:
     if version not in view.offered:
-        return Decision(version, Stage.INCOMPLETE, "pinned, but there is no such version in the bucket")
+        return Decision(version, Stage.INCOMPLETE, "asked for, but there is no such version in the bucket")
     if version not in view.seen:
         return Decision(version, Stage.WAITING, "the bucket could not be listed yet")
     match view.seen[version].judgement:

@@ -22,6 +22,8 @@ from tests.support.views import (
     v,
 )
 
+HELD_3 = PIN_1.model_copy(update={"held": (Version(3),)})
+HELD_AND_MISSING = {1: "published", 2: "not wanted", 3: "incomplete"}
 DECISIONS = [
     ("complete and newest: fetch", View(offered=v(1, 2), seen=seen(v2=COMPLETE)), {1: "not wanted", 2: "waiting!"}),
     ("half: wait for the rest", View(offered=v(1), seen=seen(v1=HALF)), {1: "incomplete"}),
@@ -55,6 +57,17 @@ DECISIONS = [
         {1: "waiting!", 2: "published"},
     ),
     ("pinned to what is not there: say so", View(policy=PIN_1, offered=v(2)), {1: "incomplete", 2: "not wanted"}),
+    (
+        "held beside a pin: fetch it",
+        View(policy=HELD_3, offered=v(1, 2, 3), seen=seen(v3=COMPLETE), published=on_disk(1)),
+        {1: "published", 2: "not wanted", 3: "waiting!"},
+    ),
+    (
+        "held beside the newest: fetch both",
+        View(policy=Policy(held=(Version(1),)), offered=v(1, 2, 3), seen=seen(v1=COMPLETE, v3=COMPLETE)),
+        {1: "waiting!", 2: "not wanted", 3: "waiting!"},
+    ),
+    ("held and not there: say so", View(policy=HELD_3, offered=v(2), published=on_disk(1)), HELD_AND_MISSING),
     ("paused: nothing new", View(policy=Policy(paused=True), offered=v(1), seen=seen(v1=COMPLETE)), {1: "not wanted"}),
     (
         "removed: what is on disk is only shown",
