@@ -57,13 +57,13 @@ class Site:
     def upload(self, folder: Path, model: ModelName, version: int) -> None:
         """Upload a folder as a version, the manifest last."""
         last = f"/storage/v1/b/{BUCKET}/o/{model}%2F{version}%2Fmanifest.json"
-        argv = ("-m", "infra.local", "upload", str(folder), str(model), str(version))
-        address = ("--gcs-url", self.gcs_url, "--bucket", BUCKET)
+        argv = ("-m", "master.cli", "publish", str(folder), f"gs://{BUCKET}/{model}/{version}")
         child = self.supervisor.start(
             Command(
                 "upload",
-                (str(programs.python()), *argv, *address),
+                (str(programs.python()), *argv),
                 ready=http_ok(self.gcs_port, last),
+                environment={"STORAGE_EMULATOR_HOST": self.gcs_url},
                 ready_seconds=UPLOAD_SECONDS,
             )
         )

@@ -7,7 +7,7 @@ from typing import Self
 
 import grpc
 import requests
-from google.api_core.exceptions import AlreadyExists, Conflict, GoogleAPICallError
+from google.api_core.exceptions import AlreadyExists, Conflict
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[import-untyped] # ships no types
 from google.pubsub_v1 import PublisherClient
@@ -47,13 +47,6 @@ class Bucket:
         """Make the bucket if it is not there."""
         with contextlib.suppress(Conflict):
             self.client.create_bucket(self.name, timeout=TIMEOUT_SECONDS)
-
-    def is_there(self) -> bool:
-        """Whether a server answers and has the bucket."""
-        try:
-            return bool(self._bucket.exists(timeout=TIMEOUT_SECONDS, retry=None))
-        except (requests.ConnectionError, GoogleAPICallError):
-            return False
 
     def write(self, name: str, data: bytes) -> int:
         """Write an object and return its generation; the server checks the CRC32C."""

@@ -1,4 +1,5 @@
-"""The main job, shown: an upload is served, a newer one takes over, a half one and a broken one change nothing.
+"""The main job, shown: an upload is served, a newer one takes over, a half one and a broken one change nothing; and
+an operator goes back.
 
 Every sentence it prints was checked: the answers come from real Predict calls of a client that never stops asking.
 """
@@ -15,7 +16,7 @@ from typing import TypeVar
 from events.messages import VersionQuarantined, VersionServed
 from events.names import ModelName, Version
 from events.status import PulledVersion, Stage
-from infra.local import look
+from infra.local import look, operate
 from infra.local.client import nats_client
 from infra.local.event_log import EventLog, Kind, listening
 from infra.local.predict import Answer, Answers, asking
@@ -62,6 +63,7 @@ async def play(stack: Stack, screen: Screen, *, versions: Path, with_manifest: b
         await switch(scene)
         await half(scene)
         await corrupt(scene)
+        await rollback(scene)
 
 
 async def first(scene: Scene) -> None:
@@ -75,14 +77,7 @@ async def switch(scene: Scene) -> None:
     scene.screen.act(f"Version {SECOND}: {_learnt(SECOND)}, while a client goes on asking")
     start = datetime.now(UTC)
     await deliver(scene, SECOND)
-    asked = scene.answers.since(start)
-    _check_all(asked, {FIRST, SECOND})
-    old, new = ([one for one in asked if one.version == version] for version in (FIRST, SECOND))
-    gap = (new[0].at - old[-1].at).total_seconds() * 1000
-    scene.screen.fact(
-        f"{len(asked)} Predict calls through the switch, none failed or was wrong: {len(old)} answered by version"
-        f" {FIRST}, then {len(new)} by version {SECOND}; {gap:.0f} ms between the last old and the first new answer"
-    )
+    _tell_switch(scene, FIRST, SECOND, since=start)
     await _until(f"TensorFlow Serving to unload version {FIRST}", lambda: _unloaded(scene, FIRST))
     scene.screen.fact(f"then version {FIRST} was unloaded; it stays on disk for a quick way back")
 
@@ -113,6 +108,19 @@ async def corrupt(scene: Scene) -> None:
     _check_still(scene, start)
 
 
+async def rollback(scene: Scene) -> None:
+    """Go back to version 1 as an operator does, and show what the cluster looks like then."""
+    scene.screen.act(f"An operator goes back to version {FIRST}")
+    start = datetime.now(UTC)
+    await _operate(scene, f"rollback {MODEL} --yes")
+    answer = await _answered(scene, FIRST, since=start)
+    await _operate(scene, f"wait {MODEL} {FIRST} --timeout {STEP_SECONDS:.0f}s")
+    took = (answer.at - start).total_seconds() * 1000
+    scene.screen.fact(f"Predict {_numbers(XS)} -> {_numbers(answer.values)}, {took:.0f} ms after the command was typed")
+    _tell_switch(scene, SECOND, FIRST, since=start)
+    await _operate(scene, "status")
+
+
 async def deliver(scene: Scene, version: Version) -> None:
     """Upload a version, wait until it answers right and is confirmed, and show the way it took."""
     start = datetime.now(UTC)
@@ -133,6 +141,12 @@ async def send(scene: Scene, version: Version, *, with_manifest: bool) -> dateti
     last = ", the manifest last" if with_manifest else ", no manifest"
     scene.screen.fact(f"uploaded {count} files in {took:.0f} ms{last}")
     return ended
+
+
+async def _operate(scene: Scene, words: str) -> None:
+    """Run the operator's command and show what it says."""
+    scene.screen.command(f"$ model-manager {words}")
+    scene.screen.said(await operate.run(scene.stack, words, width=scene.screen.width - 2))
 
 
 async def _answered(scene: Scene, version: Version, *, since: datetime) -> Answer:
@@ -190,6 +204,18 @@ async def _show_served(scene: Scene) -> None:
 
 async def _served(scene: Scene) -> dict[int, str]:
     return await asyncio.to_thread(look.served, scene.stack.node.rest_url, MODEL)
+
+
+def _tell_switch(scene: Scene, old: Version, new: Version, *, since: datetime) -> None:
+    """Check that every call since was answered right, and tell how the new version took over from the old."""
+    asked = scene.answers.since(since)
+    _check_all(asked, {old, new})
+    before, after = ([one for one in asked if one.version == version] for version in (old, new))
+    gap = (after[0].at - before[-1].at).total_seconds() * 1000
+    scene.screen.fact(
+        f"{len(asked)} Predict calls through the switch, none failed or was wrong: {len(before)} answered by version"
+        f" {old}, then {len(after)} by version {new}; {gap:.0f} ms between the last old and the first new answer"
+    )
 
 
 def _check_still(scene: Scene, start: datetime) -> None:

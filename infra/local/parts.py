@@ -1,6 +1,7 @@
-"""The servers around a node, each as a command: NATS, the GCS server, Pub/Sub."""
+"""The servers around the nodes, each as a command: NATS, the GCS server, Pub/Sub, the master."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -81,6 +82,13 @@ def pubsub(kind: PubSubKind, port: int) -> Command:
         )
     argv = (str(programs.python()), "-m", "infra.local.pubsub", "--host", LOOPBACK, "--port", str(port))
     return Command("pubsub", argv, ready=grpc_ready(port))
+
+
+def master(port: int, settings: Mapping[str, str]) -> Command:
+    """The master, ready when it has seen the cluster."""
+    own = {"MM_NODE": "master-1", "MM_HTTP_HOST": LOOPBACK, "MM_HTTP_PORT": str(port), "MM_LOG_FORMAT": "text"}
+    argv = (str(programs.python()), "-m", "master")
+    return Command("master", argv, ready=http_ok(port, "/readyz"), environment={**settings, **own})
 
 
 def keeps_attributes(folder: Path) -> bool:

@@ -20,6 +20,11 @@ class Screen:
         self._console = console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
         self.is_terminal = console.is_terminal
 
+    @property
+    def width(self) -> int:
+        """Columns of a line."""
+        return self._console.width
+
     def progress(self, name: str, words: str) -> None:
         """A part changed its state."""
         self._console.print(f"  {name:<24}", words, style="dim", markup=False)
@@ -36,6 +41,11 @@ class Screen:
     def command(self, line: str) -> None:
         """A command to copy."""
         self._console.print(" ", line, markup=False, soft_wrap=True)
+
+    def said(self, output: str) -> None:
+        """What a command printed."""
+        for line in output.splitlines():
+            self._console.print(" ", line.rstrip(), style="cyan", markup=False, soft_wrap=True)
 
     def failure(self, sentence: str) -> None:
         """Why it ends here."""
@@ -73,6 +83,8 @@ def addresses(stack: Stack) -> list[tuple[str, str]]:
         ("Pub/Sub", f"{stack.pubsub_address} (project {stack.project}, topic {stack.topic})"),
         ("logs", str(stack.supervisor.folder / "logs")),
     ]
+    if stack.master:
+        around.insert(0, ("master", f"{stack.master_url}/v1/overview, described at {stack.master_url}/openapi.json"))
     for node in stack.nodes:
         around += [
             (f"{node.name}: TF Serving", f"gRPC {node.serving_address}, REST {node.rest_url}"),

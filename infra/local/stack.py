@@ -1,4 +1,4 @@
-"""The whole embedded stack: NATS, GCS server, Pub/Sub and one or more nodes, wired and ready.
+"""The whole embedded stack: NATS, GCS server, Pub/Sub, one or more nodes and, if asked for, a master, wired and ready.
 
     with Stack(StackOptions()) as stack:
         stack.bucket.write("half_plus_two/1/saved_model.pb", data)
@@ -25,6 +25,8 @@ from infra.local.parts import PubSubKind
 from infra.local.ports import LOOPBACK
 from infra.local.supervisor import Progress, Supervisor, silent
 
+MASTER_PORT = 8000
+
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
@@ -36,6 +38,7 @@ class StackOptions:
     bucket: str = "models"
     prefix: str = ""  # empty, or ending in '/'
     nodes: tuple[str, ...] = ("node-1",)
+    master: bool = False  # on its usual port, if that is free
     settings: Mapping[str, str] = field(default_factory=dict)  # for pullers and configurators, over the stack's own
     folder: Path | None = None  # of data and logs, which stay and are found again; without it they are temporary
 
@@ -50,6 +53,7 @@ class Stack:
         self.topic = "model-uploads"
         self.nodes: list[Node] = []
         self.pubsub: Child | None = None
+        self.master: Child | None = None
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:
@@ -81,6 +85,14 @@ class Stack:
     def pubsub_address(self) -> str:
         return f"{LOOPBACK}:{self._pubsub_port}"
 
+    @property
+    def master_url(self) -> str:
+        return f"http://{LOOPBACK}:{self._master_port}"
+
+    def operator(self) -> dict[str, str]:
+        """The environment of `model-manager`: where the master, the bucket and the topic are."""
+        return {"MM_MASTER_URL": self.master_url, **self._uploads()}
+
     def make_topic(self) -> None:
         """Make the topic, also again after a restart of Pub/Sub, which keeps nothing."""
         make_topic(self.pubsub_address, project=self.project, topic=self.topic)
@@ -105,8 +117,13 @@ class Stack:
         self.make_topic()
         self.bucket = closing.enter_context(Bucket(self.gcs_url, name=self.options.bucket, project=self.project))
         self.bucket.create()
+        if self.options.master:
+            self._master_port = ports.reserve(MASTER_PORT)
+            self.master = launch(parts.master(self._master_port, {"MM_NATS_URL": self.nats_url}))
         for plan, serving in servings:
             self._finish(plan, serving)
+        if self.master:
+            self.supervisor.wait_ready(self.master)
 
     def _plan(self, name: str, settings: Mapping[str, str]) -> NodePlan:
         return nodes.plan(
@@ -129,8 +146,10 @@ class Stack:
         return node
 
     def _settings(self) -> dict[str, str]:
+        return {"MM_NATS_URL": self.nats_url, **self._uploads()}
+
+    def _uploads(self) -> dict[str, str]:
         return {
-            "MM_NATS_URL": self.nats_url,
             "MM_BUCKET": self.options.bucket,
             "MM_PREFIX": self.options.prefix,
             "MM_PROJECT": self.project,

@@ -8,7 +8,7 @@ from pathlib import Path
 from events.names import ModelName, Version
 from infra.local.bucket import Bucket
 from master.google.storage import GoogleBucket
-from master.publish.folder import Read, look, nobody
+from master.publish.folder import look
 from master.publish.upload import upload
 
 
@@ -19,8 +19,8 @@ class Upload:
         self._bucket = GoogleBucket(bucket.client, bucket.name)
         self._base = f"{prefix}{model}/{version}/"
 
-    def send(self, folder: Path, *, with_manifest: bool = True, moved: Read = nobody) -> int:
+    def send(self, folder: Path, *, with_manifest: bool = True) -> int:
         """Upload every file of the folder and return how many; the manifest follows when all are there."""
         found = look(folder)
-        upload(self._bucket, found, base=self._base, moved=moved, with_manifest=with_manifest)
+        upload(self._bucket, found, base=self._base, with_manifest=with_manifest)
         return len(found.files)

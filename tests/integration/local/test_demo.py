@@ -3,18 +3,18 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from events.names import ModelName
-from infra.local import look
 from infra.local.child import ROOT
+from infra.local.ready import http_ok
 from infra.local.versions import write_scripted
 from tests.support.stack import eventually
 
@@ -97,13 +97,19 @@ async def test_the_demo_shows_the_main_job_and_leaves_nothing(
     assert "none failed or was wrong" in output
     assert re.search(r"the puller says: incomplete: variables/variables\.data\S* is missing", output)
     assert re.search(rf"the configurator says: quarantined: .*{reason}", output)
+    operator = output.partition("$ model-manager rollback line --yes")[2]
+    assert "pinned to version 1: done" in operator
+    assert "Predict [-2.00, 0.50, 4.00] -> [-3.00, 2.00, 9.00]" in operator
+    status = operator.partition("$ model-manager status")[2]
+    assert re.search(r"1 node \(1 well\), 1 model: 1 serving", status)
+    assert re.search(r"line +serving +1 +1 serving +pinned to 1", status)
     assert left_behind(scratch) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_a_stack_that_stays_ends_without_a_trace(number: signal.Signals, scratch: Path) -> None:
     """`up` ends at Ctrl-C, at SIGTERM and even at kill -9 with no process and no file left."""
-    async with program("up", *QUICK, scratch=scratch) as up:
+    async with program("up", *QUICK, "--nodes", "1", scratch=scratch) as up:
         await read_until(up, "Running until")
         assert left_behind(scratch)
         up.send_signal(number)
@@ -111,7 +117,7 @@ async def test_a_stack_that_stays_ends_without_a_trace(number: signal.Signals, s
     await eventually(lambda: left_behind(scratch) == [])
 
 
-@pytest.mark.parametrize("step", ["starting", "gcs  ", "ready", "puller-node-1"])
+@pytest.mark.parametrize("step", ["starting", "gcs  ", "ready", "master"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
 async def test_an_interrupted_start_ends_without_a_trace(
     number: signal.Signals, code: int, step: str, scratch: Path
@@ -124,51 +130,32 @@ async def test_an_interrupted_start_ends_without_a_trace(
     await eventually(lambda: left_behind(scratch) == [])
 
 
-async def test_an_upload_to_nowhere_is_told(scratch: Path) -> None:
-    """Where no server answers or the bucket is missing, the upload ends at once and says so."""
-    target = ("--gcs-url", "http://127.0.0.1:9", "--bucket", "models")
-    async with program("upload", "tests/models/half_plus_two/1", "m", "1", *target, scratch=scratch) as upload:
-        assert upload.stdout is not None
-        output = (await upload.stdout.read()).decode()
-        assert await upload.wait() == 1
-    assert "no bucket models at http://127.0.0.1:9" in output
-    assert "Traceback" not in output
-
-
-async def test_the_printed_command_uploads_a_model(tmp_path: Path, scratch: Path) -> None:
-    """`up` prints the command that uploads a version, and what it uploads is served."""
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the printed lines are for a shell")
+async def test_what_is_printed_holds(tmp_path: Path, scratch: Path) -> None:
+    """Every address that `up` prints answers, and its lines can be pasted into a shell: two nodes serve one's model."""
     write_scripted(tmp_path)
     async with program("up", *QUICK, scratch=scratch) as up:
         output = await read_until(up, "Running until")
-        command = next(line for line in output.splitlines() if "infra.local upload" in line).split()
-        arguments = [{"SAVED_MODEL_FOLDER": str(tmp_path / "1"), "MODEL": "mine"}.get(word, word) for word in command]
-        async with program(*arguments[3:], scratch=scratch) as upload:
-            assert await upload.wait() == 0
-        rest = next(iter(re.findall(r"REST (\S+)", output)))
-        await eventually(lambda: is_served(rest))
+        addresses = re.findall(r"http://[\d.]+:(\d+)(/v1/overview|/openapi\.json|/status)", output)
+        assert len(addresses) == 6
+        assert all([await asyncio.to_thread(http_ok(int(port), path)) for port, path in addresses])
+        told = await paste(output, str(tmp_path / "1"))
         up.send_signal(signal.SIGTERM)
         await up.wait()
+    assert "done: 2 of 2 nodes serve version 1 of mine" in told
+    assert "2 nodes (2 well), 1 model: 2 serving" in told
 
 
-async def is_served(rest_url: str) -> bool:
-    states: Mapping[int, str] = await asyncio.to_thread(look.served, rest_url, ModelName("mine"))
-    return states.get(1) == "AVAILABLE"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("no_such_folder", "m", "1"), "is no folder"),
-        (("tests/models/half_plus_two/1", "../m", "1"), "is not a model name"),
-        (("tests/models/half_plus_two/1", "m", "01"), "is not a version number"),
-    ],
-)
-async def test_a_wrong_upload_is_told_in_one_sentence(arguments: tuple[str, ...], words: str, scratch: Path) -> None:
-    """What cannot be uploaded ends with exit code 1 and the reason, before anything is sent."""
-    target = ("--gcs-url", "http://127.0.0.1:9", "--bucket", "models")
-    async with program("upload", *arguments, *target, scratch=scratch) as upload:
-        assert upload.stdout is not None
-        output = (await upload.stdout.read()).decode()
-        assert await upload.wait() == 1
-    assert words in output
-    assert "Traceback" not in output
+async def paste(output: str, folder: str) -> str:
+    """Type the printed lines into a shell, for a model `mine` in the folder; what it printed."""
+    lines = [line.strip() for line in output.splitlines()]
+    script = "\n".join(line for line in lines if line.startswith(("cd ", "export ", "alias ", "model-manager ")))
+    shell = await asyncio.create_subprocess_exec(
+        *("bash", "-eO", "expand_aliases", "-c"),
+        script.replace("SAVED_MODEL_FOLDER", folder).replace("MODEL", "mine"),
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    told = (await shell.communicate())[0].decode()
+    assert shell.returncode == 0, told
+    return told

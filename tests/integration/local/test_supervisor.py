@@ -153,6 +153,19 @@ def test_a_reserved_port_is_given_to_nobody_else() -> None:
             other.bind((LOOPBACK, port))
 
 
+def test_a_port_one_wishes_for_goes_to_the_first() -> None:
+    """A wish is granted once; whoever comes second, before the first listens or after, gets another free port."""
+    with Ports() as asked, Ports() as first, Ports() as second, socket.socket() as server:
+        wish = asked.reserve()
+        asked.close()
+        assert first.reserve(wish) == wish
+        assert second.reserve(wish) not in {0, wish}
+        first.close()
+        server.bind((LOOPBACK, wish))
+        server.listen()
+        assert second.reserve(wish) not in {0, wish}
+
+
 def test_a_given_folder_stays() -> None:
     """Data and logs stay where the caller wants to keep them."""
     with Supervisor() as outer:
