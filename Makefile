@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON_ENV := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup demo up check format test bench lock clean
+.PHONY: help setup demo up check format test bench compose-test sbom lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,15 @@ test: setup ## every test that needs no container engine
 
 bench: setup ## measure, print a table, write build/bench/*.json
 	@$(PYTHON_ENV) -m bench $(ARGS)
+
+compose-test: setup ## the containers: images, up, fill, checks inside and with faults, down (ARGS=--help)
+	@$(PYTHON_ENV) -m tests.compose $(ARGS)
+
+sbom: ## bills of materials of the built images, in build/sbom
+	@mkdir -p build/sbom
+	@for name in services tests tfserving; do \
+	  docker run --rm -i --network none --entrypoint python model-manager/$$name:dev - model-manager/$$name \
+	    < infra/docker/sbom.py > build/sbom/$$name.cdx.json && echo build/sbom/$$name.cdx.json || exit 1; done
 
 lock: setup ## choose newer dependencies and write requirements/*.txt
 	@infra/lock

@@ -44,9 +44,7 @@ def main() -> int:
     prefix = parse_prefix(os.environ.get("MM_PREFIX", ""))
     url, name = os.environ.get("MM_GCS_URL", "http://127.0.0.1:4443"), os.environ.get("MM_BUCKET", "models")
     with Bucket(url, name=name, project=os.environ.get("MM_PROJECT", "model-manager")) as bucket:
-        if not bucket.is_there():
-            sys.stderr.write(f"there is no bucket {name} at {url}; set MM_GCS_URL and MM_BUCKET\n")
-            return 1
+        bucket.create()
         for recipe in RECIPES:
             version = Version(max(versions(bucket.names(f"{prefix}{recipe.model}/"), prefix=prefix), default=0) + 1)
             upload(bucket, recipe, version=version, prefix=prefix)

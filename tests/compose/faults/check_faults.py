@@ -5,7 +5,7 @@ import pytest
 from events.status import Stage
 from infra.docker.line import Line
 from master.views import CellState, NodeState
-from tests.compose.faults.conftest import FAULTS, Breaker
+from tests.compose.breaker import FAULTS, Breaker
 from tests.compose.world import World, eventually
 
 FIRST, SECOND, THIRD = Line(1.0, 1.0), Line(1.0, 2.0), Line(1.0, 3.0)

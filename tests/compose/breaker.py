@@ -1,0 +1,87 @@
+"""Ways to break parts of the stack, and to bring them back."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from tests.compose.containers import Stack, docker
+
+STOP_SECONDS = 5  # what SIGTERM is given before SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A way to take a container away, and to bring it back."""
+
+    begin: Callable[[str], object]
+    end: Callable[[str], object]
+
+
+FAULTS: Mapping[str, Fault] = MappingProxyType(
+    {
+        "stop": Fault(
+            lambda container: docker("stop", f"--time={STOP_SECONDS}", container),
+            lambda container: docker("start", container),
+        ),
+        "kill": Fault(
+            lambda container: docker("kill", container),
+            lambda container: docker("start", container),
+        ),
+        "pause": Fault(
+            lambda container: docker("pause", container),
+            lambda container: docker("unpause", container),
+        ),
+    }
+)
+
+
+class Breaker:
+    """Breaks parts of the stack for a while."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    @contextmanager
+    def away(self, *services: str, fault: str = "stop") -> Iterator[None]:
+        """Take services away, and bring them back in the same order; return when they are healthy again."""
+        containers = [self.stack.container(service) for service in services]
+        for container in containers:
+            FAULTS[fault].begin(container)
+        try:
+            yield
+        finally:
+            for container in containers:
+                FAULTS[fault].end(container)
+            self.stack.wait_healthy()
+
+    @contextmanager
+    def cut_off(self, node: str) -> Iterator[None]:
+        """Take a node off the cluster's network; what is inside the node goes on."""
+        network = f"{self.stack.project}_cluster"
+        services = [f"puller-{node}", f"configurator-{node}"]
+        for service in services:
+            docker("network", "disconnect", network, self.stack.container(service))
+        try:
+            yield
+        finally:
+            for service in services:
+                docker("network", "connect", f"--alias={service}", network, self.stack.container(service))
+            self.stack.wait_healthy()
+
+    def exit_code(self, service: str) -> int:
+        """How a stopped container ended."""
+        return int(json.loads(docker("inspect", self.stack.container(service)))[0]["State"]["ExitCode"])
+
+    def restart(self, service: str) -> None:
+        """Kill a container and start it, waiting for nothing."""
+        container = self.stack.container(service)
+        docker("kill", container)
+        docker("start", container)
+
+    def crash(self, service: str) -> None:
+        """Have the engine see the container's process die, as by the kernel's own hand."""
+        state = json.loads(docker("inspect", self.stack.container(service)))[0]["State"]
+        os.kill(int(state["Pid"]), 9)
