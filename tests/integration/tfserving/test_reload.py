@@ -139,10 +139,12 @@ def test_a_changed_base_path_does_not_reload_a_number_that_is_loaded(served: Lab
 
 def test_with_several_new_versions_the_first_to_settle_decides(lab: Lab) -> None:
     """An error does not mean that no version comes up: the highest one that settled was asked."""
-    write_version(lab.base("a"), 1)
+    gate = lab.folder / "gate"
+    write_version(lab.base("a"), 1, {"wait_for": str(gate)})
     write_version(lab.base("a"), 2, BROKEN)
     code, _ = refusal(lab, model("a", lab.base("a"), versions=[1, 2]))
     assert code is Code.UNKNOWN
+    gate.touch()
     lab.until_state("a", 1, State.AVAILABLE)
 
 
