@@ -5,6 +5,7 @@ Existing streams and buckets are taken as they are: an operator's choice of limi
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -37,8 +38,8 @@ _BUCKETS = {
 }
 
 
-async def ensure_stream(jetstream: JetStreamContext) -> None:
-    """Make the event stream where it is missing."""
+async def ensure_stream(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
+    """Make the event stream where it is missing, kept by so many servers."""
     try:
         await jetstream.stream_info(subjects.EVENT_STREAM)
     except NotFoundError:
@@ -50,16 +51,17 @@ async def ensure_stream(jetstream: JetStreamContext) -> None:
                 max_age=EVENT_DAYS * 86400,
                 max_bytes=EVENT_BYTES,
                 duplicate_window=120,
+                num_replicas=replicas,
             )
         )
 
 
-async def bucket(jetstream: JetStreamContext, name: str) -> KeyValue:
-    """Open a KV bucket, made where it is missing."""
+async def bucket(jetstream: JetStreamContext, name: str, *, replicas: int = 1) -> KeyValue:
+    """Open a KV bucket, made where it is missing, kept by so many servers."""
     try:
         return await jetstream.key_value(name)
     except BucketNotFoundError:
-        return await jetstream.create_key_value(_BUCKETS[name])
+        return await jetstream.create_key_value(replace(_BUCKETS[name], replicas=replicas))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.api import StreamInfo
 
 from events import subjects
 from events.names import NodeName
@@ -25,6 +26,7 @@ from service.tasks import end
 
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.05
+WHOLE_SECONDS = 60.0
 REPLY_SECONDS = 15.0  # moving a stream to more servers takes longer than what services ask
 BUCKETS = (subjects.DESIRED_BUCKET, subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET, subjects.REQUEST_BUCKET)
 
@@ -49,23 +51,32 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
 
 
 async def set_up(chosen: Settings, *, replicas: int) -> dict[str, int]:
-    """Make what is missing, and bring all of it to so many copies; return how many each has."""
+    """Make what is missing, bring all of it to so many copies, and wait until they are whole; return what each has."""
     async with _jetstream(chosen) as stream:
         with jetstream.errors("set JetStream up"):
-            await jetstream.ensure_stream(stream)
+            await jetstream.ensure_stream(stream, replicas=replicas)
             for name in BUCKETS:
-                await jetstream.bucket(stream, name)
-            return {
-                name: await _copy(stream, name, replicas)
-                for name in (subjects.EVENT_STREAM, *(f"KV_{name}" for name in BUCKETS))
-            }
+                await jetstream.bucket(stream, name, replicas=replicas)
+            names = (subjects.EVENT_STREAM, *(f"KV_{name}" for name in BUCKETS))
+            async with asyncio.timeout(WHOLE_SECONDS):
+                return {name: await _copy(stream, name, replicas) for name in names}
 
 
 async def _copy(stream: JetStreamContext, name: str, replicas: int) -> int:
-    config = (await stream.stream_info(name)).config
-    if config.num_replicas != replicas:
-        config = (await stream.update_stream(dataclasses.replace(config, num_replicas=replicas))).config
-    return config.num_replicas or 1
+    """Bring a stream to so many copies. Before they are whole, the loss of one server may cost everything."""
+    found = await stream.stream_info(name)
+    if found.config.num_replicas != replicas:
+        await stream.update_stream(dataclasses.replace(found.config, num_replicas=replicas))
+    while not _is_whole(found := await stream.stream_info(name), replicas):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(LOOK_SECONDS)
+    return found.config.num_replicas or 1
+
+
+def _is_whole(found: StreamInfo, replicas: int) -> bool:
+    if replicas == 1:
+        return True
+    others = (found.cluster and found.cluster.replicas) or []
+    return len(others) == replicas - 1 and all(other.current for other in others)
 
 
 @asynccontextmanager

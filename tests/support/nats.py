@@ -35,11 +35,12 @@ ALICE = NodeName("alice")
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """A server for production, and the folder with everybody's keys."""
+    """A server for production, and the folder with everybody's keys; `own` is where its configuration is."""
 
     port: int
     folder: Path
     child: Child
+    own: Path
 
     @property
     def url(self) -> str:
@@ -85,7 +86,6 @@ def launch(
     *,
     replace: dict[str, str] | None = None,
     name: str = "nats-1",
-    live: str = "/healthz",
 ) -> Secured:
     """Start a server without waiting for it."""
     own = supervisor.new_folder(name)
@@ -96,7 +96,7 @@ def launch(
         "port: 4222": f'host: "{LOOPBACK}", port: {port}',
         '"127.0.0.1:8222"': f'"{LOOPBACK}:{monitor}"',
         "http: 8222": f'http: "{LOOPBACK}:{monitor}"',
-        **(replace or {"port: 7422": f'host: "{LOOPBACK}", port: {supervisor.ports.reserve()}'}),
+        **(replace or {}),
     }
     for path in CONFIGS.glob("*.conf"):
         text = path.read_text()
@@ -105,8 +105,9 @@ def launch(
         (own / path.name).write_text(text)
     for path in (folder / "users.conf", *(folder / "sites").glob("*.conf")):
         (own / ("site.conf" if path.parent.name == "sites" else path.name)).write_bytes(path.read_bytes())
-    argv = (str(programs.nats_server()), "--config", str(own / config), "--name", name)
-    return Secured(port, folder, supervisor.launch(Command(name, argv, ready=http_ok(monitor, live))))
+    argv = (str(programs.nats_server()), "--config", str(own / config))
+    command = Command(name, argv, ready=http_ok(monitor, "/healthz"), environment={"MM_NATS_SERVER": name})
+    return Secured(port, folder, supervisor.launch(command), own)
 
 
 def make_certificates(folder: Path) -> None:

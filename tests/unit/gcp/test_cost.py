@@ -78,5 +78,5 @@ class CountingAccess(Access):
         self._client = client
 
     @property
-    def client(self) -> CountingClient:  # type: ignore[override]  # stands for Google's
+    def client(self) -> CountingClient:  # stands for Google's
         return self._client
