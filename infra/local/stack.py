@@ -100,7 +100,7 @@ class Stack:
     def add_node(self, name: str, *, settings: Mapping[str, str] | None = None) -> Node:
         """Start one more node with a models folder of its own; return it when its three programs answer."""
         plan = self._plan(name, settings or {})
-        return self._finish(plan, self._launch_serving(plan))
+        return self._wait(self._launch_services(plan, self._launch_serving(plan)))
 
     def _start(self, closing: ExitStack) -> None:
         ports, launch, folder = self.supervisor.ports, self.supervisor.launch, self.supervisor.keep_folder
@@ -120,8 +120,8 @@ class Stack:
         if self.options.master:
             self._master_port = ports.reserve(MASTER_PORT)
             self.master = launch(parts.master(self._master_port, {"MM_NATS_URL": self.nats_url}))
-        for plan, serving in servings:
-            self._finish(plan, serving)
+        for node in [self._launch_services(plan, serving) for plan, serving in servings]:
+            self._wait(node)
         if self.master:
             self.supervisor.wait_ready(self.master)
 
@@ -136,12 +136,15 @@ class Stack:
     def _launch_serving(self, plan: NodePlan) -> Child:
         return self.supervisor.launch(nodes.serving(plan, self.options.loader))
 
-    def _finish(self, plan: NodePlan, serving: Child) -> Node:
-        """Start the two services beside TensorFlow Serving and wait for all three."""
+    def _launch_services(self, plan: NodePlan, serving: Child) -> Node:
+        """Start the two services beside TensorFlow Serving."""
         puller = self.supervisor.launch(nodes.service(plan, "puller", port=plan.puller_port))
         configurator = self.supervisor.launch(nodes.service(plan, "configurator", port=plan.configurator_port))
-        self.supervisor.wait_ready(serving, puller, configurator)
-        node = Node(plan, serving, puller, configurator)
+        return Node(plan, serving, puller, configurator)
+
+    def _wait(self, node: Node) -> Node:
+        """Wait until all three answer."""
+        self.supervisor.wait_ready(*node.children)
         self.nodes.append(node)
         return node
 
