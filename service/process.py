@@ -23,7 +23,7 @@ from service.jetstream import PRESENCE_SECONDS
 from service.layout import Layout
 from service.loop import Doorbell, Outcome, Timing, run
 from service.settings import NodeSettings, Settings
-from service.tasks import end
+from service.tasks import until
 
 log = logs.get("service.process")
 
@@ -94,15 +94,28 @@ def launch(settings: Settings, program: Callable[[], Coroutine[None, None, None]
 
 
 async def together(*jobs: Coroutine[None, None, None]) -> None:
-    """Run jobs side by side until SIGTERM or SIGINT."""
+    """Run jobs side by side until SIGTERM or SIGINT.
+
+    None of them ends by itself: one that does, even by a stray cancellation, ends the process, which is then started
+    again, instead of leaving a service that looks alive and does nothing.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(job) for job in jobs]
-        await stop.wait()
-        log.info("service stopping")
-        await end(running)
+        asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+    try:
+        await until(stop, jobs)
+    except asyncio.CancelledError as error:
+        caller = asyncio.current_task()
+        if caller and caller.cancelling():
+            raise
+        raise RuntimeError("a part of the service was cancelled, and nobody had asked for it") from error
+    if not stop.is_set():
+        raise RuntimeError("a part of the service ended by itself")
+
+
+def _stop(stop: asyncio.Event) -> None:
+    log.info("service stopping")
+    stop.set()
 
 
 def address(settings: Settings, listener: socket.socket) -> str:
