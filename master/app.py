@@ -1,5 +1,6 @@
 """The master, put together: the values through which the API and the commands reach everything."""
 
+import asyncio
 import gc
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -129,3 +130,4 @@ async def _settle_memory(ear: Ear) -> None:
     """Spare the garbage collector the walk over what the first reports made, a third of a second for a big fleet."""
     await ear.first_whole.wait()
     gc.freeze()
+    await asyncio.get_running_loop().create_future()  # a job of a service does not end by itself
