@@ -45,7 +45,8 @@ class NoSubscription:
     is_open = False
 
     async def run(self) -> None:
-        """There is nothing to do."""
+        """There is nothing to do, until the process ends."""
+        await asyncio.get_running_loop().create_future()
 
     def renew(self, reason: str) -> None:
         """There is no stream."""
