@@ -96,13 +96,9 @@ Change: TypeAlias = (
 
 def apply(document: Desired, change: Change, *, nodes: frozenset[NodeName] = frozenset()) -> Desired:
     """Make a change, for all nodes or for the named ones; `Unreasonable` where it contradicts itself."""
-    if not nodes:
-        return Desired(
-            policy=_changed(document.policy, change),
-            nodes={node: _changed(policy, change) for node, policy in document.nodes.items()},
-        )
-    own = {node: _changed(document.on(node), change) for node in nodes}
-    return _tidy(Desired(policy=document.policy, nodes={**document.nodes, **own}))
+    common = document.policy if nodes else _changed(document.policy, change)
+    own = {node: _changed(document.on(node), change) for node in nodes or document.nodes}
+    return _tidy(Desired(policy=common, nodes={**document.nodes, **own}))
 
 
 def _tidy(document: Desired) -> Desired:

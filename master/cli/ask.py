@@ -71,10 +71,7 @@ def _show(session: Session, gathered: Gathered) -> None:
         if answer.error:
             session.screen.warn(f"{answer.node} did not follow: {answer.error}")
     if gathered.unanswered:
-        session.screen.warn(
-            f"no answer within {gathered.seconds:.1f} s from {named(list(gathered.unanswered))}; "
-            "`nodes` shows whether they are lost"
-        )
+        session.screen.warn(f"no answer from {named(list(gathered.unanswered))}; `nodes` shows whether they are lost")
     if not gathered.answers and not gathered.unanswered:
         session.screen.warn("no node is known that could follow")
 

@@ -40,7 +40,7 @@ def test_a_change_for_all_nodes(case: str) -> None:
     document = Desired(policy=before, nodes={NODE: before.model_copy(update={"retention": 9})})
     changed = changes.apply(document, change)
     assert changed.policy == after
-    assert changed.nodes[NODE] == (after if case == "retain" else after.model_copy(update={"retention": 9}))
+    assert changed.on(NODE) == (after if case == "retain" else after.model_copy(update={"retention": 9}))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -56,6 +56,12 @@ def test_a_policy_of_its_own_that_says_the_same_goes() -> None:
     own = changes.apply(Desired(), changes.Pause(), nodes=frozenset({NODE}))
     assert NODE in own.nodes
     assert changes.apply(own, changes.Resume(), nodes=frozenset({NODE})) == Desired()
+
+
+def test_a_change_for_all_that_makes_a_node_like_the_others_ends_its_own_policy() -> None:
+    """After a pin on one node and an unpin for all, no node differs."""
+    own = changes.apply(Desired(), changes.Pin((V7,)), nodes=frozenset({NODE}))
+    assert changes.apply(own, changes.Unpin()) == Desired()
 
 
 @pytest.mark.parametrize(
