@@ -23,7 +23,7 @@ from service.jetstream import PRESENCE_SECONDS
 from service.layout import Layout
 from service.loop import Doorbell, Outcome, Timing, run
 from service.settings import NodeSettings, Settings
-from service.tasks import until
+from service.tasks import end
 
 log = logs.get("service.process")
 
@@ -96,21 +96,24 @@ def launch(settings: Settings, program: Callable[[], Coroutine[None, None, None]
 async def together(*jobs: Coroutine[None, None, None]) -> None:
     """Run jobs side by side until SIGTERM or SIGINT.
 
-    None of them ends by itself: one that does, even by a stray cancellation, ends the process, which is then started
-    again, instead of leaving a service that looks alive and does nothing.
+    One that fails, or is cancelled though nobody stops the service, ends the process, which is then started again:
+    better than a service that looks alive and does nothing. One that has nothing more to do may return.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+    waiting = asyncio.create_task(stop.wait())
+    running = [asyncio.create_task(job) for job in jobs]
     try:
-        await until(stop, jobs)
-    except asyncio.CancelledError as error:
-        caller = asyncio.current_task()
-        if caller and caller.cancelling():
-            raise
-        raise RuntimeError("a part of the service was cancelled, and nobody had asked for it") from error
-    if not stop.is_set():
-        raise RuntimeError("a part of the service ended by itself")
+        left = {waiting, *running}
+        while not stop.is_set():
+            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if task.cancelled():
+                    raise RuntimeError(f"a part of the service was cancelled, and nobody had asked for it: {task!r}")
+                task.result()
+    finally:
+        await end([waiting, *running])
 
 
 def _stop(stop: asyncio.Event) -> None:

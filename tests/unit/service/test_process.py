@@ -26,18 +26,16 @@ async def cancels_itself() -> None:
     raise asyncio.CancelledError
 
 
-@pytest.mark.parametrize(
-    ("job", "error"), [(breaks, KeyError), (returns, RuntimeError), (cancels_itself, RuntimeError)]
-)
-async def test_a_part_that_ends_ends_the_service(
+@pytest.mark.parametrize(("job", "error"), [(breaks, KeyError), (cancels_itself, RuntimeError)])
+async def test_a_part_that_fails_ends_the_service(
     job: Callable[[], Coroutine[None, None, None]], error: type[Exception]
 ) -> None:
-    """Whatever way a part ends, the process ends with an error, and is started again by whoever keeps it."""
+    """Whatever way a part fails, the process ends with an error, and is started again by whoever keeps it."""
     with pytest.raises(error):
         await together(for_ever(), job())
 
 
 async def test_a_signal_ends_all_parts() -> None:
-    """SIGTERM is the good end."""
+    """SIGTERM is the good end, also where a part had nothing more to do."""
     asyncio.get_running_loop().call_later(0.01, os.kill, os.getpid(), signal.SIGTERM)
-    await together(for_ever(), for_ever())
+    await together(for_ever(), returns(), for_ever())
