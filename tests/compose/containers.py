@@ -130,4 +130,5 @@ def environment(*, image: str) -> dict[str, str]:
         "MM_PROJECT": "model-manager",
         "MM_PULLER_POLL_SECONDS": "20",
         "MM_RESERVE_MIB": "1",
+        "MM_HEALTH_INTERVAL": "2s",
     }
