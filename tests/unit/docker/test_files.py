@@ -6,7 +6,7 @@ from pathlib import Path
 
 import prometheus_client
 import pytest
-import yaml  # type: ignore[import-untyped] # ships no types
+import yaml
 
 import service.metrics  # noqa: F401 - registers all metrics there are
 from infra.docker.offline.images import TAGS
