@@ -50,8 +50,9 @@ def _prepare() -> None:
 def _test(stack: Stack, *, faults: bool) -> int:
     try:
         with _timed("up, healthy"):
-            stack.must("up", "--build", "-d", is_quiet=True)
+            stack.must("up", "--build", "-d")
             stack.wait_healthy()
+            stack.must("build", FILL)  # `run` would take an image of an older checkout, if one is there
         with _timed("fill"):
             stack.must("run", "--rm", FILL, is_quiet=False)
         with _timed("checks inside"):

@@ -18,6 +18,7 @@ NODES = ("node-a", "node-b")
 NODE_SERVICES = ("puller", "configurator", "tfserving")
 STEADY = ("nats", "pubsub", "gcs", "master", *(f"{part}-{node}" for node in NODES for part in NODE_SERVICES))
 HEALTHY_SECONDS = 120.0
+LAST_LINES = 40  # of a quiet command's words, where it fails
 
 
 class StackFailed(Exception):
@@ -37,11 +38,12 @@ class Stack:
         """Run a compose command; its exit code."""
         given = [word for file in self.files for word in ("-f", str(file))]
         command = [*self.compose, *given, "--project-directory", str(ROOT), "-p", self.project, *words]
-        output = subprocess.DEVNULL if is_quiet else None
-        done = subprocess.run(
-            command, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=output, check=False
-        )
-        return done.returncode
+        quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if is_quiet else {}
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False, text=True, **quiet)  # type: ignore[call-overload] # of two shapes
+        if is_quiet and done.returncode:
+            sys.stdout.write("\n".join(done.stdout.splitlines()[-LAST_LINES:]) + "\n")
+        return int(done.returncode)
 
     def must(self, *words: str, is_quiet: bool = True) -> None:
         """Run a compose command that has to succeed."""
