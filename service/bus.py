@@ -126,6 +126,8 @@ class Bus:
 
         async def on_close() -> None:
             lost.set()
+            if self._client:  # else we have closed it ourselves
+                self._note(is_connected=False, reason="connection lost")
 
         client = await nats.connect(servers[0], closed_cb=on_close, error_cb=self._on_error, **self._options())
         self._client = client
@@ -143,7 +145,6 @@ class Bus:
             ]
             jobs += [_persist(watch.follower(client, bucket, begin=begin)) for bucket, begin in self._follows]
             await until(lost, jobs)
-            self._note(is_connected=False, reason="connection lost")
         finally:
             self._client = None
             with contextlib.suppress(NatsError, OSError, TimeoutError):

@@ -142,6 +142,7 @@ async def test_a_restart_of_nats_loses_no_desired_state(nats_server: NatsServer)
         await asyncio.to_thread(nats_server.child.kill)
         with pytest.raises(Transient, match="NATS"):
             await order(master, wire.Unpin())
+        await eventually(lambda: not master.hears())
         await asyncio.to_thread(nats_server.child.start)
         await eventually(master.hears)
         stored = await master.documents.read(MODEL)
