@@ -28,7 +28,7 @@ format: setup ## rewrite the code in the project's format
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 test: setup ## every test that needs no container engine
-	@$(PYTHON_ENV) -m pytest -n 4 --dist worksteal $(ARGS)
+	@$(PYTHON_ENV) -m pytest -n 3 --dist worksteal $(ARGS)
 
 bench: setup ## measure, print a table, write build/bench/*.json
 	@$(PYTHON_ENV) -m bench $(ARGS)
