@@ -19,7 +19,7 @@ GO_ON = {
     "nats": (A, B),
     "pubsub": (A, B),
 }
-SIZE = 7 * 1024 * 1024  # of node-b's 16 MiB: one version fits beside the reserve, two do not
+SIZE = 7 * 1024 * 1024  # of node-b's 12 MiB: one version fits beside the reserve, two do not
 
 
 @pytest.mark.parametrize("fault", FAULTS)
