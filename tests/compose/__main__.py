@@ -17,6 +17,8 @@ from infra.docker.offline.shell import Failed, answers
 from tests.compose.containers import FILE, ROOT, SMALL_DISK, Stack, StackFailed, environment, find_compose
 
 TFSERVING = "model-manager/tfserving:dev"
+BASE_IMAGE = "python:3.11-slim-bookworm"
+PULL_SECONDS = 300.0
 BASE_IMAGES = ("python", "nats-alpine", "fake-gcs-server", "google-cloud-cli")
 FILL = "fill_remote_directory_with_models"
 
@@ -43,8 +45,9 @@ def _prepare() -> None:
     """Have an engine and every image that `up` does not build itself."""
     if not engine.is_running():
         engine.start()
-    reaches_registry = answers(["docker", "pull", "--quiet", "python:3.11-slim-bookworm"], seconds=60)
-    images.build(("tfserving",) if reaches_registry else (*BASE_IMAGES, "tfserving"))
+    if not answers(["docker", "pull", "--quiet", BASE_IMAGE], seconds=PULL_SECONDS):
+        images.build(BASE_IMAGES)
+    images.build_tfserving(TFSERVING)
 
 
 def _test(stack: Stack, *, faults: bool) -> int:
