@@ -94,9 +94,9 @@ def operator(stack: Stack, screen: Screen) -> None:
 
 def stay(stack: Stack, screen: Screen) -> None:
     """Wait for Ctrl-C, and say which part ends by itself meanwhile."""
-    screen.act("Running until Ctrl-C")
     fallen: set[str] = set()
     try:
+        screen.act("Running until Ctrl-C")
         while True:
             for child in stack.supervisor.fallen():
                 if child.name not in fallen:

@@ -102,8 +102,8 @@ def judge(goal: Goal, cells: Iterable[CellRow], *, known: Iterable[NodeName], qu
 
 
 def _serves(cell: CellRow, version: Version) -> bool:
-    """A lost node may serve it or not: nobody knows."""
-    return version in cell.serving and cell.state is not CellState.LOST
+    """Serve it and mean to: one that is about to be unloaded does not count. Of a lost node nobody knows."""
+    return version in cell.serving and version in cell.desired and cell.state is not CellState.LOST
 
 
 def _is_unwanted(cell: CellRow) -> bool:

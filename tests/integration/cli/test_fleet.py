@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from infra.local.ready import http_ok
 from infra.local.stack import Stack, StackOptions
 from infra.local.versions import write_scripted
 from master.cli.ends import Exit
+from tests.support.stack import EVENTUALLY_SECONDS
 
 SECONDS = "60s"
 
@@ -58,13 +60,20 @@ class Cluster:
         return done.stdout
 
     def publish(self, version: int) -> None:
-        """Publish a version and wait until both nodes serve it."""
+        """Publish a version and wait until both nodes serve it, and it alone."""
         self.do(f"publish {self.versions / str(version)} gs://{self.stack.bucket.name}/line/{version}")
         self.do(f"wait line {version} --timeout {SECONDS}")
+        self.until_served([version], [version])
 
-    def serving(self) -> dict[str, list[int]]:
+    def until_served(self, *versions: list[int]) -> None:
+        """Wait until node-1, node-2 … serve just these: a node serves both for a moment when it changes over."""
+        deadline = time.monotonic() + EVENTUALLY_SECONDS
+        while (serving := self.serving()) != list(versions):
+            assert time.monotonic() < deadline, f"the nodes serve {serving}, not {versions}"
+
+    def serving(self) -> list[list[int]]:
         """Which versions each node serves."""
-        return {cell["node"]: cell["serving"] for cell in json.loads(self.do("model line --json"))["nodes"]}
+        return [cell["serving"] for cell in json.loads(self.do("model line --json"))["nodes"]]
 
 
 def master(stack: Stack, **variables: str) -> tuple[Command, str]:
@@ -101,14 +110,14 @@ def test_a_version_goes_from_publish_to_served_and_back(cluster: Cluster) -> Non
     cluster.publish(2)
     assert "2 nodes (2 well), 1 model: 2 serving" in cluster.do("status --check")
     assert "Serves version 1." in cluster.do("rollback line --dry-run")
-    assert cluster.serving() == {"node-1": [2], "node-2": [2]}
+    assert cluster.serving() == [[2], [2]]
     cluster.do("rollback line")
     cluster.do(f"wait line 1 --timeout {SECONDS}")
     cluster.do("unpin line")
     cluster.do(f"wait line 2 --timeout {SECONDS}")
     cluster.do("pin line 1 --node node-2")
     cluster.do(f"wait line 1 --node node-2 --timeout {SECONDS}")
-    assert cluster.serving() == {"node-1": [2], "node-2": [1]}
+    cluster.until_served([2], [1])
     late = cluster.run("wait line 2 --timeout 0s")
     assert late.returncode == Exit.NOT_AS_DESIRED
     assert "node-2" in late.stdout

@@ -144,6 +144,13 @@ def test_single_nodes_can_be_waited_for() -> None:
     assert judge(goal, [cell(NODES[0], V4), cell(NODES[1], V3)], known=[], quarantined=9).is_reached
 
 
+def test_a_version_that_is_about_to_be_unloaded_is_not_served() -> None:
+    """Right after a rollback a node serves both; waiting for the one it goes away from does not end."""
+    cells = [cell(NODES[0], V3, V4, desired=V3)]
+    assert not judge(Goal(LINE, V4), cells, known=[], quarantined=0).is_reached
+    assert judge(Goal(LINE, V3), cells, known=[], quarantined=0).is_reached
+
+
 def test_no_nodes_at_all_serve_nothing() -> None:
     """An empty fleet is never `all`."""
     assert not judge(Goal(LINE, V4), [], known=[], quarantined=0).is_reached
