@@ -69,7 +69,7 @@ class Bucket(Protocol):
     def is_there(self) -> bool: ...
     def notifiers(self) -> list[Notifier]: ...
     def notify(self, *, project: str, topic: str, prefix: str) -> None: ...
-    def service_agent(self, project: str) -> str: ...
+    def service_agent(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Bootstrap:
     def _agent(self) -> tuple[Outcome, str]:
         if self.is_emulated:
             return Outcome.SKIPPED, "an emulator of Cloud Storage has no accounts"
-        member = f"serviceAccount:{self.bucket.service_agent(self.plan.project)}"
+        member = f"serviceAccount:{self.bucket.service_agent()}"
         try:
             if self.topics.may_publish(self.plan.topic, member):
                 return Outcome.THERE, member
@@ -193,7 +193,8 @@ class Commands:
 
     @property
     def agent(self) -> str:
-        agent = f"serviceAccount:$(gcloud storage service-agent --project={self.plan.project})"
+        describe = _line("gcloud storage buckets describe", f"gs://{self.plan.bucket}", format="value(projectNumber)")
+        agent = f"serviceAccount:$(gcloud storage service-agent --project=$({describe} --raw))"
         line = _line("gcloud pubsub topics add-iam-policy-binding", self.plan.topic, project=self.plan.project)
         return f'{line} --member="{agent}" --role=roles/pubsub.publisher'
 
@@ -227,15 +228,14 @@ class Commands:
 
     @property
     def rights(self) -> Sequence[str]:
-        """What the nodes' own account needs, which nobody but you knows."""
-        reader = _line("gcloud storage buckets add-iam-policy-binding", f"gs://{self.plan.bucket}")
-        listener = _line(
-            "gcloud pubsub subscriptions add-iam-policy-binding", "SUBSCRIPTION", project=self.plan.project
-        )
-        account = "--member=serviceAccount:NODE_ACCOUNT"
+        """What the nodes' own account needs, which nobody but you knows; of subscriptions, those of the named nodes."""
+        plan, account = self.plan, "--member=serviceAccount:NODE_ACCOUNT"
+        reader = _line("gcloud storage buckets add-iam-policy-binding", f"gs://{plan.bucket}")
+        grant = partial(_line, "gcloud pubsub subscriptions add-iam-policy-binding", project=plan.project)
+        listeners = [grant(subscription.name(plan.topic, node)) for node in plan.nodes]
         return (
             f"{reader} {account} --role=roles/storage.objectViewer",
-            f"{listener} {account} --role=roles/pubsub.subscriber",
+            *(f"{listener} {account} --role=roles/pubsub.subscriber" for listener in listeners),
         )
 
 

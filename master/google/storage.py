@@ -142,10 +142,11 @@ class GoogleBucket:
                 payload_format="NONE",
             ).create(timeout=TIMEOUT_SECONDS)
 
-    def service_agent(self, project: str) -> str:
-        """The account in whose name Cloud Storage publishes a project's notifications."""
-        with google_errors(f"cannot ask for the Cloud Storage service agent of {project}"):
-            return str(self._client.get_service_account_email(project=project, **LOOK))
+    def service_agent(self) -> str:
+        """The account in whose name Cloud Storage publishes notifications: that of the bucket's project."""
+        with google_errors(f"cannot ask for the service agent of gs://{self.name}"):
+            self._bucket.reload(**LOOK)
+            return str(self._client.get_service_account_email(project=str(self._bucket.project_number), **LOOK))
 
     def _create(self, blob: storage.Blob, send: Callable[[], None]) -> Content:
         with google_errors(f"cannot write gs://{self.name}/{blob.name}"):

@@ -43,6 +43,7 @@ class FakeSetup:
     """One project: a bucket with notifications, topics and subscriptions."""
 
     project: str = "p"
+    bucket_project: str = "4711"
     has_bucket: bool = True
     can_notify: bool = True  # fake-gcs-server cannot
     has_permissions: bool = True  # emulators have none
@@ -62,8 +63,10 @@ class FakeSetup:
     def notify(self, *, project: str, topic: str, prefix: str) -> None:
         self.notifications.append(Notifier(f"projects/{project}/topics/{topic}", (FINALIZE,), prefix))
 
-    def service_agent(self, project: str) -> str:
-        return f"agent@{project}"
+    def service_agent(self) -> str:
+        if not self.has_bucket:
+            raise Missing("404 no such bucket")
+        return f"agent@{self.bucket_project}"
 
     def topic_path(self, topic: str) -> str:
         return f"projects/{self.project}/topics/{topic}"
