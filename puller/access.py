@@ -4,15 +4,14 @@
 block, so they run in the threads kept here: a slow bucket cannot use up the threads of the rest of the process.
 """
 
-import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from service.errors import Transient
+from service.threads import Threads
 
 if TYPE_CHECKING:  # loaded on first use: they cost 50 MB and a third of a second
     import requests
@@ -33,15 +32,14 @@ class Access:
     def __init__(self, *, emulator: str) -> None:
         self.is_emulator = bool(emulator)
         self.endpoint = _url(emulator) if emulator else GOOGLE
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
+        self._threads = Threads(THREADS)
 
     async def run(self, call: Callable[[], R]) -> R:
         """Run a blocking call in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await self._threads.run(call)
 
     def close(self) -> None:
-        """Let go of connections and idle threads; a call that is under way ends by its own time-out."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let go of connections; a call that is under way ends by its own time-out."""
         if "session" in self.__dict__:
             self.session.close()
 

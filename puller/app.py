@@ -28,6 +28,7 @@ from puller.sightings import Sightings
 from puller.status import Ledger
 from puller.subscription import NoSubscription, Subscription
 from puller.survey import Survey
+from puller.threads import in_thread
 from puller.transfer import Transfer
 from service import metrics, process, settings
 from service.commands import seconds_left
@@ -158,12 +159,16 @@ def _transfer(chosen: PullerSettings, core: Core, access: Access) -> Transfer:
 
 
 def _surroundings(core: Core, hints: Hints) -> Surroundings:
+    def seal(receipt: Receipt) -> Coroutine[None, None, None]:
+        return in_thread(lambda: disk.seal(core.layout, receipt))
+
     def publish(receipt: Receipt) -> Coroutine[None, None, None]:
-        return asyncio.to_thread(disk.publish, core.layout, receipt)
+        return in_thread(lambda: disk.publish(core.layout, receipt))
 
     return Surroundings(
         stage=core.layout.stage,
         read_needs=read_needs,
+        seal=seal,
         publish=publish,
         emit=core.bus.emit,
         on_end=hints.think_about,

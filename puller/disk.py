@@ -22,6 +22,14 @@ FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o444  # versions share equal files by links: writing to one would change them all
 
 
+Step = Callable[[str], None]  # is told each step's name before it is taken: tests stop there
+Steps = tuple[tuple[str, Callable[[], object]], ...]
+
+
+def _ignore(_step: str) -> None:
+    """Nobody wants to know."""
+
+
 class NoRoom(NoSpaceLeft):
     """The disk was not written to: it cannot take what is needed and keep the reserve."""
 
@@ -51,32 +59,39 @@ def journal(layout: Layout, model: ModelName, version: Version) -> Path:
     return layout.stage(model, version).with_name(f"{version}.journal")
 
 
-def publish(layout: Layout, receipt: Receipt, *, step: Callable[[str], None] = lambda _: None) -> None:
-    """Make the staged version visible under its number, durably and at once.
+def seal(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
+    """Make the stage be the version and nothing else, durably, with its receipt: all that publishing needs but a name.
 
     The stage must hold the files of the receipt, verified and synced by `Transfer.fetch`; anything else is dropped.
-    Refuses to touch a version that is already there. `step` is told each step's name before it is taken: tests stop
-    there. Blocking: call it in a thread.
+    Blocking: call it in a thread.
     """
-    model, version = receipt.model, receipt.version
-    stage, target = layout.stage(model, version), layout.version(model, version)
+    stage = layout.stage(receipt.model, receipt.version)
     paths = {stage / record.name for record in receipt.files}
-    steps: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("check", lambda: _check(stage, receipt, target=target)),
+    steps: Steps = (
         ("prune", lambda: prune(stage, keep=paths)),
         ("permissions", lambda: _set_modes(stage)),
         ("sync folders", lambda: _sync_folders(stage)),
         ("receipt", lambda: _write_receipt(layout, receipt)),
+    )
+    _take(steps, receipt, step)
+
+
+def publish(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
+    """Make a sealed stage visible under its number, durably and at once.
+
+    Refuses to touch a version that is already there. Blocking: call it in a thread.
+    """
+    model, version = receipt.model, receipt.version
+    stage, target = layout.stage(model, version), layout.version(model, version)
+    steps: Steps = (
+        ("check", lambda: _check(stage, receipt, target=target)),
         ("model folder", lambda: _make_model_folder(layout, model)),
         ("rename", partial(stage.rename, target)),
         ("sync model folder", lambda: sync_folder(target.parent)),
         ("drop journal", lambda: journal(layout, model, version).unlink(missing_ok=True)),
         ("done", lambda: None),
     )
-    with disk_errors(f"cannot publish {model} version {version}"):
-        for name, take in steps:
-            step(name)
-            take()
+    _take(steps, receipt, step)
 
 
 def discard(layout: Layout, model: ModelName, version: Version) -> None:
@@ -129,6 +144,13 @@ def sync_file(path: Path, *, mode: int | None = None) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _take(steps: Steps, receipt: Receipt, told: Step) -> None:
+    with disk_errors(f"cannot publish {receipt.model} version {receipt.version}"):
+        for name, take in steps:
+            told(name)
+            take()
 
 
 def _check(stage: Path, receipt: Receipt, *, target: Path) -> None:

@@ -1,7 +1,7 @@
 """Transfers under way: each a task beside the passes, so that a big version does not hold up a small one.
 
-A task stages, has the bucket listed again, publishes, and rings the bell. What went wrong is kept with the time of
-the next try; the plan of a later pass decides whether there is one.
+A task stages, has the bucket listed again while it seals the stage, publishes, and rings the bell. What went wrong is
+kept with the time of the next try; the plan of a later pass decides whether there is one.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from puller.completeness import Complete, Unusable
 from puller.disk import NoRoom
 from puller.setbacks import Setbacks
 from puller.sightings import Key, Sightings
+from puller.together import together
 from puller.transfer import Fetched, Wanted
 from puller.view import Failure, Fetch, StageGraph
 from service import logs, metrics
@@ -54,7 +55,8 @@ class Surroundings:
 
     stage: Callable[[ModelName, Version], Path]
     read_needs: Callable[[Path], Awaitable[Needs]]
-    publish: Callable[[Receipt], Awaitable[None]]
+    seal: Callable[[Receipt], Coroutine[None, None, None]]
+    publish: Callable[[Receipt], Coroutine[None, None, None]]
     emit: Callable[[Event], None]
     on_end: Callable[[ModelName], None]
     clock: Callable[[], datetime]
@@ -187,9 +189,10 @@ class Fetching:
         )
         metrics.DOWNLOADED_BYTES.inc(fetched.bytes_moved)
         metrics.DOWNLOAD_SECONDS.observe(seconds)
-        await self._check(key, step.files)
+        receipt = wanted.receipt(staged=around.clock())
+        await together([self._check(key, step.files), around.seal(receipt)])
         around.emit(VersionVerified(model=model, version=version, files=len(step.files), bytes=step.size))
-        await around.publish(wanted.receipt(staged=around.clock()))
+        await around.publish(receipt)
         around.emit(VersionPublished(model=model, version=version, files=len(step.files), bytes=step.size))
         log.info("version published", model=model, version=version, files=len(step.files), bytes=step.size)
 

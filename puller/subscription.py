@@ -23,6 +23,7 @@ from puller.link import Link
 from puller.registration import Names, ensure
 from service import logs
 from service.errors import Transient
+from service.threads import Threads
 
 log = logs.get("puller.subscription")
 
@@ -153,7 +154,7 @@ async def _connect(emulator: str) -> AsyncIterator[SubscriberAsyncClient]:
     if emulator:
         transport = SubscriberGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(emulator))
     else:
-        credentials, _ = await asyncio.to_thread(google.auth.default, [SCOPE])
+        credentials, _ = await Threads(1).run(lambda: google.auth.default([SCOPE]))
         transport = SubscriberGrpcAsyncIOTransport(credentials=credentials)
     async with SubscriberAsyncClient(transport=transport) as client:
         yield client

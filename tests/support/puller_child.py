@@ -30,7 +30,9 @@ def publish(layout: Layout, receipt_file: str, deadly_step: str) -> None:
         if name == deadly_step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    disk.publish(layout, Receipt.model_validate_json(Path(receipt_file).read_bytes()), step=step)
+    receipt = Receipt.model_validate_json(Path(receipt_file).read_bytes())
+    disk.seal(layout, receipt, step=step)
+    disk.publish(layout, receipt, step=step)
 
 
 def wanted(size: int, crc32c: int) -> Wanted:

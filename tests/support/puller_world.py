@@ -53,6 +53,7 @@ class World:
     async def publish(self, version: int = 1, *, step: Callable[[str], None] = lambda _: None) -> Receipt:
         """Publish what is staged of a version."""
         receipt = await self.receipt(version)
+        disk.seal(self.layout, receipt, step=step)
         disk.publish(self.layout, receipt, step=step)
         return receipt
 

@@ -94,6 +94,9 @@ class Puller:
         self.reconciler = Reconciler(self._tools(), poll_seconds=self.poll_seconds)
 
     def _surroundings(self) -> Surroundings:
+        async def seal(receipt: Receipt) -> None:
+            disk.seal(self.layout, receipt)
+
         async def publish(receipt: Receipt) -> None:
             disk.publish(self.layout, receipt)
 
@@ -103,6 +106,7 @@ class Puller:
         return Surroundings(
             stage=self.layout.stage,
             read_needs=read_needs,
+            seal=seal,
             publish=publish,
             emit=self.events.append,
             on_end=self.hints.think_about,

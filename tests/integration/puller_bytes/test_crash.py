@@ -27,11 +27,11 @@ CHILD = (sys.executable, "-m", "tests.support.puller_child")
 ROOT = Path(__file__).parents[3]
 FILES = {"saved_model.pb": b"graph" * 1000, "assets/deep/words": b"words", "assets/empty": b""}
 STEPS = (
-    "check",
     "prune",
     "permissions",
     "sync folders",
     "receipt",
+    "check",
     "model folder",
     "rename",
     "sync model folder",
