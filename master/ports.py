@@ -1,13 +1,12 @@
 """The services' own HTTP ports: the way round NATS."""
 
-import asyncio
 import http.client
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from pydantic import SecretStr
 
 from service.errors import Transient
+from service.threads import Threads
 
 PARALLEL = 32  # a node that is gone holds a thread for a time-out of 2 s: 1,000 of them are through in about a minute
 MAX_BYTES = 16 * 1024 * 1024
@@ -18,7 +17,7 @@ class Ports:
 
     def __init__(self, token: SecretStr) -> None:
         self._token = token
-        self._threads = ThreadPoolExecutor(PARALLEL, thread_name_prefix="ports")
+        self._threads = Threads(PARALLEL)
 
     async def status(self, address: str, *, seconds: float) -> bytes:
         """Return a service's report."""
@@ -30,7 +29,7 @@ class Ports:
 
     async def _ask(self, address: str, method: str, path: str, *, body: bytes | None, seconds: float) -> bytes:
         ask = partial(_exchange, address, method, path, body=body, token=self._token, seconds=seconds)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return await self._threads.run(ask)
 
 
 def _exchange(address: str, method: str, path: str, *, body: bytes | None, token: SecretStr, seconds: float) -> bytes:

@@ -1,8 +1,10 @@
 """What a puller survives: everything around it away, at the start and later, and its own sudden end."""
 
 import asyncio
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 from tests.integration.puller.conftest import MODEL, TINY_MODEL, FragileWorld, World, read_tree, render_manifest
 from tests.support.stack import eventually
@@ -132,3 +134,24 @@ def test_wrong_settings_are_one_line() -> None:
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "MM_BUCKET" in ended.stderr
+
+
+async def test_it_stops_while_a_list_of_the_bucket_does_not_end(world: World) -> None:
+    """SIGTERM is followed at once, although the bucket's answer goes on and on and a thread waits for its end."""
+    asked = asyncio.Event()
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")
+        asked.set()
+        while not writer.is_closing():
+            writer.write(b" ")
+            await asyncio.sleep(0.5)
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as bucket:
+        host, port = bucket.sockets[0].getsockname()[:2]
+        slow = replace(world, gcs=replace(world.gcs, url=f"http://{host}:{port}"))
+        puller = await asyncio.to_thread(slow.start_puller, wait=False)
+        await asked.wait()
+        puller.child.signal(signal.SIGTERM)
+        await eventually(lambda: puller.child.exit_code is not None)
+    assert puller.child.exit_code == 0
