@@ -42,6 +42,7 @@ class Settings(BaseModel):
     command_token: SecretStr = Field(
         SecretStr(""), description="bearer token for commands over HTTP; without it they are taken from this host only"
     )
+    command_token_file: Path | None = Field(None, description="file with that token, instead of the variable")
     log_format: Literal["json", "text"] = Field("json", description="json or text")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
 
@@ -62,9 +63,12 @@ def load(kind: type[S], environment: Mapping[str, str]) -> S:
     """
     given = {name: environment[variable] for name in kind.model_fields if environment.get(variable := _variable(name))}
     try:
-        return kind.model_validate(given)
+        loaded = kind.model_validate(given)
     except ValidationError as error:
         raise BadSettings(wording.problems(error, whole="settings", rename=_variable)) from error
+    if loaded.command_token_file is None:
+        return loaded
+    return loaded.model_copy(update={"command_token": _read_secret(loaded.command_token_file, "command_token_file")})
 
 
 def start(kind: type[S], *, arguments: list[str], environment: Mapping[str, str], purpose: str) -> S:
@@ -87,6 +91,17 @@ def describe(kind: type[Settings]) -> str:
     rows = [(_variable(name), _default(field), field.description or "") for name, field in kind.model_fields.items()]
     width = max(len(variable) for variable, _, _ in rows)
     return "".join(f"  {variable:<{width}}  {meaning}{default}\n" for variable, default, meaning in rows)
+
+
+def _read_secret(path: Path, name: str) -> SecretStr:
+    """Read a secret from its file, as container engines hand them over."""
+    try:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{_variable(name)}: cannot read {path}: {error}") from error
+    if not text:
+        raise BadSettings(f"{_variable(name)}: {path} is empty")
+    return SecretStr(text)
 
 
 def _variable(name: str) -> str:

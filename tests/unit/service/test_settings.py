@@ -1,5 +1,7 @@
 """Settings: from the environment, with one line for whatever is wrong."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import Field
 
@@ -39,6 +41,23 @@ def test_password_is_not_shown() -> None:
     """A secret appears in no text of the settings, right or wrong."""
     loaded = settings.load(Example, {"MM_BUCKET": "b", "MM_NATS_PASSWORD": "hunter2"})
     assert "hunter2" not in f"{loaded!r} {loaded} {settings.describe(Example)}"
+
+
+def test_command_token_comes_from_a_file(tmp_path: Path) -> None:
+    """Container engines hand secrets over as files; the newline that editors leave is no part of one."""
+    (tmp_path / "token").write_text("s3cret\n")
+    loaded = settings.load(Example, {"MM_BUCKET": "b", "MM_COMMAND_TOKEN_FILE": str(tmp_path / "token")})
+    assert loaded.command_token.get_secret_value() == "s3cret"
+    assert "s3cret" not in f"{loaded!r}"
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff"])
+def test_unusable_token_file_is_wrong(tmp_path: Path, content: bytes | None) -> None:
+    """A file that is missing or holds no token stops the start; it must not leave the commands without one."""
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    with pytest.raises(BadSettings, match="MM_COMMAND_TOKEN_FILE"):
+        settings.load(Example, {"MM_BUCKET": "b", "MM_COMMAND_TOKEN_FILE": str(tmp_path / "token")})
 
 
 def test_wrong_settings_end_the_program_with_2(capsys: pytest.CaptureFixture[str]) -> None:
