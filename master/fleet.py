@@ -12,8 +12,11 @@ from master import explain, nodes
 from master.cells import Cell, Place
 from master.errors import NotFound
 from master.fold import Fold, Model
+from master.news import News
 from master.nodes import Node, tally
 from master.views import (
+    Board,
+    BoardNews,
     CellRow,
     CellState,
     CellView,
@@ -22,6 +25,7 @@ from master.views import (
     MatrixCell,
     ModelRow,
     ModelView,
+    NewCell,
     NodeRow,
     NodeState,
     NodeView,
@@ -129,6 +133,30 @@ class Fleet:
         found = [self.fold.nodes.get(name) for name in nodes]
         cells = tuple(tuple(_matrix_cell(node, model) for node in found) for model in models)
         return Matrix(models=tuple(models), nodes=tuple(nodes), cells=cells)
+
+    def board(self, freshness: Freshness) -> Board:
+        """Show all that surrounds the matrix."""
+        return Board(
+            overview=self.overview(freshness),
+            models=tuple(_model_row(name, model) for name, model in sorted(self.fold.models.items())),
+            nodes=tuple(nodes.line(node) for _, node in sorted(self.fold.nodes.items())),
+        )
+
+    def tell(self, news: News) -> BoardNews:
+        """Show what is new to a reader."""
+        if news.is_whole:
+            return BoardNews(is_whole=True)
+        models, known = self.fold.models, self.fold.nodes
+        return BoardNews(
+            is_whole=False,
+            cells=tuple(self._new_cell(model, node) for model, node in sorted(news.cells)),
+            models=tuple(_model_row(name, models[name]) for name in sorted(news.models & models.keys())),
+            nodes=tuple(nodes.line(known[name]) for name in sorted(news.nodes & known.keys())),
+        )
+
+    def _new_cell(self, model: ModelName, node: NodeName) -> NewCell:
+        cell = _matrix_cell(self.fold.nodes.get(node), model) or _shared_cell(CellState.ABSENT, ())
+        return NewCell(model=model, node=node, **dict(cell))
 
     def _cells(self, model: ModelName) -> Iterable[tuple[Node, Cell]]:
         known = self.fold.nodes

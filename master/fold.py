@@ -17,6 +17,7 @@ from master import nodes
 from master.answers import Stored
 from master.cells import Cell
 from master.errors import NotFound
+from master.news import News
 from master.nodes import SERVICES, Head, Known, Node
 from master.views import CellState
 
@@ -45,6 +46,7 @@ class Fold:
     def __init__(self) -> None:
         self.nodes: dict[NodeName, Node] = {}
         self.models: dict[ModelName, Model] = {}
+        self.readers: set[News] = set()  # told of what changes; to be joined and left at any time
         self._silent_since: dict[tuple[NodeName, str], datetime | None] = {}  # None: it was heard
         self._is_presence_known = False
 
@@ -63,6 +65,7 @@ class Fold:
         head, models = _read(data)
         if node not in self.nodes:
             self.nodes[node] = Node(node)
+            self._tell_whole()
         found = self.nodes[node]
         known = found.services.get(service)
         if known and timedelta() < known.head.reported - head.reported < OVERTAKING:
@@ -97,6 +100,7 @@ class Fold:
             model = self._model(name)
             if model.stored != stored:
                 model.stored = stored
+                self._tell_model(name)
                 for node in self.nodes.values():
                     if cell := node.cells.get(name):
                         self._settle(node, name, cell)
@@ -111,9 +115,10 @@ class Fold:
         del node.services[service]
         self._silent_since.pop((name, service), None)
         if node.services:
-            node.verdict = nodes.judge(node)
+            self._judge(node)
         else:
             del self.nodes[name]
+            self._tell_whole()
 
     def find(self, name: NodeName) -> Node:
         """Return a node, or raise `NotFound`."""
@@ -135,7 +140,7 @@ class Fold:
         known = node.services[service]
         unheard = known.head.reported if self._is_presence_known else None
         known.lost_since = self._silent_since.get((name, service), unheard)
-        node.verdict = nodes.judge(node)
+        self._judge(node)
         hidden_since = node.find_hidden_since()
         if (hidden_since is None) == (node.hidden_since is None):
             node.hidden_since = hidden_since
@@ -145,6 +150,7 @@ class Fold:
         node.hidden_since = hidden_since
         for model, cell in node.cells.items():
             self._count(node, model, cell=cell, by=1)
+            self._tell_cell(model, name)
 
     def _take(self, node: Node, service: str, models: Mapping[ModelName, bytes]) -> None:
         """Put all that a service says of models in the node's cells."""
@@ -168,6 +174,7 @@ class Fold:
             return
         self._count(node, name, cell=cell, by=-1)
         del node.cells[name]
+        self._tell_cell(name, node.name)
         self._drop_if_unknown(name)
 
     def _settle(self, node: Node, name: ModelName, cell: Cell) -> None:
@@ -179,6 +186,7 @@ class Fold:
             self._count(node, name, cell=cell, by=-1)
             cell.state, cell.serving = after
             self._count(node, name, cell=cell, by=1)
+        self._tell_cell(name, node.name)
 
     def _count(self, node: Node, name: ModelName, *, cell: Cell, by: int) -> None:
         model = self._model(name)
@@ -192,6 +200,7 @@ class Fold:
     def _model(self, name: ModelName) -> Model:
         if name not in self.models:
             self.models[name] = Model()
+            self._tell_whole()
         return self.models[name]
 
     def _drop_if_unknown(self, name: ModelName) -> None:
@@ -199,6 +208,26 @@ class Fold:
         model = self.models.get(name)
         if model and not model.stored.revision and not any(model.tally.values()):
             del self.models[name]
+            self._tell_whole()
+
+    def _judge(self, node: Node) -> None:
+        verdict = nodes.judge(node)
+        if verdict != node.verdict:
+            node.verdict = verdict
+            for news in self.readers:
+                news.node(node.name)
+
+    def _tell_cell(self, model: ModelName, node: NodeName) -> None:
+        for news in self.readers:
+            news.cell(model, node)
+
+    def _tell_model(self, name: ModelName) -> None:
+        for news in self.readers:
+            news.model(name)
+
+    def _tell_whole(self) -> None:
+        for news in self.readers:
+            news.whole()
 
 
 def _read(data: bytes) -> tuple[Head, dict[ModelName, bytes]]:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from events.names import ModelName, NodeName
 from events.status import Connection, Disk, Report
 from master.cells import NEVER, Cell
-from master.views import CellState, NodeRow, NodeState, Service, Tally
+from master.views import CellState, NodeLine, NodeRow, NodeState, Service, Tally
 
 SERVICES = ("configurator", "puller")
 
@@ -74,6 +74,14 @@ def row(node: Node) -> NodeRow:
         since=node.verdict.since,
         cells=tally(node.tally),
         services=tuple(_service(known) for _, known in sorted(node.services.items())),
+    )
+
+
+def line(node: Node) -> NodeLine:
+    """Show a node as the heading of a column."""
+    verdict = node.verdict
+    return NodeLine(
+        node=node.name, state=verdict.state, reason=verdict.reason, since=verdict.since, cells=tally(node.tally)
     )
 
 

@@ -197,5 +197,39 @@ class MatrixCell(View):
     serving: tuple[Version, ...]
 
 
+class NodeLine(View):
+    """A node as the heading of a column."""
+
+    node: NodeName
+    state: NodeState
+    reason: str
+    since: datetime
+    cells: tuple[Tally, ...] = Field(description="how many models are in each state, worst first")
+
+
+class Board(View):
+    """All that surrounds the matrix: the cluster at a glance, every model and every node."""
+
+    overview: Overview
+    models: tuple[ModelRow, ...]
+    nodes: tuple[NodeLine, ...]
+
+
+class NewCell(MatrixCell):
+    """A cell that changed; `absent` with nothing served is also one that is gone."""
+
+    model: ModelName
+    node: NodeName
+
+
+class BoardNews(View):
+    """What changed on the board since the news before."""
+
+    is_whole: bool = Field(description="look at the whole board anew: this is the first, or too much changed")
+    cells: tuple[NewCell, ...] = ()
+    models: tuple[ModelRow, ...] = ()
+    nodes: tuple[NodeLine, ...] = ()
+
+
 ModelView.model_rebuild()
 Matrix.model_rebuild()

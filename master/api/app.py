@@ -6,22 +6,25 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import JsonSchemaValue, models_json_schema
+from starlette.middleware.gzip import GZipMiddleware
 
 from events.desired import Desired
 from events.status import Report
 from master import auth
-from master.api import changes, commands, desired, history, models, nodes, overview, problems
+from master.api import changes, commands, dashboard, desired, history, models, nodes, overview, problems, session
 from master.api.gate import Gate
 from master.api.limits import Places, Rate
 from master.api.problems import ProblemDocument
 from master.api.reach import Master
 from master.api.stream import Streams
+from master.views import BoardNews
 from service import http, logs
 from service.health import Health
 
 log = logs.get("master.api")
 
 ROUTERS = (
+    session.router,
     overview.router,
     nodes.router,
     models.router,
@@ -30,13 +33,23 @@ ROUTERS = (
     commands.router,
     history.router,
 )
-WRITTEN_BY_HAND = (ProblemDocument, Desired, changes.ChangeBody, commands.NodesBody, commands.ModelBody)
+WRITTEN_BY_HAND = (
+    ProblemDocument,
+    Desired,
+    BoardNews,
+    session.TokenBody,
+    changes.ChangeBody,
+    commands.NodesBody,
+    commands.ModelBody,
+)
 VERSION = "1.0.0"  # of the API, not of the software
+MIN_PACKED_BYTES = 2_000
 DESCRIPTION = """What every node of a cluster serves, why, and how to change it.
 
 Every answer but those about the master itself needs a bearer token; a token has one of the roles viewer, operator,
-admin. While NATS is away reads show the last known, and say so in the header `MM-Stale-Since`. Errors are problem
-documents (RFC 9457). Lists are cut into parts: ask again with `cursor` set to `next`.
+admin. A browser signs in at `/v1/session` and has the token in a cookie then. While NATS is away reads show the last
+known, and say so in the header `MM-Stale-Since`. Errors are problem documents (RFC 9457). Lists are cut into parts: ask
+again with `cursor` set to `next`.
 """
 
 
@@ -56,6 +69,9 @@ def create(master: Master, *, pages: APIRouter) -> Api:
     app = _assemble(pages)
     app.state.master = master
     app.state.streams = Streams(Places())
+    app.state.tokens = tokens
+    app.include_router(dashboard.router)
+    app.add_middleware(GZipMiddleware, minimum_size=MIN_PACKED_BYTES, compresslevel=4)
     app.add_middleware(Gate, tokens=tokens, rate=Rate(master.settings.requests_per_second))
     return Api(app, app.state.streams)
 

@@ -13,6 +13,8 @@ from master.api.paging import seal
 from master.api.respond import STALE
 from master.api.stream import MEDIA_TYPE
 from master.views import (
+    Board,
+    BoardNews,
     CellRow,
     CellState,
     CellView,
@@ -21,6 +23,8 @@ from master.views import (
     MatrixCell,
     ModelRow,
     ModelView,
+    NewCell,
+    NodeLine,
     NodeRow,
     NodeState,
     NodeView,
@@ -47,14 +51,15 @@ def shown(example: BaseModel, *, etag: bool = False) -> dict[int | str, dict[str
     return {200: {"description": "Successful Response", "headers": headers, "content": content}}
 
 
-def streamed(example: BaseModel) -> dict[int | str, dict[str, object]]:
+def streamed(example: Entry | BoardNews) -> dict[int | str, dict[str, object]]:
     """Describe a stream of events, by one of them and by what else can come."""
+    name = "message" if isinstance(example, Entry) else "board"
     schemas = [
-        _frame(["message"], {"$ref": "#/components/schemas/Entry"}),
+        _frame([name], {"$ref": f"#/components/schemas/{type(example).__name__}"}),
         _frame(["stale", "fresh"], {"$ref": "#/components/schemas/Freshness"}),
         _frame(["end"], {"type": "object", "properties": {"reason": {"type": "string"}}}),
     ]
-    frame = {"id": "1042", "event": "message", "data": example.model_dump_json()}
+    frame = {"event": name, "data": example.model_dump_json()}
     content = {MEDIA_TYPE: {"schema": {"oneOf": schemas}, "example": frame}}
     return {200: {"description": "Events, as long as the client listens", "content": content}}
 
@@ -140,6 +145,17 @@ MATRIX = Matrix(
     models=(MODEL_NAME,),
     nodes=(NODE_NAME, NodeName("node-2")),
     cells=((MatrixCell(state=CellState.SERVING, serving=(NEW,)), None),),
+)
+BOARD = Board(
+    overview=OVERVIEW,
+    models=(_MODEL_ROW,),
+    nodes=(NodeLine(node=NODE_NAME, state=NodeState.WELL, reason="", since=NOON, cells=_SERVING),),
+)
+BOARD_NEWS = BoardNews(
+    is_whole=False,
+    cells=(NewCell(model=MODEL_NAME, node=NODE_NAME, state=CellState.SERVING, serving=(NEW,)),),
+    models=BOARD.models,
+    nodes=BOARD.nodes,
 )
 NODES = Page[NodeRow](items=(_NODE_ROW,), next=seal(NODE_NAME), total=10)
 NODE = NodeView(**dict(_NODE_ROW), models=(_CELL_ROW,))

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from events.commands import MAX_REQUEST_BYTES
-from master.api import problems
+from master.api import dashboard, problems, session
 from master.api.limits import Rate
+from master.api.origin import SAFE, is_own
 from master.api.problems import Kind, Problem
 from master.auth import LOCAL, Caller, Tokens, is_local
 from service import metrics
@@ -50,7 +51,10 @@ class Gate:
         noted = _Noting(send)
         request = Request(scope, receive)
         try:
-            if request.url.path not in OPEN:
+            if _is_sign_in(request):
+                self._rate.take(_client(request), self._monotonic())
+                receive = await _read(request)
+            elif request.url.path not in OPEN and not dashboard.is_part(request.url.path):
                 scope.setdefault("state", {})["caller"] = self._admit(request)
                 receive = await _read(request)
         except Problem as problem:
@@ -63,11 +67,10 @@ class Gate:
             metrics.API_SECONDS.labels(route=route).observe(self._monotonic() - started)
 
     def _admit(self, request: Request) -> Caller:
-        client = f"address {request.client.host if request.client else 'unknown'}"
         try:
             caller = self._identify(request)
         except Problem:
-            self._rate.take(client, self._monotonic())  # guessing has a bound, too
+            self._rate.take(_client(request), self._monotonic())  # guessing has a bound, too
             raise
         self._rate.take(f"token {caller.name}", self._monotonic())
         return caller
@@ -76,12 +79,32 @@ class Gate:
         if not self._tokens:
             return _identify_local(request)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if not token and (kept := request.cookies.get(session.COOKIE)):
+            return self._identify_browser(request, kept)
         if not token:
             raise _unknown("send a token: `Authorization: Bearer …`", "")
         caller = self._tokens.find(token.strip()) if scheme.lower() == "bearer" else None
         if caller is None:
             raise _unknown("the token is not known", ', error="invalid_token"')
         return caller
+
+    def _identify_browser(self, request: Request, token: str) -> Caller:
+        """Find whose session it is; what it changes must come from the dashboard itself."""
+        caller = self._tokens.find(token)
+        if caller is None:
+            raise _unknown("the session is over; sign in again", "")
+        if request.method not in SAFE and not is_own(request):
+            raise Problem(Kind.NOT_ALLOWED, "a page from elsewhere may not use a session", needs="a token")
+        return caller
+
+
+def _is_sign_in(request: Request) -> bool:
+    """Tell whether it signs in or out, for which nobody needs to be known yet."""
+    return request.url.path == session.PATH and request.method in {"POST", "DELETE"}
+
+
+def _client(request: Request) -> str:
+    return f"address {request.client.host if request.client else 'unknown'}"
 
 
 def _identify_local(request: Request) -> Caller:

@@ -1,18 +1,20 @@
 """The whole cluster at a glance, and a window of models by nodes."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field, model_validator
 
 from events.names import ModelName, NodeName
 from master.api import paging, problems
-from master.api.examples import MATRIX, OVERVIEW, shown
+from master.api.examples import BOARD, BOARD_NEWS, MATRIX, OVERVIEW, shown, streamed
 from master.api.reach import Reached
 from master.api.respond import respond
-from master.api.rights import needs
+from master.api.rights import Viewer, needs
+from master.api.stream import EventStream, Follower, Streams
 from master.auth import Role
-from master.views import Matrix, Overview
+from master.views import Board, Matrix, Overview
+from master.watch import watch
 
 MAX_CELLS = 10_000  # of one window: some 15 ms of work, in which no other request is answered
 FIRST_MODELS = 50  # shown where none are named
@@ -57,3 +59,30 @@ async def get_matrix(master: Reached, names: Annotated[Names, Query()]) -> Respo
     models = names.models or sorted(fold.models)[:FIRST_MODELS]
     nodes = names.nodes or sorted(fold.nodes)[:FIRST_NODES]
     return respond(master.fleet.matrix(models, nodes), master)
+
+
+@router.get(
+    "/board",
+    summary="Every model and every node, counted",
+    response_model=Board,
+    responses={**problems.documented(), **shown(BOARD)},
+)
+async def get_board(master: Reached) -> Response:
+    """Show all that surrounds the matrix: the overview, every model and every node, each with its states counted."""
+    return respond(master.fleet.board(master.freshness()), master)
+
+
+@router.get(
+    "/board/news",
+    summary="Follow how the board changes, live",
+    responses={**problems.documented(), **streamed(BOARD_NEWS)},
+    response_class=Response,
+)
+async def follow_board(request: Request, master: Reached, caller: Viewer) -> Response:
+    """Send what changes on the board as it changes (server-sent events named `board`).
+
+    The first says `is_whole`: ask for `/v1/board` and for the cells that are looked at then, and put on them what
+    follows. Nothing is kept: after a break it begins so again.
+    """
+    streams = cast("Streams", request.app.state.streams)
+    return EventStream(Follower(caller.name, watch(master.fleet), master.freshness), streams)

@@ -14,13 +14,13 @@ from starlette.types import Receive, Scope, Send
 
 from master.answers import Entry
 from master.api.limits import Places
-from master.views import Freshness
+from master.views import BoardNews, Freshness
 from service import logs, metrics
 
 log = logs.get("master.api.stream")
 
 MEDIA_TYPE = "text/event-stream"
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 0.5  # between looks whether NATS is away, or the client gone
 TAKE_SECONDS = 30.0  # a client that takes nothing for so long is cut off
 HELLO = b"retry: 2000\n\n"
@@ -48,7 +48,7 @@ class Follower:
     """What one client follows."""
 
     caller: str
-    entries: AsyncIterator[Entry]
+    entries: AsyncIterator[Entry] | AsyncIterator[BoardNews]
     freshness: Callable[[], Freshness]
 
 
@@ -84,7 +84,7 @@ class EventStream(Response):
 async def frames(follower: Follower, *, is_over: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
     """Write what the client gets, a frame at a time; the last one says that it is the last."""
     clock = asyncio.get_running_loop().time
-    coming = asyncio.ensure_future(anext(follower.entries))
+    coming: asyncio.Future[Entry | BoardNews] = asyncio.ensure_future(anext(follower.entries))
     was_stale, spoken = False, clock()
     yield HELLO
     try:
@@ -96,8 +96,7 @@ async def frames(follower: Follower, *, is_over: Callable[[], bool]) -> AsyncGen
                 was_stale = freshness.is_stale
                 frame = _frame(f"event: {'stale' if was_stale else 'fresh'}", freshness.model_dump_json())
             if coming.done():
-                entry = coming.result()
-                frame += _frame(f"id: {entry.sequence}", entry.model_dump_json())
+                frame += _written(coming.result())
                 coming = asyncio.ensure_future(anext(follower.entries))
             if not frame and clock() - spoken >= HEARTBEAT_SECONDS:
                 frame = HEARTBEAT
@@ -112,6 +111,14 @@ async def frames(follower: Follower, *, is_over: Callable[[], bool]) -> AsyncGen
         if isinstance(follower.entries, AsyncGenerator):
             await follower.entries.aclose()
     yield END
+
+
+def _written(told: Entry | BoardNews) -> bytes:
+    match told:
+        case Entry():
+            return _frame(f"id: {told.sequence}", told.model_dump_json())
+        case BoardNews():
+            return _frame("event: board", told.model_dump_json())
 
 
 def _frame(head: str, data: str) -> bytes:

@@ -17,9 +17,10 @@ CHANGE = {"change": {"kind": "rollback"}, "nodes": [N1], "dry_run": True}
 
 
 def routes() -> Iterator[APIRoute]:
-    """The routes that declare a model for their answer."""
+    """The routes that declare a model for their answer; signing in needs tokens, and has tests of its own."""
     for router in ROUTERS:
-        yield from (route for route in router.routes if isinstance(route, APIRoute) and route.response_model)
+        found = (route for route in router.routes if isinstance(route, APIRoute) and route.response_model)
+        yield from (route for route in found if route.name != "sign_in")
 
 
 async def ask(api: httpx.AsyncClient, route: APIRoute) -> httpx.Response:

@@ -47,7 +47,7 @@ def test_events_come_with_their_place_in_the_history() -> None:
 def test_silence_is_broken_now_and_then() -> None:
     """A comment keeps proxies from closing the connection, and lets a dead one be noticed."""
     found = heard(Follower("c", coming(), lambda: FRESH), 61)
-    assert found == [HELLO, *[HEARTBEAT] * 4, END]
+    assert found == [HELLO, *[HEARTBEAT] * 12, END]
 
 
 def test_the_client_hears_that_nats_is_away_and_back() -> None:

@@ -1,0 +1,93 @@
+"""A browser's session: the token in a cookie that no script can read.
+
+The cookie holds the token itself and is looked up as a bearer token is, so any number of masters agree with nothing
+between them, and a token that is taken away ends its sessions. Why so: docs/decisions/0009-dashboard.md.
+"""
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from master.api import bodies, problems
+from master.api.bodies import Body, Described
+from master.api.examples import shown
+from master.api.origin import is_own
+from master.api.problems import Kind, Problem
+from master.api.rights import Viewer
+from master.auth import Caller, Role, Tokens
+
+PATH = "/v1/session"
+COOKIE = "mm_session"
+MAX_SECONDS = 12 * 3600  # a browser forgets it after a long shift
+
+router = APIRouter(tags=["session"])
+
+
+class TokenBody(Body):
+    """What to sign in with."""
+
+    token: str = Field(min_length=1, max_length=512, description="as `model-manager token` printed it")
+
+
+class Session(BaseModel):
+    """Who asks, and what they may do."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    role: Role
+    is_open: bool = Field(description="no tokens are configured: whoever is on this host is admin, without a token")
+
+
+BODY = Described(TokenBody, {"token": TokenBody(token="mm_9f86d081884c7d65")})  # noqa: S106 - an example
+SESSION = Session(name="alice", role=Role.OPERATOR, is_open=False)
+
+
+@router.get(PATH, summary="Who asks", response_model=Session, responses={**problems.documented(), **shown(SESSION)})
+async def get_session(request: Request, caller: Viewer) -> Response:
+    """Tell the name and the role of the token or of the session."""
+    return _shown(caller, is_open=not _tokens(request))
+
+
+@router.post(
+    PATH,
+    summary="Sign a browser in",
+    response_model=Session,
+    responses={**problems.documented(*problems.BODY), **shown(SESSION)},
+    openapi_extra=BODY.extra,
+)
+async def sign_in(request: Request, body: Annotated[TokenBody, Depends(bodies.read(TokenBody))]) -> Response:
+    """Put the token into a cookie that comes with each request of the dashboard, and that scripts cannot read."""
+    if not is_own(request):
+        raise Problem(Kind.NOT_ALLOWED, "only the dashboard signs in here; programs send the token with each request")
+    caller = _tokens(request).find(body.token.strip())
+    if caller is None:
+        raise Problem(Kind.NOT_SIGNED_IN, "the token is not known; `model-manager token` makes one")
+    answer = _shown(caller, is_open=False)
+    answer.set_cookie(
+        COOKIE,
+        body.token.strip(),
+        max_age=MAX_SECONDS,
+        path="/v1",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return answer
+
+
+@router.delete(PATH, status_code=204, summary="Sign a browser out", responses=problems.documented())
+async def sign_out() -> Response:
+    """Have the browser forget the cookie; without one nothing happens."""
+    answer = Response(status_code=204)
+    answer.delete_cookie(COOKIE, path="/v1", httponly=True, samesite="strict")
+    return answer
+
+
+def _shown(caller: Caller, *, is_open: bool) -> Response:
+    session = Session(name=caller.name, role=caller.role, is_open=is_open)
+    return Response(session.model_dump_json(), media_type="application/json")
+
+
+def _tokens(request: Request) -> Tokens:
+    return cast("Tokens", request.app.state.tokens)
