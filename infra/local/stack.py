@@ -130,7 +130,7 @@ class Stack:
             name,
             folder=self.supervisor.keep_folder(name),
             ports=self.supervisor.ports,
-            settings={**self._settings(), **self.options.settings, **settings},
+            settings={**self.settings(), **self.options.settings, **settings},
         )
 
     def _launch_serving(self, plan: NodePlan) -> Child:
@@ -148,7 +148,8 @@ class Stack:
         self.nodes.append(node)
         return node
 
-    def _settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str]:
+        """The environment of a node's services, but for what is the node's own."""
         return {"MM_NATS_URL": self.nats_url, **self._uploads()}
 
     def _uploads(self) -> dict[str, str]:
