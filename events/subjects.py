@@ -11,7 +11,8 @@ PREFIX = "mm.v1"
 EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>.<model>: CloudEvents, kept by the stream
 HINT = f"{PREFIX}.hint"  # a peer says: look at this model now; not kept
 RETENTION_REQUEST = f"{PREFIX}.retention"  # mm.v1.retention.<node>: the puller asks its configurator for room; not kept
-INBOX = "_INBOX"  # _INBOX.<service>.<node>.<anything>: answers to requests; each service hears its own alone
+INBOX = "_INBOX"  # _INBOX.<service>.<node>.<anything>: what NATS itself answers; each service hears its own alone
+ANSWER = f"{PREFIX}.answer"  # mm.v1.answer.<secret>.<place>: what nodes answer to a master's command
 COMMAND = f"{PREFIX}.cmd"  # mm.v1.cmd.<node>.<service>.<command>: a request; "_all" in place of a node asks every node
 ALL_NODES = "_all"
 CLUSTER = "_cluster"  # mm.v1.cmd._cluster.master.<command>: a request to the cluster, answered by one of the masters
@@ -64,6 +65,16 @@ def retention_request(node: NodeName) -> str:
 def inbox(node: NodeName, service: str) -> str:
     """The prefix of the subjects on which a service is answered."""
     return f"{INBOX}.{service}.{token(node)}"
+
+
+def answers(secret: str) -> str:
+    """The prefix of the subjects on which a master is answered one command."""
+    return f"{ANSWER}.{secret}"
+
+
+def may_be_answered(reply: str) -> bool:
+    """Tell whether a request asks for its answer where answers belong: never on a key or a command's subject."""
+    return reply.startswith((f"{INBOX}.", f"{ANSWER}."))
 
 
 def desired_key(model: ModelName) -> str:

@@ -139,13 +139,15 @@ async def _gather(
     scatter: Scatter,
     seconds: float,
 ) -> dict[NodeName, Answer]:
-    """Scatter a request and gather the answers of the nodes asked."""
-    nodes = scatter.nodes
+    """Scatter a request and gather the answers of the nodes asked.
+
+    They come on subjects apart from those of NATS's own answers, because nodes may publish there.
+    """
+    nodes, inbox = scatter.nodes, subjects.answers(uuid4().hex)
     found: dict[NodeName, Answer] = {}
     waiting = set(nodes)
     enough = asyncio.Event()
     order = sorted(nodes)
-    inbox = client.new_inbox()
 
     async def take(message: Msg) -> None:
         place = message.subject.removeprefix(f"{inbox}.")

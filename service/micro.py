@@ -18,7 +18,10 @@ from nats.micro.service import EndpointConfig, ServiceConfig
 
 from events import subjects
 from events.names import NodeName
+from service import logs
 from service.commands import Commands
+
+log = logs.get("service.micro")
 
 _RELEASE = re.compile(r"\d+\.\d+\.\d+")
 
@@ -74,6 +77,9 @@ async def serve(client: Client, offer: Offer) -> None:
 
 def _handler(commands: Commands, name: str) -> Handler:
     async def handle(request: Request) -> None:
+        if not subjects.may_be_answered(request._msg.reply):  # noqa: SLF001 - the library shows it nowhere else
+            log.warning("command refused: its answer is asked for where no answer belongs", command=name)
+            return
         answer = await commands.answer(name, request.data)
         body = answer.model_dump_json(exclude_none=True).encode()
         if answer.error:

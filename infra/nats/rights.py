@@ -2,7 +2,8 @@
 
 A node's puller and configurator speak for their own node and service alone. Answers come to an inbox that no other
 user may listen to (`subjects.inbox`), and a queue group's name is part of a right, so that no node can take the
-commands meant for another.
+commands meant for another. Nobody has `allow_responses`: it lets a client answer wherever a message says, and a client
+may send itself a message that says `$KV.mm_desired.MODEL`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,19 +25,20 @@ BUCKETS = tuple(
     )
 )
 STREAMS = (subjects.EVENT_STREAM, *BUCKETS)
+ANSWERS_TO_MASTERS = f"{subjects.ANSWER}.>"
+ANSWERS_TO_OPERATORS = f"{subjects.INBOX}.operator.>"
 READABLE = tuple(name for name in STREAMS if name != f"KV_{subjects.REQUEST_BUCKET}")  # whose requests are nobody's
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Subjects that a user may publish and subscribe to; `answers`: also publish to where a request wants its answer.
+    """Subjects that a user may publish and subscribe to.
 
     A subject to subscribe to may be followed by the only queue group in which that is allowed.
     """
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
-    answers: bool = False
 
 
 def puller(node: NodeName) -> Rights:
@@ -75,13 +77,14 @@ def master() -> Rights:
             *(f"{API}.DIRECT.GET.{bucket}{rest}" for bucket in BUCKETS for rest in ("", ".>")),
             *(subject for stream in READABLE for subject in _consume(stream)),
             *(f"{API}.CONSUMER.MSG.NEXT.{stream}.*" for stream in READABLE),
+            ANSWERS_TO_OPERATORS,
         ),
         subscribe=(
             f"{subjects.inbox(ANY_NODE, 'master')}.>",
+            ANSWERS_TO_MASTERS,
             f"{subjects.cluster_command('*')} masters",
             *_discovery("master"),
         ),
-        answers=True,
     )
 
 
@@ -111,14 +114,13 @@ def admin() -> Rights:
 
 
 def site(nodes: Iterable[NodeName]) -> Rights:
-    """A remote site's own server, as a leaf of ours: what its nodes may, and their answers to whoever asked.
+    """A remote site's own server, as a leaf of ours: what its nodes may.
 
     Of queue groups a leaf's rights can say nothing.
     """
     every = [role(node) for node in nodes for role in (puller, configurator)]
-    answers = tuple(f"{subjects.INBOX}.{asker}.>" for asker in ("master", "operator"))
     return Rights(
-        publish=_once((*(subject for rights in every for subject in rights.publish), *answers)),
+        publish=_once(subject for rights in every for subject in rights.publish),
         subscribe=_once(subject.partition(" ")[0] for rights in every for subject in rights.subscribe),
     )
 
@@ -133,6 +135,8 @@ def _worker(node: NodeName, service: str, *, publish: tuple[str, ...], subscribe
             *(f"$KV.{bucket}.{key}" for bucket in written),
             *(f"{API}.STREAM.INFO.{stream}" for stream in READABLE),
             *_consume(f"KV_{subjects.DESIRED_BUCKET}"),
+            ANSWERS_TO_MASTERS,
+            ANSWERS_TO_OPERATORS,
             *publish,
         ),
         subscribe=(
@@ -141,7 +145,6 @@ def _worker(node: NodeName, service: str, *, publish: tuple[str, ...], subscribe
             *_discovery(service),
             *subscribe,
         ),
-        answers=True,
     )
 
 

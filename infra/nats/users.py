@@ -22,8 +22,6 @@ from infra.nats.rights import ANY_NODE, Rights
 from service import files
 
 SEED_BYTES = 32
-# The answer to a command may come late: MM_COMMAND_SECONDS goes up to ten minutes.
-ANSWERS = {"max": 1, "expires": "10m"}
 HEAD = """\
 # Written by `python -m infra.nats.users`: run it again rather than edit this. It holds public keys only.
 authorization {
@@ -105,9 +103,7 @@ def _users(names: Names) -> Iterator[tuple[str, Rights]]:
 
 
 def _block(user: str, allowed: Rights, key: str) -> str:
-    permissions: dict[str, object] = {"publish": allowed.publish, "subscribe": allowed.subscribe}
-    if allowed.answers:
-        permissions["allow_responses"] = ANSWERS
+    permissions = {"publish": allowed.publish, "subscribe": allowed.subscribe}
     return f"    # {user}\n    {{ nkey: {key}, permissions: {json.dumps(permissions, indent=6)} }}\n"
 
 

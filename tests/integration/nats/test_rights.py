@@ -26,8 +26,17 @@ JETSTREAM = [
     "$JS.API.CONSUMER.DELETE.KV_mm_desired.c",
 ]
 READS = ["$JS.API.STREAM.MSG.GET.KV_mm_requests", "$JS.API.CONSUMER.CREATE.KV_mm_requests"]
-ANSWERS = ["_INBOX.master.master-1.x", "_INBOX.puller.node-b.x", "_INBOX.operator.alice.x", "_R_.x"]
-HEARS = ["_INBOX.>", "_INBOX.master.>", "_INBOX.puller.node-b.>", "$SRV.>", ">", "$JS.API.>", "$KV.mm_requests.>"]
+ANSWERS = ["_INBOX.master.master-1.x", "_INBOX.puller.node-b.x", "_R_.x"]
+HEARS = [
+    "_INBOX.>",
+    "_INBOX.master.>",
+    "_INBOX.puller.node-b.>",
+    "$SRV.>",
+    ">",
+    "$JS.API.>",
+    "$KV.mm_requests.>",
+    "mm.v1.answer.>",
+]
 
 FORBIDDEN_TO_PUBLISH = {
     "puller.node-a": [
@@ -58,13 +67,13 @@ FORBIDDEN_TO_PUBLISH = {
         "mm.v1.hint",
         "mm.v1.retention.node-a",
         "mm.v1.cmd._cluster.master.pin",
-        *(*JETSTREAM, *ANSWERS, "$JS.API.CONSUMER.CREATE.KV_mm_requests"),
+        *(*JETSTREAM, *ANSWERS, "mm.v1.answer.x.0", "$JS.API.CONSUMER.CREATE.KV_mm_requests"),
     ],
     "operator.alice": [
         *("mm.v1.event.node-a.master.change.made.m", "mm.v1.event.alice.operator.version.served.m", "mm.v1.hint"),
-        *(*WRITES, *JETSTREAM, *READS, *ANSWERS[:2], "$JS.API.CONSUMER.CREATE.MM_EVENTS"),
+        *(*WRITES, *JETSTREAM, *READS, *ANSWERS, "mm.v1.answer.x.0", "$JS.API.CONSUMER.CREATE.MM_EVENTS"),
     ],
-    "admin": [*NO_EVENT, "mm.v1.hint", *COMMANDS, *WRITES, "$SRV.PING", *ANSWERS],
+    "admin": [*NO_EVENT, "mm.v1.hint", *COMMANDS, *WRITES, "$SRV.PING", *ANSWERS, "_INBOX.operator.alice.x"],
 }
 FORBIDDEN_TO_HEAR = {
     "puller.node-a": [
@@ -78,7 +87,7 @@ FORBIDDEN_TO_HEAR = {
         *("mm.v1.cmd.node-a.puller.*", "mm.v1.cmd._all.puller.* node-b"),
     ],
     "configurator.node-a": [*HEARS, "mm.v1.hint", "mm.v1.retention.node-b", "mm.v1.event.node-a.master.*.*.*"],
-    "master": [*HEARS[:1], *HEARS[2:], "mm.v1.hint", "mm.v1.cmd.>", "mm.v1.cmd._cluster.master.*"],
+    "master": [*HEARS[:1], *HEARS[2:-1], "mm.v1.hint", "mm.v1.cmd.>", "mm.v1.cmd._cluster.master.*"],
     "operator.alice": [*HEARS, "mm.v1.cmd.>", "_INBOX.operator.bob.>"],
     "admin": ["mm.v1.>", "mm.v1.event.>", "$KV.mm_desired.>", "$JS.API.>", "_INBOX.master.>"],
 }

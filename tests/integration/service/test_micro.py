@@ -69,3 +69,16 @@ async def gather(client: Client, subject: str) -> list[bytes]:
     found = [(await subscription.next_msg(timeout=10)).data for _ in NODES]
     await subscription.unsubscribe()
     return found
+
+
+async def test_a_command_that_wants_its_answer_on_a_key_is_not_followed(
+    nats_server: NatsServer, nats_connection: Client
+) -> None:
+    """A service is nobody's hand: what it may write and who asks may not, it does not write for him."""
+    key = f"$KV.{subjects.STATUS_BUCKET}.a.puller"
+    seen = await nats_connection.subscribe("$KV.>")
+    async with node(NODES[0], nats_server):
+        await nats_connection.publish(subjects.command(NODES[0], "puller", "sync"), b"{}", reply=key)
+        await nats_connection.request(subjects.command(NODES[0], "puller", "sync"), b"{}", timeout=30)
+        await nats_connection.flush(30)
+    assert seen.pending_msgs == 0

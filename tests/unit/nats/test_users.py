@@ -63,8 +63,16 @@ def test_a_node_has_no_right_that_names_another(tmp_path: Path) -> None:
         mine, others = role(A), role(B)
         for ours, theirs in ((mine.publish, others.publish), (mine.subscribe, others.subscribe)):
             assert [text.replace("node-a", "n=2Eb") for text in ours] == list(theirs)
-            shared = set(ours) & set(theirs)
+            shared = set(ours) & set(theirs) - {rights.ANSWERS_TO_OPERATORS}
             assert not any(text.startswith(("$KV.", "_INBOX.", "mm.v1.event.", "mm.v1.cmd.")) for text in shared)
+
+
+def test_nobody_may_answer_wherever_a_message_says(tmp_path: Path) -> None:
+    """`allow_responses` would: a client could send itself a message that asks for its answer in desired state."""
+    assert "allow_responses" not in users.write(tmp_path, NAMES).read_text()
+    for user, allowed in users.users(NAMES).items():
+        places = {text for text in allowed.publish if text.startswith(("_INBOX.", "mm.v1.answer"))}
+        assert places <= {rights.ANSWERS_TO_OPERATORS, rights.ANSWERS_TO_MASTERS}, user
 
 
 def test_nobody_but_the_admin_has_all_of_anything_of_jetstream() -> None:
