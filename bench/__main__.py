@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…] [--quick]`: measure, print one table, write `build/bench/NAME.json`.
+"""`python -m bench [NAME…] [--quick]`: measure, print one table, write `build/bench/NAME.json` and `.svg`.
 
 A missed target is said and is no failure; the exit code tells only whether everything could be measured.
 """
@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench import fleet, linking, machine, models, overhead, report, rest, transfer
+from bench import fleet, linking, machine, models, overhead, plots, report, rest, transfer
 from bench.figures import Row
 from bench.report import Measured
 from infra.local.child import ROOT
@@ -45,7 +45,8 @@ def main(
         code = INTERRUPTED
     console = report.console()
     console.print(report.table(results))
-    console.print(f"every run is in {folder}/*.json")
+    pictures = list(plots.draw(folder, folder))
+    console.print(f"every run is in {folder}/*.json, {len(pictures)} pictures of them in {folder}/*.svg")
     failed = [result.benchmark for result in results if not result.is_whole]
     if failed:
         sys.stderr.write(f"error: could not measure all of: {', '.join(failed)}; see above\n")

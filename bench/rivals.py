@@ -1,4 +1,5 @@
-"""Other programs that fetch the same files: the practical limit (`curl`, `cp`) and what people use (`gcloud`).
+"""Other programs that fetch the same files: the practical limit (`curl`, `cp`) and what people use (`gcloud`,
+`rclone`).
 
 None of them syncs what it wrote, and `curl` and `cp` check nothing.
 """
@@ -115,6 +116,16 @@ def gcloud(site: Site, goods: Goods, folder: Path) -> Rival:
     argv = ("gcloud", "storage", "cp", "-r", f"gs://{BUCKET}/{goods.model}/{goods.version}", str(target))
     version = machine.first_line("gcloud", "--version")
     return Rival("gcloud storage cp -r", version, argv, target, environment)
+
+
+def rclone(site: Site, goods: Goods, folder: Path) -> Rival:
+    """With as many files at once as curl and we have connections, and its own check of each file."""
+    target = folder / "rclone"
+    settings = {"TYPE": "google cloud storage", "ANONYMOUS": "true", "ENDPOINT": f"{site.gcs_url}/storage/v1/"}
+    environment = {f"RCLONE_CONFIG_SITE_{name}": value for name, value in settings.items()} | {"no_proxy": "127.0.0.1"}
+    source = f"site:{BUCKET}/{goods.model}/{goods.version}"
+    argv = ("rclone", "copy", source, str(target), "--transfers", str(CONNECTIONS), "--config", os.devnull)
+    return Rival("rclone copy", machine.first_line("rclone", "version"), argv, target, environment)
 
 
 def cp(site: Site, goods: Goods, folder: Path) -> Rival:

@@ -23,8 +23,7 @@ from infra.local.supervisor import Supervisor
 MB = 1_000_000
 MODEL, VERSION = ModelName("goods"), Version(1)
 OURS, SECOND = "puller", "second engine"
-AT_MOST_OF_CURL = 1.1
-AT_MOST_OF_GCLOUD = 0.35
+AT_MOST_OF = {"curl": 1.1, "gcloud storage cp -r": 0.35}
 AT_MOST_MIB = 150.0
 
 
@@ -65,7 +64,7 @@ def deliver(place: Site, tree: Tree) -> Goods:
 def compare(place: Site, tree: Tree, goods: Goods, plan: Plan) -> Iterator[Row]:
     """Let every program fetch, and put what they took into figures."""
     folder = place.supervisor.new_folder("fetched")
-    known = [make(place, goods, folder) for make in (rivals.curl, rivals.gcloud, rivals.cp)]
+    known = [make(place, goods, folder) for make in (rivals.curl, rivals.rclone, rivals.gcloud, rivals.cp)]
     pulls: list[Pulled] = []
 
     def ours() -> Run:
@@ -106,10 +105,9 @@ def rows(tree: Tree, runs: Mapping[str, Sequence[Run]]) -> Iterator[Row]:
         used = f"{median(run.cpu_seconds for run in of_one):.2f} s of processor time"
         yield Figure(f"{tree.name}: {name}", "s", tuple(run.seconds for run in of_one), note=used)
     ours = [run.seconds for run in runs[OURS]]
-    for name, at_most in (("curl", AT_MOST_OF_CURL), ("gcloud storage cp -r", AT_MOST_OF_GCLOUD), ("cp -r", None)):
-        if name in runs:
-            compared = ratios(ours, [run.seconds for run in runs[name]])
-            yield Figure(f"{tree.name}: {OURS} / {name}", "x", compared, at_most)
+    for name in (name for name in runs if name not in {OURS, SECOND}):
+        compared = ratios(ours, [run.seconds for run in runs[name]])
+        yield Figure(f"{tree.name}: {OURS} / {name}", "x", compared, AT_MOST_OF.get(name))
     peaks = tuple(run.peak_mib for run in runs[OURS])
     yield Figure(f"{tree.name}: peak memory of the puller", "MiB", peaks, AT_MOST_MIB)
 
