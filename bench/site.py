@@ -8,6 +8,7 @@ benchmark lets a puller have them: so the clock starts at a puller that is up an
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nats.aio.client import Client
@@ -25,6 +26,7 @@ from infra.local.supervisor import Supervisor
 from service import jetstream
 from service.desired import DesiredStore
 from service.layout import Layout
+from service.watch import Entry
 
 BUCKET = "models"
 NODE = NodeName("bench")
@@ -126,7 +128,8 @@ async def desire(client: Client, model: ModelName, document: Desired) -> None:
 def know_beforehand(plan: NodePlan, documents: Mapping[ModelName, Desired]) -> None:
     """Leave the node a copy of desired state, as if it had seen NATS before."""
     store = DesiredStore(NODE, layout=Layout(plan.models), service="puller", on_change=_nobody)
-    store.show({subjects.desired_key(model): doc.model_dump_json().encode() for model, doc in documents.items()})
+    keys = {subjects.desired_key(model): doc.model_dump_json().encode() for model, doc in documents.items()}
+    store.show({key: Entry(key, value, 1, datetime.now(UTC)) for key, value in keys.items()})
 
 
 def _nobody() -> None:

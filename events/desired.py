@@ -99,6 +99,15 @@ def parse(data: bytes) -> Desired:
         raise BadDesired(f"desired state is not readable: {wording.problems(error)}") from error
 
 
+def problem(data: bytes) -> str:
+    """Say why a document cannot be read; empty where it can."""
+    try:
+        parse(data)
+    except BadDesired as error:
+        return str(error)
+    return ""
+
+
 def choose(policy: Policy, candidates: Iterable[Version]) -> tuple[Version, ...]:
     """Choose from the versions that could be served those that the policy wants served, ascending.
 

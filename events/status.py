@@ -86,6 +86,7 @@ class Report(_Report):
     last_pass: Pass
     nats: Connection
     http: str = ""  # host:port where others reach the service's own HTTP port
+    warnings: tuple[str, ...] = ()  # what somebody has to look at though everything goes on
 
 
 class PullerReport(Report):

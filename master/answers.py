@@ -15,6 +15,9 @@ class Stored(View):
 
     document: Desired
     revision: int
+    spoiled: str = Field(
+        default="", description="why the revision cannot be read, and which one the document is of; mostly empty"
+    )
 
 
 class Foreseen(View):

@@ -80,6 +80,11 @@ class Master:
             last_pass=self.health.last_pass,
             nats=self.bus.connection,
             http=self.http,
+            warnings=tuple(
+                f"desired state of {name}: {model.stored.spoiled}"
+                for name, model in sorted(self.fleet.fold.models.items())
+                if model.stored.spoiled
+            ),
         )
 
     async def forget(self, node: NodeName, *, actor: str) -> None:

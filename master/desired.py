@@ -5,6 +5,7 @@ whatever becomes of the one that wrote (`master/audit.py`).
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from nats.js.api import Header
 from nats.js.errors import APIError, KeyNotFoundError, NoKeysError
@@ -15,9 +16,10 @@ from events.desired import Desired
 from events.messages import ChangeMade
 from events.names import ModelName
 from master.answers import Stored
-from master.errors import Conflict, Refused
-from service import jetstream
+from master.errors import Conflict, Spoiled
+from service import jetstream, watch
 from service.bus import REPLY_SECONDS, Bus
+from service.watch import Entry
 
 CHANGE_HEADER = "MM-Change"
 WRONG_REVISION = frozenset({10071, 10164})  # JetStream's codes for "expected another last sequence"
@@ -30,17 +32,27 @@ class DesiredDocuments:
         self._bus = bus
 
     async def read(self, model: ModelName) -> Stored:
-        """Read a model's document; the default policy at revision 0 where none is kept. `Transient`: NATS is away."""
+        """Read a model's document; the default policy at revision 0 where none is kept. `Transient`: NATS is away.
+
+        Where the newest revision cannot be read, the one before it that can is given under the newest's number, so that
+        the next change puts things right; `Spoiled` where there is none.
+        """
         stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
         with jetstream.errors(f"give the desired state of model {model}"):
+            bucket = await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
             try:
-                entry = await (await jetstream.bucket(stream, subjects.DESIRED_BUCKET)).get(subjects.desired_key(model))
+                found = await bucket.get(subjects.desired_key(model))
             except KeyNotFoundError:
                 return Stored(document=Desired(), revision=0)
+            kept = Entry(found.key, found.value or b"", found.revision or 0, datetime.now(UTC))
+            entry = await watch.heal(bucket, kept, desired.problem)
+        if entry.value is None:
+            return Stored(document=Desired(), revision=entry.revision, spoiled=entry.spoiled)
         try:
-            return Stored(document=desired.parse(entry.value or b""), revision=entry.revision or 0)
+            return Stored(document=desired.parse(entry.value), revision=entry.revision, spoiled=entry.spoiled)
         except desired.BadDesired as error:
-            raise Refused(f"the document of model {model} was not written by model.manager: {error}") from error
+            advice = "put a whole document in its place (PUT /v1/models/MODEL/desired)"
+            raise Spoiled(f"model {model}: {entry.spoiled}; {advice}", revision=entry.revision) from error
 
     async def write(self, document: Desired, change: ChangeMade) -> int:
         """Put a document in the place of the one at `change.revision_before`; return the new revision.

@@ -10,7 +10,7 @@ from master.answers import Stored
 from master.fold import Fold
 from service import logs, metrics
 from service.bus import Bus
-from service.watch import Entry, Follow
+from service.watch import Entry, Follow, anything
 
 log = logs.get("master.ear")
 
@@ -38,7 +38,8 @@ class Ear:
             (subjects.STATUS_BUCKET, self._begin_status),
             (subjects.PRESENCE_BUCKET, self._begin_presence),
         ):
-            bus.follow(bucket, self._noting_whole(bucket, begin))
+            check = desired.problem if bucket == subjects.DESIRED_BUCKET else anything
+            bus.follow(bucket, self._noting_whole(bucket, begin), check=check)
 
     def _noting_whole(self, bucket: str, begin: Callable[[], Follow]) -> Callable[[], Follow]:
         def begin_noting() -> Follow:
@@ -119,21 +120,23 @@ class Ear:
                 model = ModelName.parse(subjects.name(entry.key))
                 if entry.value is None:
                     documents.pop(model, None)
-                elif document := self._document(model, entry.value):
-                    documents[model] = Stored(document=document, revision=entry.revision)
+                elif document := self._document(model, entry):
+                    documents[model] = Stored(document=document, revision=entry.revision, spoiled=entry.spoiled)
             if is_whole:
                 self._documents = dict(documents)
                 self._fold.desire(self._documents)
 
         return follow
 
-    def _document(self, model: ModelName, data: bytes) -> desired.Desired | None:
+    def _document(self, model: ModelName, entry: Entry) -> desired.Desired | None:
         """Read a document; the one before it holds where it cannot be read, as on the nodes."""
+        if entry.spoiled:
+            metrics.BAD_MESSAGES.labels(subject=subjects.DESIRED_BUCKET).inc()
+            log.warning("desired state cannot be read; the document before it holds", model=model, reason=entry.spoiled)
         try:
-            return desired.parse(data)
-        except desired.BadDesired as error:
-            log.warning("desired state ignored; the document before it holds", model=model, reason=str(error))
-            return self._documents[model].document if model in self._documents else None
+            return desired.parse(entry.value or b"")
+        except desired.BadDesired:
+            return self._documents[model].document if model in self._documents else desired.Desired()
 
 
 def _whose(key: str) -> tuple[NodeName, str]:

@@ -17,3 +17,11 @@ class Conflict(ModelManagerError):
 
 class Refused(ModelManagerError):
     """The request contradicts itself or what is known; sending it again does not help."""
+
+
+class Spoiled(Refused):
+    """No revision of the document can be read; `revision` is the newest. Only a whole document helps."""
+
+    def __init__(self, sentence: str, *, revision: int) -> None:
+        super().__init__(sentence)
+        self.revision = revision

@@ -108,6 +108,8 @@ class Fleet:
             sentences.append(
                 f"{_count(len(own), 'node')} ha{'s' if len(own) == 1 else 've'} a policy of {_whose(own)}."
             )
+        if model.stored.spoiled:
+            sentences.append(f"Its document: {model.stored.spoiled}.")
         sentences += [f"{_count(line.count, 'node')}: {line.state}." for line in tally(model.tally)]
         return ModelView(**dict(_model_row(name, model)), versions=_spread(cells), explain=tuple(sentences))
 

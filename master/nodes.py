@@ -115,6 +115,7 @@ def _troubles(known: Known) -> list[tuple[str, datetime]]:
         found.append((f"the {known.name} fails: {head.last_pass.error}", head.last_pass.finished or head.started))
     elif not head.is_ready:
         found.append((f"the {known.name} is starting", head.started))
+    found += [(f"the {known.name} warns: {warning}", head.reported) for warning in head.warnings]
     return found
 
 

@@ -14,7 +14,7 @@ from master import changes, rollback, words
 from master.answers import Foreseen, Made, Stored
 from master.changes import Unreasonable
 from master.desired import DesiredDocuments
-from master.errors import Conflict, Refused
+from master.errors import Conflict, Refused, Spoiled
 from master.fold import Fold
 from master.foresee import foresee
 from master.history import Filter, History
@@ -61,7 +61,7 @@ class Orders:
         if unknown := sorted(set(order.nodes) - self._fold.nodes.keys()):
             raise Refused(f"no node {unknown[0]} has ever reported; nothing was changed")
         if order.is_dry_run:
-            stored = await self._documents.read(order.model)
+            stored = await self._read(order)
             return self._foretell(order, stored, steps=await self._resolve(order, stored))[1]
         if not order.key:
             return await self._make(order, None, request=uuid4().hex)
@@ -70,7 +70,7 @@ class Orders:
         noted = await self._requests.recall(key, order.fingerprint)
         made = None
         if noted is None:
-            steps = await self._resolve(order, await self._documents.read(order.model))
+            steps = await self._resolve(order, await self._read(order))
             noted = await self._requests.begin(key, Remembered(fingerprint=order.fingerprint, steps=steps))
         else:
             made = noted.answer or await self._earlier(order, noted.steps, request)
@@ -82,7 +82,7 @@ class Orders:
 
     async def _make(self, order: Order, steps: tuple[Step, ...] | None, *, request: str) -> Made:
         for attempt in range(TRIES):
-            stored = await self._documents.read(order.model)
+            stored = await self._read(order)
             if steps is None:
                 steps = await self._resolve(order, stored)
             document, made = self._foretell(order, stored, steps=steps, request=request)
@@ -106,6 +106,15 @@ class Orders:
                 continue
             return made.model_copy(update={"revision_after": revision})
         raise AssertionError("the last try returns or raises")
+
+    async def _read(self, order: Order) -> Stored:
+        """Read the document that is to be changed; one to be replaced as a whole need not be readable."""
+        try:
+            return await self._documents.read(order.model)
+        except Spoiled as error:
+            if not isinstance(order.change, Desired):
+                raise
+            return Stored(document=Desired(), revision=error.revision, spoiled=str(error))
 
     async def _earlier(self, order: Order, steps: tuple[Step, ...], request: str) -> Made | None:
         """Find what a master did for this request that ended before it could note its answer."""
@@ -142,7 +151,7 @@ class Orders:
         return document, Made(
             model=order.model,
             is_dry_run=order.is_dry_run,
-            is_changed=document != stored.document,
+            is_changed=document != stored.document or bool(stored.spoiled),
             revision_before=stored.revision,
             revision_after=stored.revision,
             request=request,

@@ -27,7 +27,7 @@ from service.errors import Transient
 from service.micro import Offer
 from service.settings import Settings
 from service.tasks import until
-from service.watch import Follow, Snapshot
+from service.watch import Check, Follow, Snapshot, anything
 
 log = logs.get("service.bus")
 
@@ -52,8 +52,7 @@ class Bus:
         self._unsent: set[tuple[str, str]] = set()
         self._work = asyncio.Event()
         self._subscriptions: list[tuple[str, Receive]] = []
-        self._watches: list[tuple[str, Snapshot]] = []
-        self._follows: list[tuple[str, Callable[[], Follow]]] = []
+        self._watches: list[Callable[[Client], Callable[[], Awaitable[None]]]] = []
         self._offers: list[Offer] = []
         self._client: Client | None = None
         self._forbidden: set[str] = set()
@@ -63,16 +62,20 @@ class Bus:
         """Have each message on a subject given to `receive`; before `run`."""
         self._subscriptions.append((subject, receive))
 
-    def watch(self, bucket: str, show: Snapshot) -> None:
-        """Have the whole content of a KV bucket given to `show`, at first and on every change; before `run`."""
-        self._watches.append((bucket, show))
+    def watch(self, bucket: str, show: Snapshot, *, check: Check = anything) -> None:
+        """Have the whole content of a KV bucket given to `show`, at first and on every change; before `run`.
 
-    def follow(self, bucket: str, begin: Callable[[], Follow]) -> None:
+        In the place of a value that does not pass the check comes the newest one before it that does.
+        """
+        begin = partial(watch.whole, show)
+        self._watches.append(partial(watch.watcher, bucket=bucket, begin=begin, seconds=WATCH_SECONDS, check=check))
+
+    def follow(self, bucket: str, begin: Callable[[], Follow], *, check: Check = anything) -> None:
         """Have each entry of a KV bucket given to what `begin` returns, which is called anew after each loss of NATS.
 
-        For buckets too big to be shown whole again and again; before `run`.
+        For buckets too big to be shown whole again and again; before `run`. The check is that of `watch`.
         """
-        self._follows.append((bucket, begin))
+        self._watches.append(partial(watch.follower, bucket=bucket, begin=begin, check=check))
 
     def answer(self, offer: Offer) -> None:
         """Answer these admin commands; before `run`."""
@@ -139,11 +142,7 @@ class Bus:
             self._note(is_connected=True, reason="")
             stream = client.jetstream(timeout=REPLY_SECONDS)
             jobs = [_persist(lambda: self._send(stream))]
-            jobs += [
-                _persist(watch.watcher(stream, bucket, begin=partial(watch.whole, show), seconds=WATCH_SECONDS))
-                for bucket, show in self._watches
-            ]
-            jobs += [_persist(watch.follower(client, bucket, begin=begin)) for bucket, begin in self._follows]
+            jobs += [_persist(make(client)) for make in self._watches]
             await until(lost, jobs)
         finally:
             self._client = None

@@ -1,7 +1,8 @@
 """Desired state on a node: watched in NATS KV, with a copy on disk for the time when NATS is away.
 
-A document that cannot be read is reported and the one before it holds, so that a slip of the pen upstream never
-unloads a model.
+In the place of a document that cannot be read the newest one before it that can holds, so that neither a slip of the
+pen upstream nor a stolen key unloads a model: out of NATS's own history (`service/watch.py`), or as this node knew it.
+It is said at `/status` until somebody writes the document anew.
 """
 
 import json
@@ -10,9 +11,10 @@ from collections.abc import Callable, Mapping
 from events import desired, subjects
 from events.desired import Desired, DesiredState
 from events.names import BadName, ModelName, NodeName
-from service import files, logs
+from service import files, logs, metrics
 from service.errors import Transient
 from service.layout import Layout
+from service.watch import Entry
 
 log = logs.get("service.desired")
 
@@ -25,7 +27,7 @@ class DesiredStore:
         self._path = layout.desired(service)
         self._on_change = on_change
         self._documents: dict[ModelName, Desired] = {}
-        self._complaints: set[str] = set()
+        self.problems: tuple[str, ...] = ()  # documents that cannot be read, and what holds in their place
 
     @property
     def state(self) -> DesiredState:
@@ -42,38 +44,42 @@ class DesiredStore:
         except (OSError, ValueError, AttributeError) as error:
             log.warning("copy of desired state unreadable; waiting for nats", path=str(self._path), reason=str(error))
             return
-        self._documents = self._read(raw)
+        self._documents = self._read(raw)[0]
 
-    def show(self, content: Mapping[str, bytes]) -> None:
+    def show(self, content: Mapping[str, Entry]) -> None:
         """Take the whole content of the KV bucket."""
-        documents = self._read(content)
-        if documents == self._documents:
+        documents, unreadable = self._read({key: entry.value or b"" for key, entry in content.items()})
+        spoiled = {key: entry.spoiled for key, entry in content.items() if entry.spoiled}
+        problems = tuple(f"desired state of {key}: {why}" for key, why in sorted({**unreadable, **spoiled}.items()))
+        for problem in set(problems) - set(self.problems):
+            metrics.BAD_MESSAGES.labels(subject=subjects.DESIRED_BUCKET).inc()
+            log.warning("desired state cannot be read; the document before it holds", reason=problem)
+        if (documents, problems) == (self._documents, self.problems):
             return
-        self._documents = documents
-        self._save()
-        log.info("desired state changed", models=len(documents))
+        if documents != self._documents:
+            self._documents = documents
+            self._save()
+            log.info("desired state changed", models=len(documents))
+        self.problems = problems
         self._on_change()
 
-    def _read(self, content: Mapping[str, bytes]) -> dict[ModelName, Desired]:
-        documents = {}
+    def _read(self, content: Mapping[str, bytes]) -> tuple[dict[ModelName, Desired], dict[str, str]]:
+        """Read documents; of those that are none keep what was known before, and say why."""
+        documents: dict[ModelName, Desired] = {}
+        unreadable: dict[str, str] = {}
         for key, data in content.items():
             try:
                 model = ModelName.parse(subjects.name(key))
             except BadName as error:
-                self._complain(key, str(error))
+                unreadable[key] = str(error)
                 continue
             try:
                 documents[model] = desired.parse(data)
             except desired.BadDesired as error:
-                self._complain(key, str(error))
+                unreadable[key] = str(error)
                 if model in self._documents:
                     documents[model] = self._documents[model]
-        return documents
-
-    def _complain(self, key: str, reason: str) -> None:
-        if (complaint := f"{key}: {reason}") not in self._complaints:
-            self._complaints.add(complaint)
-            log.warning("desired state ignored; the document before it holds", key=key, reason=reason)
+        return documents, unreadable
 
     def _save(self) -> None:
         copy = {subjects.desired_key(model): doc.model_dump(mode="json") for model, doc in self._documents.items()}

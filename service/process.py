@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from events import subjects
 from events.commands import Command, Status
+from events.desired import problem
 from events.status import Report
 from service import http, logs, micro
 from service.bus import Bus
@@ -56,7 +57,7 @@ class Core:
     doorbell: Doorbell
     health: Health
     started: datetime
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event
 
     def report_changed(self) -> None:
         """Have the report sent to NATS soon, not only with the next heartbeat."""
@@ -74,6 +75,7 @@ class Core:
             last_pass=self.health.last_pass,
             nats=self.bus.connection,
             http=self.http,
+            warnings=self.desired.problems,
         )
 
 
@@ -159,11 +161,16 @@ async def _run(service: str, settings: NodeSettings, *, http_port: int, build: C
 def _core(service: str, settings: NodeSettings, address: str) -> Core:
     layout = Layout(settings.models_dir)
     bus = Bus(settings, service)
-    doorbell = Doorbell()
-    desired = DesiredStore(settings.node, layout=layout, service=service, on_change=doorbell.ring)
+    doorbell, changed = Doorbell(), asyncio.Event()
+
+    def on_change() -> None:
+        doorbell.ring()
+        changed.set()
+
+    desired = DesiredStore(settings.node, layout=layout, service=service, on_change=on_change)
     desired.load()
-    bus.watch(subjects.DESIRED_BUCKET, desired.show)
-    return Core(service, settings, address, layout, bus, desired, doorbell, Health(), datetime.now(UTC))
+    bus.watch(subjects.DESIRED_BUCKET, desired.show, check=problem)
+    return Core(service, settings, address, layout, bus, desired, doorbell, Health(), datetime.now(UTC), changed)
 
 
 def _commands(core: Core, parts: Parts) -> Commands:

@@ -5,15 +5,15 @@ import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.kv import KV_DEL, KV_MARKER_REASON, KV_OP, KV_PURGE
+from nats.js.errors import NoKeysError
+from nats.js.kv import KV_DEL, KV_MARKER_REASON, KV_OP, KV_PURGE, KeyValue
 
 from service import jetstream
 
@@ -24,25 +24,34 @@ PATIENCE_SECONDS = 2.0 * PULL_SECONDS  # a server that does not even end a reque
 REPLY_SECONDS = 5.0
 PULL = json.dumps({"batch": PULLED_AT_ONCE, "expires": PULL_SECONDS * 1_000_000_000}).encode()
 
-Snapshot = Callable[[Mapping[str, bytes]], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A key as it is since `time`; `value` is None where it was deleted or has expired."""
+    """A key as it is since `time`; `value` is None where it was deleted or has expired.
+
+    `spoiled` says that the newest revision, which is `revision`, cannot be read, and which one `value` is of.
+    """
 
     key: str
     value: bytes | None
     revision: int
     time: datetime
+    spoiled: str = ""
 
 
+Snapshot = Callable[[Mapping[str, Entry]], None]
 Follow = Callable[[Entry | None], None]  # None: all that was there at first has been shown
+Check = Callable[[bytes], str]  # what is wrong with a value; empty where nothing is
+
+
+def anything(_value: bytes) -> str:
+    """Take any value as it is."""
+    return ""
 
 
 def whole(show: Snapshot) -> Follow:
     """Show the whole content, at first and on every change, instead of single entries."""
-    content: dict[str, bytes] = {}
+    content: dict[str, Entry] = {}
     is_whole = False
 
     def follow(entry: Entry | None) -> None:
@@ -52,21 +61,35 @@ def whole(show: Snapshot) -> Follow:
         elif entry.value is None:
             content.pop(entry.key, None)
         else:
-            content[entry.key] = entry.value
+            content[entry.key] = entry
         if is_whole:
             show(dict(content))
 
     return follow
 
 
+async def heal(bucket: KeyValue, entry: Entry, check: Check) -> Entry:
+    """Put the newest value that can be read in the place of one that cannot, and say so; NATS keeps earlier ones."""
+    if entry.value is None or not (wrong := check(entry.value)):
+        return entry
+    found = f"revision {entry.revision} cannot be read ({wrong})"
+    with contextlib.suppress(NoKeysError):
+        for earlier in reversed(await bucket.history(entry.key)):
+            value = None if earlier.operation in {KV_DEL, KV_PURGE} else earlier.value or b""
+            if (earlier.revision or 0) < entry.revision and (value is None or not check(value)):
+                return replace(entry, value=value, spoiled=f"{found}; revision {earlier.revision} holds")
+    return replace(entry, spoiled=f"{found}, nor can any that NATS still has from before")
+
+
 def watcher(
-    stream: JetStreamContext, bucket: str, *, begin: Callable[[], Follow], seconds: float
+    client: Client, bucket: str, *, begin: Callable[[], Follow], seconds: float, check: Check = anything
 ) -> Callable[[], Awaitable[None]]:
     """Return a job that watches a small bucket, for so many seconds at most."""
 
     async def watch() -> None:
         follow = begin()
-        entries = await (await jetstream.bucket(stream, bucket)).watchall()
+        kept = await jetstream.bucket(client.jetstream(timeout=REPLY_SECONDS), bucket)
+        entries = await kept.watchall()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 async for found in entries:
@@ -74,13 +97,16 @@ def watcher(
                         follow(None)
                         continue
                     value = None if found.operation in {KV_DEL, KV_PURGE} else found.value or b""
-                    follow(Entry(found.key, value, found.revision or 0, found.created or datetime.now(UTC)))
+                    entry = Entry(found.key, value, found.revision or 0, found.created or datetime.now(UTC))
+                    follow(await heal(kept, entry, check))
         await entries.stop()  # type: ignore[no-untyped-call]  # nats-py leaves it unannotated
 
     return watch
 
 
-def follower(client: Client, bucket: str, *, begin: Callable[[], Follow]) -> Callable[[], Awaitable[None]]:
+def follower(
+    client: Client, bucket: str, *, begin: Callable[[], Follow], check: Check = anything
+) -> Callable[[], Awaitable[None]]:
     """Return a job that watches a bucket of any size.
 
     Entries are pulled, a few at a time: what is pushed comes faster than it can be dealt with, and the server cuts off,
@@ -89,7 +115,7 @@ def follower(client: Client, bucket: str, *, begin: Callable[[], Follow]) -> Cal
 
     async def watch() -> None:
         stream = client.jetstream(timeout=REPLY_SECONDS)
-        await jetstream.bucket(stream, bucket)
+        kept = await jetstream.bucket(stream, bucket)
         info = await stream.add_consumer(f"KV_{bucket}", _consumer(bucket))
         follow, is_whole, busy_seconds = begin(), not info.num_pending, 0.0
         if is_whole:
@@ -110,8 +136,9 @@ def follower(client: Client, bucket: str, *, begin: Callable[[], Follow]) -> Cal
                         left = 0
                         continue
                     left -= 1
+                    entry = await heal(kept, _entry(message, bucket), check)
                     started = time.perf_counter()
-                    follow(_entry(message, bucket))
+                    follow(entry)
                     if not is_whole and not message.metadata.num_pending:
                         is_whole = True
                         follow(None)

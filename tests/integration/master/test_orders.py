@@ -12,12 +12,13 @@ from events.messages import ChangeMade
 from events.names import NodeName
 from infra.local.client import nats_client
 from infra.local.fleet import FleetPlan, SimulatedFleet
-from master.answers import Entry
+from master.answers import Entry, Stored
 from master.app import Master
 from master.errors import Conflict, Refused
 from master.history import Filter
 from master.orders import Order
 from master.requests import Remembered, Requests, Step
+from service import jetstream
 from service.errors import Transient
 from tests.support.fleet import MODEL, versions
 from tests.support.master import order, running_master
@@ -201,3 +202,39 @@ async def test_a_whole_document_is_put_in_place(nats_server: NatsServer) -> None
             entry = await (await client.jetstream().key_value(subjects.DESIRED_BUCKET)).get(subjects.desired_key(MODEL))
         assert (entry.revision, desired.parse(entry.value or b"")) == (made.revision_after, document)
         assert json.loads(entry.value or b"")["policy"]["paused"] is True
+
+
+async def test_a_spoiled_document_is_read_as_before_said_loudly_and_mended_by_the_next_change(
+    nats_server: NatsServer,
+) -> None:
+    """A master that starts afterwards knows no better than NATS's history, and that is enough."""
+    async with running_master(nats_server) as master:
+        await order(master, PIN)
+    spoiled = await spoil(nats_server)
+    async with running_master(nats_server) as master:
+        stored = await master.documents.read(MODEL)
+        assert (stored.document.policy.want, stored.revision) == (Pinned(versions=(V6,)), spoiled)
+        assert f"revision {spoiled} cannot be read" in stored.spoiled
+        assert master.report().warnings == (f"desired state of {MODEL}: {stored.spoiled}",)
+        made = await order(master, PIN)  # what is wanted already: written anew all the same
+        assert made.is_changed
+        assert await master.documents.read(MODEL) == Stored(document=stored.document, revision=made.revision_after)
+        await eventually(lambda: not master.report().warnings, seconds=30)
+
+
+async def test_where_no_revision_can_be_read_a_whole_document_helps(nats_server: NatsServer) -> None:
+    """Nobody guesses what the lost document said: a change of it is refused, one put in its place is taken."""
+    revision = await spoil(nats_server)
+    async with running_master(nats_server) as master:
+        with pytest.raises(Refused, match="put a whole document in its place"):
+            await order(master, wire.Pause())
+        document = Desired(policy=Policy(paused=True))
+        await master.orders.follow(Order(actor="t", model=MODEL, change=document, if_revision=revision))
+        assert (await master.documents.read(MODEL)).document == document
+
+
+async def spoil(server: NatsServer) -> int:
+    """Write what JetStream would answer over the model's document."""
+    async with nats_client(server.url) as client:
+        bucket = await jetstream.bucket(client.jetstream(), subjects.DESIRED_BUCKET)
+        return await bucket.put(subjects.desired_key(MODEL), b'{"type": "io.nats.jetstream.api.v1.stream_info"}')

@@ -20,6 +20,7 @@ from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
 from service.settings import Settings
+from service.watch import Entry
 from tests.support.fleet import said
 from tests.support.nats import Secured, person, running
 from tests.support.stack import eventually
@@ -34,7 +35,7 @@ async def test_every_service_does_its_work(secured: Secured) -> None:
     No right is lacking: a subject that the server refused would have been noted.
     """
     heard: dict[str, list[bytes]] = {"hint": [], "room": [], "puller": [], "configurator": []}
-    documents: list[Mapping[str, bytes]] = []
+    documents: list[Mapping[str, Entry]] = []
     puller, configurator = worker(secured, "puller"), worker(secured, "configurator")
     puller.watch(subjects.DESIRED_BUCKET, documents.append)
     configurator.subscribe(subjects.retention_request(NODE), heard["room"].append)

@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+import pytest
 from nats.aio.client import Client
 
 from events import messages, subjects
 from events.messages import ServingStarted
 from events.names import NodeName
 from infra.local.client import nats_client
-from service import settings
+from service import jetstream, settings
 from service.bus import Bus
 from service.settings import Settings
 from service.tasks import end
+from service.watch import Entry, Follow
 from tests.support.stack import NatsServer, eventually
 
 
@@ -68,9 +70,13 @@ async def test_events_wait_for_nats_and_come_once(nats_server: NatsServer) -> No
 
 async def test_watch_shows_the_whole_bucket_at_once_and_after_a_restart(nats_server: NatsServer) -> None:
     """A watcher never sees half a bucket, and learns of changes made before and after a loss of NATS."""
-    seen: list[Mapping[str, bytes]] = []
+    seen: list[Mapping[str, bytes | None]] = []
+
+    def show(content: Mapping[str, Entry]) -> None:
+        seen.append({key: entry.value for key, entry in content.items()})
+
     bus = make_bus(nats_server)
-    bus.watch(subjects.DESIRED_BUCKET, seen.append)
+    bus.watch(subjects.DESIRED_BUCKET, show)
     async with running(bus):
         await eventually(lambda: bus.connection.is_connected)
         async with nats_client(nats_server.url) as client:
@@ -85,6 +91,45 @@ async def test_watch_shows_the_whole_bucket_at_once_and_after_a_restart(nats_ser
         async with nats_client(nats_server.url) as client:
             await (await client.jetstream().key_value(subjects.DESIRED_BUCKET)).put("c", b"3")
             await eventually(lambda: seen[-1] == {"b": b"2", "c": b"3"})
+
+
+@pytest.mark.parametrize("way", ["watch", "follow"])
+async def test_what_cannot_be_read_gives_way_to_the_newest_before_it_that_can(
+    nats_server: NatsServer, nats_connection: Client, way: str
+) -> None:
+    """Whoever spoils a key brings nobody to take something else for it, neither now nor after a start."""
+    bucket = await jetstream.bucket(nats_connection.jetstream(), subjects.DESIRED_BUCKET)
+    for key, value in (("a", b"1"), ("a", b"2"), ("a", b"bad"), ("a", b"bad"), ("new", b"bad"), ("gone", b"1")):
+        await bucket.put(key, value)
+    await bucket.delete("gone")
+    await bucket.put("gone", b"bad")
+    content: dict[str, Entry] = {}
+
+    def begin() -> Follow:
+        return lambda entry: content.update({entry.key: entry} if entry else {})
+
+    bus = make_bus(nats_server)
+    if way == "watch":
+        bus.watch(subjects.DESIRED_BUCKET, content.update, check=complain)
+    else:
+        bus.follow(subjects.DESIRED_BUCKET, begin, check=complain)
+    async with running(bus):
+        await eventually(lambda: {"a", "new"} <= content.keys(), seconds=30)
+        assert (content["a"].value, content["a"].revision) == (b"2", 4)
+        assert content["a"].spoiled == "revision 4 cannot be read (it is bad); revision 2 holds"
+        assert content["new"].value == b"bad"
+        assert "nor can any that NATS still has" in content["new"].spoiled
+        assert way == "watch" or content["gone"].value is None
+        await bucket.put("a", b"3")
+        await eventually(lambda: content["a"].value == b"3", seconds=30)
+        assert not content["a"].spoiled
+        await bucket.put("a", b"bad")
+        await eventually(lambda: bool(content["a"].spoiled), seconds=30)
+        assert content["a"].value == b"3"
+
+
+def complain(value: bytes) -> str:
+    return "it is bad" if value == b"bad" else ""
 
 
 async def test_kept_value_is_the_newest_after_a_loss(nats_server: NatsServer) -> None:

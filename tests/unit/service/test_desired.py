@@ -1,6 +1,7 @@
 """Desired state on a node: the newest that could be read, also without NATS."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from events.desired import Pinned
 from events.names import ModelName, NodeName, Version
 from service.desired import DesiredStore
 from service.layout import Layout
+from service.watch import Entry
 
 NODE = NodeName("n1")
 PINNED = json.dumps({"policy": {"want": {"kind": "pinned", "versions": [3]}}}).encode()
@@ -31,27 +33,31 @@ def store(tmp_path: Path, bell: Bell) -> DesiredStore:
     return DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
 
 
+def show(store: DesiredStore, key: str, value: bytes, *, spoiled: str = "") -> None:
+    store.show({key: Entry(key, value, 7, datetime.now(UTC), spoiled)})
+
+
 def wants(store: DesiredStore, model: str) -> object:
     return store.state.of(ModelName(model)).want
 
 
 def test_change_rings_and_is_seen(store: DesiredStore, bell: Bell) -> None:
     """A new document rings the bell, and holds."""
-    store.show({"m": PINNED})
+    show(store, "m", PINNED)
     assert bell.rings == 1
     assert wants(store, "m") == Pinned(versions=(Version(3),))
 
 
 def test_same_content_rings_no_second_time(store: DesiredStore, bell: Bell) -> None:
     """A watch that starts anew causes nothing."""
-    store.show({"m": PINNED})
-    store.show({"m": PINNED})
+    show(store, "m", PINNED)
+    show(store, "m", PINNED)
     assert bell.rings == 1
 
 
 def test_copy_on_disk_serves_while_nats_is_away(tmp_path: Path, store: DesiredStore, bell: Bell) -> None:
     """A restart without NATS keeps the pins."""
-    store.show({"a=2Eb": PINNED})
+    show(store, "a=2Eb", PINNED)
     again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
     again.load()
     assert wants(again, "a.b") == Pinned(versions=(Version(3),))
@@ -59,9 +65,27 @@ def test_copy_on_disk_serves_while_nats_is_away(tmp_path: Path, store: DesiredSt
 
 def test_unreadable_document_leaves_the_one_before(store: DesiredStore) -> None:
     """A slip of the pen upstream never unpins or unloads a model."""
-    store.show({"m": PINNED})
-    store.show({"m": b'{"policy": {"want": {"kind": "newest"}}}'})
+    show(store, "m", PINNED)
+    show(store, "m", b'{"policy": {"want": {"kind": "newest"}}}')
     assert wants(store, "m") == Pinned(versions=(Version(3),))
+
+
+def test_what_cannot_be_read_is_said_until_it_is_written_anew(store: DesiredStore, bell: Bell) -> None:
+    """A document that NATS's history stands in for is a warning in the report, and rings; then all is well again."""
+    show(store, "m", PINNED)
+    show(store, "m", PINNED, spoiled="revision 7 cannot be read (no); revision 6 holds")
+    assert list(store.problems) == ["desired state of m: revision 7 cannot be read (no); revision 6 holds"]
+    assert bell.rings == 2
+    show(store, "m", PINNED)
+    assert not store.problems
+    assert bell.rings == 3
+
+
+def test_a_key_that_is_no_model_is_said_and_harms_nobody(store: DesiredStore) -> None:
+    """Rubbish beside the documents leaves them as they are."""
+    show(store, "../m", PINNED)
+    assert store.state.models == frozenset()
+    assert "not a model name" in store.problems[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"m": 7}', b'{"../x": {}}'])
