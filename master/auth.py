@@ -1,8 +1,9 @@
 """Who may do what: bearer tokens, of which only hashes are known, each with a name and a role.
 
 A line a token, `name:role:sha256-of-the-token-in-hex`, in `MM_TOKENS` or in the file `MM_TOKENS_FILE`
-(`model-manager token` makes them). The name stands in the history for what is done with the token. With no token
-configured only this host itself is answered, as admin.
+(`model-manager token` makes them). The name stands in the history for what is done with the token. The file is read
+again when it changes, so that a token is let in or out at once. With no token configured only this host itself is
+answered, as admin.
 """
 
 import hashlib
@@ -15,10 +16,15 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from service import logs
 from service.errors import BadSettings
+
+log = logs.get("master.auth")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+Mark = tuple[int, int, int]  # inode, size and time of change of the file
+UNREAD: Mark = (-1, -1, -1)
 _LOCAL_NAMES = frozenset({"localhost", "ip6-localhost"})
 
 
@@ -47,16 +53,35 @@ LOCAL = Caller("local", Role.ADMIN)
 
 
 class Tokens:
-    """The tokens that are known."""
+    """The tokens that are known: those of the settings, and those that the file holds now."""
 
-    def __init__(self, callers: dict[str, Caller]) -> None:
-        self._callers = callers
+    def __init__(self, fixed: dict[str, Caller], file: Path | None = None) -> None:
+        self._fixed = fixed
+        self._file = file
+        self._callers = fixed
+        self._mark: Mark | None = UNREAD
 
     def __len__(self) -> int:
         return len(self._callers)
 
+    def read(self) -> None:
+        """Read the file, if there is one and it has changed; `BadSettings` says why it cannot be taken."""
+        if self._file is None or (mark := _mark(self._file)) == self._mark:
+            return
+        self._mark = mark
+        callers = self._fixed | _read(self._file)
+        if not callers:
+            words = "holds no token; leave the variable out to answer this host only"
+            raise BadSettings(f"MM_TOKENS_FILE {self._file} {words}")
+        self._callers = callers
+
     def find(self, token: str) -> Caller | None:
         """Tell whose token this is; looks at all entries, so that the time taken tells nothing."""
+        try:
+            self.read()
+        except BadSettings as error:  # told once for each change of the file
+            reason = str(error)
+            log.error("token file not taken; the tokens before go on", reason=reason)  # noqa: TRY400 - it is no bug
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
         found = None
         for known, caller in self._callers.items():
@@ -67,16 +92,9 @@ class Tokens:
 
 def load(tokens: SecretStr, file: Path | None) -> Tokens:
     """Read the tokens that are configured; `BadSettings` names the entry that is wrong, without showing its hash."""
-    callers = _parse(tokens.get_secret_value(), source="MM_TOKENS")
-    if file:
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadSettings(f"MM_TOKENS_FILE {file} cannot be read: {error}") from error
-        callers |= _parse(text, source=f"MM_TOKENS_FILE {file}")
-        if not callers:
-            raise BadSettings(f"MM_TOKENS_FILE {file} holds no token; leave the variable out to answer this host only")
-    return Tokens(callers)
+    known = Tokens(_parse(tokens.get_secret_value(), source="MM_TOKENS"), file)
+    known.read()
+    return known
 
 
 def is_local(client: str, host: str) -> bool:
@@ -90,6 +108,24 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def _mark(file: Path) -> Mark | None:
+    """What changes with the file's content; None where there is no file."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read(file: Path) -> dict[str, Caller]:
+    source = f"MM_TOKENS_FILE {file}"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{source} cannot be read: {error}") from error
+    return _parse(text, source=source)
 
 
 def _parse(text: str, *, source: str) -> dict[str, Caller]:

@@ -21,7 +21,7 @@ class MasterSettings(Settings):
         description="bearer tokens of the API, name:role:sha256-in-hex, separated by commas;"
         " with none here or in the file only this host itself is answered, as admin",
     )
-    tokens_file: Path | None = Field(None, description="file with such tokens, one a line")
+    tokens_file: Path | None = Field(None, description="file with such tokens, one a line; read again when it changes")
     requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = Field(
         100.0, description="so many requests a second one token may make of the API, and twice as many at once"
     )

@@ -62,6 +62,37 @@ def test_an_unreadable_or_empty_file_stops_the_start(tmp_path: Path) -> None:
         load(SecretStr(""), tmp_path / "empty")
 
 
+def test_a_token_is_let_in_and_out_as_the_file_changes(tmp_path: Path) -> None:
+    """Nobody restarts a master to take a stolen token away; a file put in the place of another counts, too."""
+    file = tmp_path / "tokens"
+    file.write_text(line("ann", "admin", "old"))
+    tokens = load(SecretStr(""), file)
+    file.write_text(f"{line('ann', 'admin', 'new')}\n{line('ci', 'viewer', 'one')}\n")
+    assert (tokens.find("old"), tokens.find("new")) == (None, Caller("ann", Role.ADMIN))
+    (tmp_path / "next").write_text(line("ci", "viewer", "one"))
+    (tmp_path / "next").rename(file)
+    assert (tokens.find("new"), tokens.find("one")) == (None, Caller("ci", Role.VIEWER))
+
+
+@pytest.mark.parametrize("content", ["", "# nobody\n", "ci:viewer:hunter2", None])
+def test_a_mistake_in_the_file_is_said_and_locks_nobody_out_or_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str | None
+) -> None:
+    """The tokens before it go on until it is mended: an empty file must not make this host admin."""
+    file = tmp_path / "tokens"
+    file.write_text(line("ann", "admin", "one"))
+    tokens = load(SecretStr(""), file)
+    file.unlink()
+    if content is not None:
+        file.write_text(content)
+    with caplog.at_level("ERROR", "master.auth"):
+        assert [tokens.find("one"), tokens.find("one")] == [Caller("ann", Role.ADMIN)] * 2
+    assert len(caplog.records) == 1
+    assert "hunter2" not in str(caplog.records[0].__dict__)
+    file.write_text(line("ci", "viewer", "two"))
+    assert (tokens.find("one"), tokens.find("two")) == (None, Caller("ci", Role.VIEWER))
+
+
 def test_roles_include_those_before_them() -> None:
     """An admin may do what an operator may, and an operator what a viewer may, not the other way round."""
     assert [[have.includes(want) for want in Role] for have in Role] == [
