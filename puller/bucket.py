@@ -6,14 +6,13 @@ gives generation, size and CRC32C); the bytes of models are moved by an engine o
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from events.manifest import Content, decode_crc32c
-from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, ObjectPath, Version, locate
+from events.names import Ignored, ModelName, Version, locate
+from puller import objects
 from puller.access import TIMEOUT_SECONDS, Access
+from puller.objects import Catalog, Listing, RemoteFile
 from puller.together import together
 from service.errors import Transient
 
@@ -22,40 +21,15 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-MAX_FILES: Final = 50_000  # of one version; a SavedModel has a few hundred, shards and assets together
 PAGE: Final = 1000  # the most Cloud Storage gives in one list operation
 RETRY_SECONDS: Final = 5.0  # of one call; after that the next pass tries again
 AGAIN: Final = "trying again at each poll"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file of a version, as one generation of an object in the bucket; the generation never changes its bytes."""
-
-    name: FileName
-    object_name: str
-    content: Content
-    generation: int
-    md5: str | None  # base64; composite objects have none
-    updated: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The files of one version at one moment, sorted by name, without the manifest."""
-
-    files: tuple[RemoteFile, ...]
-    manifest: RemoteFile | None
-    ignored: Mapping[str, int]  # reason -> objects that are no files of the version
-    problems: tuple[str, ...] = ()  # why the version cannot be used, whatever else is there
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """The models of the bucket and their versions: folder names only, nothing said about what is inside."""
-
-    models: Mapping[ModelName, frozenset[Version]]
-    ignored: Mapping[str, int]
+# One list of everything takes an operation for each 1,000 objects, lists of folders one for each model. Where the first
+# would be cheaper is known only when it was tried: it is given up at a share of what the second costs.
+FLAT_SHARE: Final = 8
+FLAT_PAGES: Final = 20  # at most, for the memory's sake
+FLAT_PAUSE: Final = 48  # looks until it is tried again
+FILE_FIELDS: Final = "items(name,size,crc32c,generation,md5Hash,updated,contentEncoding),nextPageToken"
 
 
 class _Pages(Protocol):
@@ -75,28 +49,33 @@ class Bucket:
         self._prefix = prefix
         self._access = access
         self._page = page
+        self._looks_until_flat = 0
 
     async def catalog(self) -> Catalog:
-        """List models and versions: one list operation and one more a model (and one more per 1000 names of each).
+        """List models and versions, with as few operations as will do.
 
-        A flat list would cost an operation per 1000 objects, whatever they are.
+        One list of the models' folders; then one of everything, if that turns out to be short, else one a model. Each
+        is an operation for every 1,000 names.
         """
         ignored: Counter[str] = Counter()
         folders = await self._folders(self._prefix, ignored)
-        models = [model for folder in folders if (model := _model(folder, ignored))]
+        if whole := await self._flat(len(folders)):
+            return whole
+        models = [model for folder in folders if (model := objects.parse_model(folder))]
+        ignored["not a model name"] += len(folders) - len(models)
         found = await together(self._versions(model, ignored) for model in models)
-        return Catalog({model: versions for model, versions in zip(models, found, strict=True) if versions}, ignored)
+        return Catalog({model: versions for model, versions in zip(models, found, strict=True) if versions}, +ignored)
 
     async def versions(self, model: ModelName) -> frozenset[Version]:
         """List one model's versions; none where there is no such model."""
         return await self._versions(model, Counter())
 
     async def listing(self, model: ModelName, version: Version) -> Listing:
-        """List the files of a version; no files where there is no such version.
-
-        Stops behind `MAX_FILES`, so that a bucket full of rubbish cannot fill the memory.
-        """
-        return await self._run(lambda: self._list_files(f"{self._prefix}{model}/{version}/"))
+        """List the files of a version; no files where there is no such version."""
+        prefix = f"{self._prefix}{model}/{version}/"
+        return await self._run(
+            lambda: objects.listing(self._list(prefix, delimiter=None, fields=FILE_FIELDS), self._prefix)
+        )
 
     async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
         """Return the bytes of a small file (the manifest), of exactly this generation and checked."""
@@ -107,38 +86,42 @@ class Bucket:
             raise Transient(f"{file.object_name} came with {len(data)} bytes instead of {file.content.size}")
         return data
 
+    async def _flat(self, models: int) -> Catalog | None:
+        """List everything at once; None where that is not cheaper, as far as is known."""
+        pages = min(models // FLAT_SHARE, FLAT_PAGES)
+        self._looks_until_flat = max(0, self._looks_until_flat - 1)
+        if not pages or self._looks_until_flat:
+            return None
+
+        def run() -> Catalog | None:
+            blobs = self._list(self._prefix, delimiter=None, fields=FILE_FIELDS)
+            try:
+                return objects.catalog(objects.at_most(blobs, pages * self._page), self._prefix)
+            except objects.TooMany:
+                return None
+
+        whole = await self._run(run)
+        if whole is None:
+            self._looks_until_flat = FLAT_PAUSE
+        return whole
+
     async def _versions(self, model: ModelName, ignored: Counter[str]) -> frozenset[Version]:
         folders = await self._folders(f"{self._prefix}{model}/", ignored)
-        return frozenset(version for folder in folders if (version := _version(folder, ignored)) is not None)
+        found = frozenset(version for folder in folders if (version := objects.parse_version(folder)) is not None)
+        ignored["not a version number"] += len(folders) - len(found)
+        return found
 
     async def _folders(self, prefix: str, ignored: Counter[str]) -> list[str]:
         """The names of the folders directly below a prefix; objects there are none of ours."""
 
         def run() -> tuple[list[str], list[str]]:
             pages = self._list(prefix, delimiter="/", fields="prefixes,items(name),nextPageToken")
-            objects = [str(blob.name) for blob in pages]
-            return sorted(folder[len(prefix) : -1] for folder in pages.prefixes), objects
+            names = [str(blob.name) for blob in pages]
+            return sorted(folder[len(prefix) : -1] for folder in pages.prefixes), names
 
-        folders, objects = await self._run(run)
-        ignored.update(place.reason for name in objects if isinstance(place := locate(name, self._prefix), Ignored))
+        folders, names = await self._run(run)
+        ignored.update(place.reason for name in names if isinstance(place := locate(name, self._prefix), Ignored))
         return folders
-
-    def _list_files(self, prefix: str) -> Listing:
-        fields = "items(name,size,crc32c,generation,md5Hash,updated,contentEncoding),nextPageToken"
-        ignored: Counter[str] = Counter()
-        files: dict[FileName, RemoteFile] = {}
-        problems = []
-        for blob in self._list(prefix, delimiter=None, fields=fields):
-            match locate(str(blob.name), self._prefix):
-                case Ignored(reason=reason):
-                    ignored[reason] += 1
-                case ObjectPath(file=name):
-                    problems += _problems(name, blob)
-                    files[name] = _remote_file(name, blob)
-            if len(files) > MAX_FILES + 1:
-                break
-        manifest = files.pop(FileName(MANIFEST_NAME), None)
-        return Listing(tuple(files[name] for name in sorted(files)), manifest, ignored, tuple(problems))
 
     def _list(self, prefix: str, *, delimiter: str | None, fields: str) -> _Pages:
         from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415
@@ -181,42 +164,6 @@ class Bucket:
             raise Transient(f"cannot sign in to read bucket {self._name}: {_short(error)}; {AGAIN}") from error
         except (GoogleAPIError, RequestException) as error:
             raise Transient(f"bucket {self._name} does not answer as it should: {_short(error)}; {AGAIN}") from error
-
-
-def _model(folder: str, ignored: Counter[str]) -> ModelName | None:
-    try:
-        return ModelName.parse(folder)
-    except BadName:
-        ignored["not a model name"] += 1
-        return None
-
-
-def _version(folder: str, ignored: Counter[str]) -> Version | None:
-    try:
-        return Version.parse(folder)
-    except BadName:
-        ignored["not a version number"] += 1
-        return None
-
-
-def _remote_file(name: FileName, blob: "Blob") -> RemoteFile:
-    return RemoteFile(
-        name=name,
-        object_name=str(blob.name),
-        content=Content(int(blob.size), decode_crc32c(blob.crc32c) if blob.crc32c else 0),
-        generation=int(blob.generation),
-        md5=blob.md5_hash,
-        updated=blob.updated,
-    )
-
-
-def _problems(name: FileName, blob: "Blob") -> list[str]:
-    """Objects whose bytes cannot be had, or not be checked."""
-    if not blob.crc32c:
-        return [f"{name} has no CRC32C in the bucket: objects with a customer-supplied encryption key cannot be used"]
-    if blob.content_encoding:
-        return [f"{name} is stored with Content-Encoding {blob.content_encoding[:20]!a}: upload it as it is"]
-    return []
 
 
 def _short(error: Exception) -> str:

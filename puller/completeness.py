@@ -12,7 +12,7 @@ from typing import Final
 
 from events.manifest import Content, differences
 from events.names import MANIFEST_NAME, FileName
-from puller.bucket import MAX_FILES, Listing, RemoteFile
+from puller.objects import MAX_FILES, Listing, RemoteFile
 from service.saved_model import Needs
 from service.structure import GRAPHS, READABLE_GRAPH, empty, missing
 

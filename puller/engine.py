@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
-from puller.bucket import RemoteFile
+from puller.objects import RemoteFile
 from service.errors import Transient
 
 PIECE_BYTES: Final = 512 * 1024  # larger pieces are not faster, and cost memory in every lane

@@ -24,9 +24,9 @@ from events.messages import (
 )
 from events.names import ModelName, Version
 from events.status import Progress, Stage
-from puller.bucket import RemoteFile
 from puller.completeness import Complete, Unusable
 from puller.disk import NoRoom
+from puller.objects import RemoteFile
 from puller.setbacks import Setbacks
 from puller.sightings import Key, Sightings
 from puller.together import together

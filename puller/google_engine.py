@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from puller.access import TIMEOUT_SECONDS, Access
-from puller.bucket import RemoteFile
 from puller.engine import PIECE_BYTES, Interrupted, Replaced
+from puller.objects import RemoteFile
 from service.errors import Transient
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import GCSStore
 
 from puller.access import TIMEOUT_SECONDS, Access
-from puller.bucket import RemoteFile
 from puller.engine import PIECE_BYTES, Interrupted, Replaced
+from puller.objects import RemoteFile
 from service.errors import Transient
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from events.desired import Latest, Pinned, choose
 from events.manifest import Content
 from events.names import FileName, Version
 from events.status import Stage
-from puller.bucket import RemoteFile
 from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unusable
+from puller.objects import RemoteFile
 from puller.view import Cancel, Decision, Fetch, StageGraph, View
 from service.layout import Receipt
 

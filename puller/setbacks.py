@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from events.names import ModelName, Version
 from events.status import Stage
-from puller.bucket import RemoteFile
+from puller.objects import RemoteFile
 from puller.sightings import Key
 from puller.view import Failure, Seen
 

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from events import manifest
 from events.names import ModelName, Version
-from puller.bucket import Catalog, Listing, RemoteFile
 from puller.completeness import Judgement, Known, Rules, Settling, Unusable, judge
+from puller.objects import Catalog, Listing, Listings, RemoteFile
 from puller.view import Seen
 from service.layout import FileRecord, fingerprint
 from service.saved_model import Needs
@@ -63,17 +63,27 @@ class Sightings:
         self._clock = clock
         self._sightings: dict[Key, Sighting] = {}
         self._stale: set[Key] = set()
+        self._doubts: set[Key] = set()  # since the last look at all began
+        self._at_hand: Listings = {}
         self._ignored: Mapping[str, int] = {}
         self.offered: dict[ModelName, frozenset[Version]] = {}
 
     async def look_at_all(self, *, published: Collection[Key]) -> None:
         """List models and versions; what is not on disk yet may have changed too."""
+        self._doubts.clear()
         catalog = await self._bucket.catalog()
         self.offered = dict(catalog.models)
         self._ignored = catalog.ignored
         known = {key: seen for key, seen in self._sightings.items() if key[1] in self.offered.get(key[0], ())}
         self._sightings = known
         self._stale = {key for key in known if key not in published or key in self._stale}
+        self._at_hand = {key: listing for key, listing in catalog.listings.items() if key not in self._doubts}
+        changed = {key for key in known.keys() & self._at_hand.keys() if not self._is_as_before(key)}
+        self._stale = (self._stale - self._at_hand.keys()) | changed
+
+    def put_away(self) -> None:
+        """Forget what was listed beside: what is asked for later is listed then."""
+        self._at_hand = {}
 
     async def look_at(self, model: ModelName, *, published: Collection[Version]) -> None:
         """List a model's versions; those that are not on disk yet may have changed too."""
@@ -84,11 +94,18 @@ class Sightings:
         """Note that a version is there, or has changed."""
         self._offer(model, self.offered.get(model, frozenset()) | {version})
         self._stale.add((model, version))
+        self._doubts.add((model, version))
+        self._at_hand.pop((model, version), None)
 
-    async def list(self, model: ModelName, version: Version) -> bool:
-        """List a version and judge it; tell whether its objects are other ones than before."""
+    async def list(self, model: ModelName, version: Version, *, is_at_hand_enough: bool = False) -> bool:
+        """List a version and judge it; tell whether its objects are other ones than before.
+
+        `is_at_hand_enough`: what the look at all, of this pass, brought of the version will do.
+        """
         key = (model, version)
-        listing = await self._bucket.listing(model, version)
+        listing = self._at_hand.pop(key, None) if is_at_hand_enough else None
+        if listing is None:
+            listing = await self._bucket.listing(model, version)
         self._stale.discard(key)
         before = self._sightings.get(key)
         if before and _generations(before.listing) == _generations(listing):
@@ -140,6 +157,9 @@ class Sightings:
         for sighting in self._sightings.values():
             total.update(sighting.listing.ignored)
         return dict(total)
+
+    def _is_as_before(self, key: Key) -> bool:
+        return _generations(self._sightings[key].listing) == _generations(self._at_hand[key])
 
     def _offer(self, model: ModelName, versions: frozenset[Version]) -> None:
         if versions:

@@ -18,8 +18,8 @@ from typing import Final
 from events.manifest import Content
 from events.names import BadName, ModelName, Version
 from puller import crc32c, disk
-from puller.bucket import RemoteFile
 from puller.journal import Journal, Key
+from puller.objects import RemoteFile
 from puller.ranges import RANGE_BYTES, Piece, disjoint, joined_crc32c, missing
 from puller.threads import in_thread
 from puller.together import together

@@ -70,6 +70,14 @@ class Survey:
         `views` is brought up to date in place, by `refresh`. With `suspects`, news that nobody announced make the
         stream suspect.
         """
+        try:
+            await self._list_all(views, refresh, suspects=suspects)
+        finally:
+            self.sightings.put_away()
+
+    async def _list_all(
+        self, views: Views, refresh: Callable[[Collection[ModelName]], Views], *, suspects: bool
+    ) -> None:
         failed: dict[Key, Transient] = {}
         listed = 0
         while keys := _unlisted(views) - failed.keys():
@@ -85,7 +93,7 @@ class Survey:
 
     async def _list_one(self, model: ModelName, version: Version, *, suspects: bool) -> Transient | None:
         try:
-            is_news = await self.sightings.list(model, version)
+            is_news = await self.sightings.list(model, version, is_at_hand_enough=True)
         except Transient as error:
             return error
         if is_news and suspects and self.announcements.is_open:

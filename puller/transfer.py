@@ -14,9 +14,9 @@ from events.names import ModelName, Version
 from events.status import Progress
 from puller import disk
 from puller.bandwidth import Bandwidth
-from puller.bucket import RemoteFile
 from puller.engine import Engine
 from puller.lane import Lane, Patience
+from puller.objects import RemoteFile
 from puller.progress import Meter
 from puller.stage import Stage, StagedFile
 from puller.syncer import Syncer

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from events.desired import Policy
 from events.names import Version
 from events.status import Stage
-from puller.bucket import RemoteFile
 from puller.completeness import Judgement
+from puller.objects import RemoteFile
 from service.layout import Quarantine, Receipt
 
 

@@ -1,14 +1,17 @@
 """What Google charges for a cluster in a month: `python -m infra.gcp.cost --nodes 20 --models 50 --uploads 24`.
 
-Counted from what the pullers do: a poll lists the bucket's folders and each model's (`puller/bucket.py`), a published
-version is not listed again, an upload is heard of object by object. Prices are list prices; put your own in.
+Counted from what the pullers do: a poll lists the bucket's folders, and each model's or all objects, whichever takes
+fewer operations (`puller/bucket.py`); a published version is not listed again, an upload is heard of object by object.
+Prices are list prices; put your own in.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from puller.bucket import FLAT_PAGES, FLAT_SHARE, PAGE
 from puller.ranges import RANGE_BYTES
 
 DAYS = 30
@@ -28,6 +31,9 @@ class Load:
     models: int = 50
     uploads: float = 24.0  # versions a day, of all models together
     files: int = 12  # of a version
+    kept: float = (
+        0.0  # versions of each model in the bucket, where they are few; 0: too many for one list of everything
+    )
     gib: float = 1.0  # of a version
     poll: float = 300.0  # seconds, MM_POLL_SECONDS
     linked: float = 0.0  # share of a version's bytes that the one before it had, too: hard-linked, not fetched
@@ -68,7 +74,7 @@ def table(lines: tuple[Line, ...]) -> str:
 def _lines(load: Load, prices: Prices) -> Iterator[Line]:
     uploads = load.uploads * DAYS
     fetched_gib = uploads * load.nodes * load.gib * (1 - load.linked)
-    polls = load.nodes * (1 + load.models) * DAY_SECONDS / load.poll * DAYS
+    polls = load.nodes * (1 + _lists(load)) * DAY_SECONDS / load.poll * DAYS
     yield Line("lists by polls", polls, "operations", polls / 1000 * prices.lists)
     looks = uploads * load.nodes * (load.files + SIGHTS)
     yield Line("lists after uploads", looks, "operations", looks / 1000 * prices.lists)
@@ -80,6 +86,12 @@ def _lines(load: Load, prices: Prices) -> Iterator[Line]:
     charged_bytes = max(0.0, message_bytes - FREE_PUBSUB_GIB * GIB)
     yield Line("Pub/Sub", message_bytes / 1024**2, "MiB", charged_bytes / TIB * prices.pubsub)
     yield Line("bytes to the nodes", fetched_gib, "GiB", fetched_gib * prices.egress)
+
+
+def _lists(load: Load) -> int:
+    """Operations of a poll behind the first one."""
+    pages = math.ceil(load.models * load.kept * load.files / PAGE)
+    return pages if 0 < pages <= min(load.models // FLAT_SHARE, FLAT_PAGES) else load.models
 
 
 def main(arguments: list[str]) -> int:

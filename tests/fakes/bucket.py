@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from events.manifest import Content
 from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, Version, locate
 from puller import crc32c
-from puller.bucket import Catalog, Listing, RemoteFile
 from puller.engine import Interrupted, Replaced
+from puller.objects import Catalog, Listing, RemoteFile
 from service.errors import Transient
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from events.names import ModelName, Version
 from events.status import Progress
-from puller.bucket import Catalog, Listing
+from puller.objects import Catalog, Listing
 from puller.transfer import Fetched, Wanted
 from service.layout import Layout
 from tests.fakes.bucket import FakeBucket
@@ -19,11 +20,18 @@ class CountingBucket(FakeBucket):
         super().__init__(prefix=prefix)
         self.catalogs = 0
         self.listing_seconds = 0.0
+        self.is_flat = False  # a look at all brings the files, too
         self.listings: Counter[tuple[str, int]] = Counter()
 
     async def catalog(self) -> Catalog:
         self.catalogs += 1
-        return await super().catalog()
+        found = await super().catalog()
+        if not self.is_flat:
+            return found
+        keys = [(model, version) for model, versions in found.models.items() for version in versions]
+        listings = {key: await FakeBucket.listing(self, *key) for key in keys}
+        await asyncio.sleep(self.listing_seconds)
+        return replace(found, listings=listings)
 
     async def versions(self, model: ModelName) -> frozenset[Version]:
         """List one model's versions."""

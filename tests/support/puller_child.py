@@ -14,7 +14,7 @@ from events.manifest import Content
 from events.names import FileName, ModelName, Version
 from puller import disk
 from puller.access import Access
-from puller.bucket import RemoteFile
+from puller.objects import RemoteFile
 from puller.obstore_engine import ObstoreEngine
 from puller.transfer import Transfer, Wanted
 from service.errors import Transient

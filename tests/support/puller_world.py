@@ -8,8 +8,8 @@ from pathlib import Path
 from events.names import FileName, ModelName, Version
 from events.status import Progress
 from puller import disk
-from puller.bucket import RemoteFile
 from puller.lane import Patience
+from puller.objects import RemoteFile
 from puller.transfer import Fetched, Transfer, Wanted
 from service.layout import Layout, Receipt
 from tests.fakes.bucket import FakeBucket

@@ -5,8 +5,8 @@ from datetime import timedelta
 from events.desired import Latest, Pinned, Policy
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
-from puller.bucket import RemoteFile
 from puller.completeness import Complete, Incomplete, Judgement, Settling, Unusable
+from puller.objects import RemoteFile
 from puller.plan import decide
 from puller.view import Cancel, Decision, Fetch, OnDisk, Seen, StageGraph, View
 from service.layout import FileRecord, Quarantine, Receipt

@@ -8,9 +8,10 @@ import pytest
 
 from events.names import ModelName, Version
 from puller.access import Access
-from puller.bucket import Bucket, Catalog, Listing, RemoteFile
+from puller.bucket import Bucket
 from puller.engine import Engine
 from puller.google_engine import GoogleEngine
+from puller.objects import Catalog, Listing, RemoteFile
 from puller.obstore_engine import ObstoreEngine
 from tests.fakes.bucket import FakeBucket
 from tests.support.stack import GcsServer

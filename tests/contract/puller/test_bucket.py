@@ -7,8 +7,8 @@ import pytest
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
 from puller import crc32c
-from puller.bucket import RemoteFile
 from puller.engine import PIECE_BYTES, Replaced
+from puller.objects import RemoteFile
 from service.errors import Transient
 from tests.contract.puller.conftest import Store
 

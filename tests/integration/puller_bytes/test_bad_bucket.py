@@ -12,10 +12,11 @@ from events.names import FileName, ModelName, Version
 from infra.local.ports import LOOPBACK, Ports
 from puller import crc32c
 from puller.access import Access
-from puller.bucket import Bucket, RemoteFile
+from puller.bucket import Bucket
 from puller.engine import Engine
 from puller.google_engine import GoogleEngine
 from puller.lane import Patience
+from puller.objects import RemoteFile
 from puller.obstore_engine import ObstoreEngine
 from puller.transfer import Transfer, Wanted
 from service.errors import Transient

@@ -7,8 +7,6 @@ import pytest
 
 from infra.gcp import cost
 from infra.gcp.cost import Load, Prices
-from puller.access import Access
-from puller.bucket import Bucket
 
 GUIDE = Path(__file__).parents[3] / "docs" / "google-cloud.md"
 
@@ -34,13 +32,11 @@ def test_pubsub_is_charged_behind_what_is_free() -> None:
     assert line.dollars == pytest.approx((3_000_000 * 1001 * 1000 - 10 * 1024**3) / 1024**4 * 40)
 
 
-async def test_a_poll_lists_as_often_as_it_is_said_to() -> None:
-    """One list of the bucket's folders, and one of each model's."""
-    client = CountingClient([f"model-{number}/" for number in range(7)])
-    reach = CountingAccess(client)
-    assert len((await Bucket("models", prefix="", access=reach).catalog()).models) == 7
-    reach.close()
-    assert client.lists == 1 + 7
+def test_few_objects_are_listed_at_once() -> None:
+    """A bucket that is kept clean costs a list for each 1,000 objects and poll, not one for each model."""
+    clean = Load(nodes=1, models=100, kept=3, files=12, poll=864)
+    (line,) = (line for line in cost.estimate(clean, Prices()) if line.what == "lists by polls")
+    assert line.amount == (1 + 4) * 100 * 30
 
 
 def test_the_guide_shows_what_the_program_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,32 +47,3 @@ def test_the_guide_shows_what_the_program_says(capsys: pytest.CaptureFixture[str
     for command in commands:
         assert cost.main(shlex.split(command)[3:]) == 0
         assert capsys.readouterr().out in guide
-
-
-class CountingClient:
-    """Google's client, as far as listing goes; every folder holds version 1."""
-
-    def __init__(self, folders: list[str]) -> None:
-        self._folders = folders
-        self.lists = 0
-
-    def list_blobs(self, _bucket: str, *, prefix: str, **_options: object) -> object:
-        self.lists += 1
-        return Pages({f"{prefix}1/"} if prefix else set(self._folders))
-
-
-class Pages(list[object]):
-    def __init__(self, prefixes: set[str]) -> None:
-        self.prefixes = prefixes
-
-
-class CountingAccess(Access):
-    """Reaches nothing but the client given."""
-
-    def __init__(self, client: CountingClient) -> None:
-        super().__init__(emulator="nowhere")
-        self._client = client
-
-    @property
-    def client(self) -> CountingClient:  # stands for Google's
-        return self._client

@@ -47,8 +47,8 @@ def wanted(uploads: list[Upload], model: str) -> tuple[Version, ...]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(uploads=UPLOADS, data=st.data())
-def test_any_fate_of_the_notifications_ends_the_same(uploads: list[Upload], data: st.DataObject) -> None:
+@given(uploads=UPLOADS, is_flat=st.booleans(), data=st.data())
+def test_any_fate_of_the_notifications_ends_the_same(uploads: list[Upload], is_flat: bool, data: st.DataObject) -> None:
     """Objects in any order, their notifications lost, doubled, late and shuffled: the newest whole version is there."""
     objects = [item for upload in uploads for item in upload.objects.items()]
     order = data.draw(st.permutations(objects), label="objects")
@@ -59,6 +59,7 @@ def test_any_fate_of_the_notifications_ends_the_same(uploads: list[Upload], data
     async def story() -> None:
         with tempfile.TemporaryDirectory() as folder:
             puller = Puller(Path(folder))
+            puller.bucket.is_flat = is_flat
             async with puller.running():
                 loop = asyncio.get_running_loop()
                 for (name, content), delays, pause in zip(order, arrivals, pauses, strict=True):

@@ -9,6 +9,7 @@ from events.messages import (
     VersionPublished,
     VersionVerified,
 )
+from events.names import ModelName, Version
 from service.errors import Transient
 from tests.fakes.puller import FakeStream
 from tests.support.pulling import MODEL, Puller, Tell
@@ -188,5 +189,53 @@ def test_a_restart_keeps_what_is_on_disk_and_fetches_nothing(tell: Tell, tmp_pat
             await asyncio.sleep(1)
             assert again.state(1) == "published"
             assert again.fetcher.fetched == []
+
+    tell(story)
+
+
+def test_what_a_flat_list_brought_is_not_listed_again(tell: Tell) -> None:
+    """Where one list brings everything, versions are listed alone only before they are published."""
+
+    async def story(puller: Puller) -> None:
+        puller.bucket.is_flat = True
+        for version in (1, 2):
+            puller.upload(version, notify=False)
+        async with puller.running():
+            await asyncio.sleep(3000)
+            assert puller.published() == [2]
+            assert puller.bucket.listings == {(MODEL, 2): 1}
+
+    tell(story)
+
+
+def test_a_flat_list_shows_what_was_overwritten(tell: Tell) -> None:
+    """A published version that changed in the bucket is found by the next poll, though nobody announced it."""
+
+    async def story(puller: Puller) -> None:
+        puller.bucket.is_flat = True
+        puller.upload(1, notify=False)
+        async with puller.running():
+            await asyncio.sleep(1)
+            puller.write(f"{MODEL}/1/saved_model.pb", b"another graph")
+            await asyncio.sleep(305)
+            assert puller.state(1) == "mutated"
+
+    tell(story)
+
+
+def test_news_during_a_flat_list_are_not_covered_by_it(tell: Tell) -> None:
+    """What is heard of while a list is under way may be newer than the list: it is listed again."""
+
+    async def story(puller: Puller) -> None:
+        puller.bucket.is_flat = True
+        puller.write(f"{MODEL}/1/saved_model.pb", b"half")
+        async with puller.running():
+            await asyncio.sleep(290)
+            puller.bucket.listing_seconds = 20
+            await asyncio.sleep(15)  # the poll has its list, and waits for the last of it
+            puller.sightings.doubt(ModelName(MODEL), Version(1))
+            puller.upload(1, notify=False)
+            await asyncio.sleep(60)
+            assert puller.published() == [1]
 
     tell(story)

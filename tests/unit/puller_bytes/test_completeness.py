@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from events.manifest import Content
 from events.names import MANIFEST_NAME, FileName
-from puller.bucket import MAX_FILES, Listing, RemoteFile
 from puller.completeness import (
     MAX_GRAPH_BYTES,
     MAX_VERSION_BYTES,
@@ -24,6 +23,7 @@ from puller.completeness import (
     Unusable,
     judge,
 )
+from puller.objects import MAX_FILES, Listing, RemoteFile
 from service.saved_model import Needs
 
 UPLOADED = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

@@ -1,0 +1,147 @@
+"""What the bucket's objects are to the puller: files of versions of models. Pure: from what a list gives to values."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Final
+
+from events.manifest import Content, decode_crc32c
+from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, ObjectPath, Version, locate
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Blob
+
+MAX_FILES: Final = 50_000  # of one version; a SavedModel has a few hundred, shards and assets together
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file of a version, as one generation of an object in the bucket; the generation never changes its bytes."""
+
+    name: FileName
+    object_name: str
+    content: Content
+    generation: int
+    md5: str | None  # base64; composite objects have none
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of one version at one moment, sorted by name, without the manifest."""
+
+    files: tuple[RemoteFile, ...]
+    manifest: RemoteFile | None
+    ignored: Mapping[str, int]  # reason -> objects that are no files of the version
+    problems: tuple[str, ...] = ()  # why the version cannot be used, whatever else is there
+
+
+Listings = dict[tuple[ModelName, Version], Listing]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The models of the bucket and their versions; with their files where one list brought everything."""
+
+    models: Mapping[ModelName, frozenset[Version]]
+    ignored: Mapping[str, int]
+    listings: Listings = field(default_factory=dict)
+
+
+def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
+    """Put the objects of one version together; stops behind `MAX_FILES`, so that rubbish cannot fill the memory."""
+    ignored: Counter[str] = Counter()
+    files: dict[FileName, RemoteFile] = {}
+    problems: list[str] = []
+    for blob in blobs:
+        match locate(str(blob.name), prefix):
+            case Ignored(reason=reason):
+                ignored[reason] += 1
+            case ObjectPath(file=name):
+                problems += _problems(name, blob)
+                files[name] = _remote_file(name, blob)
+        if len(files) > MAX_FILES + 1:
+            break
+    manifest = files.pop(FileName(MANIFEST_NAME), None)
+    return Listing(tuple(files[name] for name in sorted(files)), manifest, ignored, tuple(problems))
+
+
+def catalog(blobs: Iterable["Blob"], prefix: str) -> Catalog:
+    """Put all objects below the prefix together, sorted by name as lists give them."""
+    ignored: Counter[str] = Counter()
+    bad_models: set[str] = set()
+    listings: Listings = {}
+    for folders, group in groupby(blobs, key=lambda blob: _folders(str(blob.name), prefix)):
+        if folders is None:
+            places = (locate(str(blob.name), prefix) for blob in group)
+            ignored.update(place.reason for place in places if isinstance(place, Ignored))
+        elif (model := parse_model(folders[0])) is None:
+            bad_models.add(folders[0])
+        elif (version := parse_version(folders[1])) is None:
+            ignored["not a version number"] += 1
+        else:
+            listings[model, version] = listing(group, prefix)
+    if bad_models:
+        ignored["not a model name"] += len(bad_models)
+    models: dict[ModelName, set[Version]] = {}
+    for model, version in listings:
+        models.setdefault(model, set()).add(version)
+    return Catalog({model: frozenset(versions) for model, versions in models.items()}, ignored, listings)
+
+
+def at_most(blobs: Iterable["Blob"], count: int) -> Iterator["Blob"]:
+    """Give so many objects, and raise `TooMany` where there is one more."""
+    rest = iter(blobs)
+    yield from islice(rest, count)
+    if next(rest, None) is not None:
+        raise TooMany
+
+
+class TooMany(Exception):
+    """There are more objects than were to be read."""
+
+
+@lru_cache(maxsize=4096)
+def parse_model(folder: str) -> ModelName | None:
+    """The model that a folder holds, if it may hold one."""
+    try:
+        return ModelName.parse(folder)
+    except BadName:
+        return None
+
+
+def parse_version(folder: str) -> Version | None:
+    """The version that a folder holds, if it may hold one."""
+    try:
+        return Version.parse(folder)
+    except BadName:
+        return None
+
+
+def _folders(name: str, prefix: str) -> tuple[str, str] | None:
+    """The folders of model and version in front of an object's name; None where it lies above them."""
+    parts = name.removeprefix(prefix).split("/", 2)
+    return (parts[0], parts[1]) if len(parts) == 3 else None
+
+
+def _remote_file(name: FileName, blob: "Blob") -> RemoteFile:
+    return RemoteFile(
+        name=name,
+        object_name=str(blob.name),
+        content=Content(int(blob.size), decode_crc32c(blob.crc32c) if blob.crc32c else 0),
+        generation=int(blob.generation),
+        md5=blob.md5_hash,
+        updated=blob.updated,
+    )
+
+
+def _problems(name: FileName, blob: "Blob") -> list[str]:
+    """Objects whose bytes cannot be had, or not be checked."""
+    if not blob.crc32c:
+        return [f"{name} has no CRC32C in the bucket: objects with a customer-supplied encryption key cannot be used"]
+    if blob.content_encoding:
+        return [f"{name} is stored with Content-Encoding {blob.content_encoding[:20]!a}: upload it as it is"]
+    return []
