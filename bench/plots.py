@@ -121,17 +121,18 @@ def transfer(results: Results) -> Picture:
 
 def rest(results: Results) -> Picture:
     """Start, memory and processor at rest, against their targets."""
-    units = list(dict.fromkeys(one.unit for one in results.figures))
-    picture, all_axes = canvas(results, "At rest (red: target)", rows=5, columns=len(units))
-    for axes, unit in zip(all_axes, units, strict=True):
-        bars(axes, [one for one in results.figures if one.unit == unit])
-    return picture
+    return by_unit(results, "At rest (red: target)")
 
 
 def linking(results: Results) -> Picture:
     """What equal files save."""
+    return by_unit(results, "A version that shares 80 % of its bytes")
+
+
+def by_unit(results: Results, title: str) -> Picture:
+    """Draw figures of one unit together, the units side by side."""
     units = list(dict.fromkeys(one.unit for one in results.figures))
-    picture, all_axes = canvas(results, "A version that shares 80 % of its bytes", rows=5, columns=len(units))
+    picture, all_axes = canvas(results, title, rows=5, columns=len(units))
     for axes, unit in zip(all_axes, units, strict=True):
         bars(axes, [one for one in results.figures if one.unit == unit])
     return picture
