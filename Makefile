@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON_ENV := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup demo up check format test bench compose-test sbom lock clean
+.PHONY: help setup demo up check format test bench chaos compose-test sbom lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ test: setup ## every test that needs no container engine
 
 bench: setup ## measure, print a table, write build/bench/*.json
 	@$(PYTHON_ENV) -m bench $(ARGS)
+
+chaos: setup ## disturb a cluster in every way, five rules watched from outside (SECONDS=180 SEED=1)
+	@$(PYTHON_ENV) -m tests.chaos --seconds $(or $(SECONDS),180) --seed $(or $(SEED),1) $(ARGS)
 
 compose-test: setup ## the containers: images, up, fill, checks inside and with faults, down (ARGS=--help)
 	@$(PYTHON_ENV) -m tests.compose $(ARGS)

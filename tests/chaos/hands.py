@@ -1,0 +1,113 @@
+"""Hands on the cluster: they do what the plan's operations say, as a training job and an operator would."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Final
+
+import google_crc32c
+import requests
+from google.api_core.exceptions import GoogleAPIError
+
+from events import manifest
+from events.manifest import Content
+from events.names import MANIFEST_NAME, FileName
+from infra.local.bucket import Bucket
+from tests.chaos import content
+from tests.chaos.content import Kind
+from tests.chaos.observations import Seen, Uploaded, Window
+from tests.chaos.plan import Delete, Operate, Order, Upload
+
+ORDER_SECONDS: Final = 15.0
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+@dataclass(slots=True)
+class Hands:
+    """Uploads, deletes and orders; keeps what the bucket has, and tells the checker what was uploaded."""
+
+    bucket: Bucket
+    master_url: str
+    nodes: tuple[str, ...]
+    seen: Seen
+    kinds: dict[tuple[str, int], Kind] = field(default_factory=dict)  # what the bucket has whole
+    by_digest: dict[tuple[str, int, str], Kind] = field(default_factory=dict)  # all that it ever had
+    locks: dict[tuple[str, int], asyncio.Lock] = field(default_factory=dict)
+    removed: dict[str, list[Window]] = field(default_factory=dict)
+
+    async def upload(self, step: Upload) -> str:
+        """Write a version, its manifest last."""
+        found = content.files(step.content, step.kind, size=step.size)
+        key, digest = (step.model, step.version), content.digest(found)
+        self.seen.uploads.append(Uploaded(*key, digest, step.content))
+        self.by_digest[(*key, digest)] = step.kind
+        async with self.locks.setdefault(key, asyncio.Lock()):
+            self.kinds.pop(key, None)
+            for name, data in found.items():
+                await self._write(f"{step.model}/{step.version}/{name}", data)
+                await asyncio.sleep(step.pause_seconds)
+            if step.has_manifest:
+                await self._write(f"{step.model}/{step.version}/{MANIFEST_NAME}", render(found))
+            self.kinds[key] = step.kind
+        return "uploaded"
+
+    async def delete(self, step: Delete) -> str:
+        """Delete a version, its graph first: what is left of it is not whole by any measure."""
+        base = f"{step.model}/{step.version}/"
+        async with self.locks.setdefault((step.model, step.version), asyncio.Lock()):
+            self.kinds.pop((step.model, step.version), None)
+            names = await asyncio.to_thread(self.bucket.names, base)
+            first = (base + content.GRAPH, base + MANIFEST_NAME)
+            for name in sorted(names, key=lambda name: (name not in first, name)):
+                await self._patiently(self.bucket.delete, name)
+        return f"deleted {len(names)} objects"
+
+    async def operate(self, step: Operate, *, now: float) -> str:
+        """Order something of the master; its answer."""
+        if step.order is Order.REMOVE:
+            windows = [Window("an operator removed the model", node, step.model, now) for node in self.nodes]
+            self.removed.setdefault(step.model, []).extend(windows)
+            self.seen.windows.extend(windows)
+        return await asyncio.to_thread(order, self.master_url, step)
+
+    def restored(self, model: str, *, now: float) -> None:
+        """The operator wants the model again: from now on it must come back."""
+        for window in self.removed.pop(model, []):
+            window.end = now
+
+    async def _write(self, name: str, data: bytes) -> None:
+        await self._patiently(lambda: self.bucket.write(name, data))
+
+    async def _patiently(self, call: "object", *arguments: object) -> None:
+        assert callable(call)
+        try:
+            await asyncio.to_thread(call, *arguments)
+        except (GoogleAPIError, requests.RequestException):
+            await asyncio.sleep(0.5)  # the GCS server is the real one's stand-in and not under test: once more
+            await asyncio.to_thread(call, *arguments)
+
+
+def render(found: dict[str, bytes]) -> bytes:
+    """The manifest of these files."""
+    return manifest.render(
+        {FileName(name): Content(len(data), int(google_crc32c.value(data))) for name, data in found.items()}
+    )
+
+
+def order(master_url: str, step: Operate) -> str:
+    """Send one change; what the master said."""
+    change: dict[str, object] = {"kind": step.order.value}
+    if step.order is Order.PIN:
+        change["versions"] = [step.version]
+    body = json.dumps({"change": change}).encode()
+    url = f"{master_url}/v1/models/{step.model}/changes"
+    asked = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")  # noqa: S310
+    try:
+        with _open(asked, timeout=ORDER_SECONDS) as answer:
+            return str(json.loads(answer.read())["summary"])
+    except urllib.error.HTTPError as error:
+        return f"refused with {error.code}: {error.read()[:200].decode(errors='replace')}"
+    except OSError as error:
+        return f"no answer: {error}"

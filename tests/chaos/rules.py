@@ -1,0 +1,160 @@
+"""The five rules, as pure functions from what was seen to what was violated. They know nothing of how it was done.
+
+1. A version that TensorFlow Serving was told to serve is whole and byte-equal to what was uploaded under its number.
+2. Once a model answers Predict on a node, it never stops answering.
+3. No version number changes content.
+4. After the faults stop, every node reaches the desired state in time.
+5. Nothing grows.
+
+Rule 2 excuses silence only inside a `Window`: the run itself killed, stopped or crashed that TensorFlow Serving (a
+disturbed connection between configurator and TensorFlow Serving excuses nothing), or an operator removed the model.
+A window ends with the first answer after the cause is over, and `RETURN_SECONDS` after it at the latest.
+
+Rule 3: the bytes under a number change only where the number was given up in between: its folder was taken away
+and, unless TensorFlow Serving began a new life, TensorFlow Serving had ended it. What is in memory is told by Predict,
+which answers with the content's own number.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from tests.chaos.growth import grown
+from tests.chaos.observations import Answer, Ended, Fallen, Look, Place, Recovery, Seen, Uploaded, Window
+
+RETURN_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that was broken, and how."""
+
+    rule: int
+    at: float
+    words: str
+
+
+def judge(seen: Seen, *, bound_seconds: float) -> list[Violation]:
+    """Judge all that was seen, in the order of time."""
+    found = [
+        *wholeness(seen.looks, seen.answers, uploads=seen.uploads),
+        *continuity(seen.answers, seen.windows),
+        *immutability(seen.looks, seen.answers, ends=seen.ends),
+        *recovery(seen.recoveries, bound_seconds=bound_seconds),
+        *(Violation(5, at, words) for at, words in grown(seen.samples)),
+        *fallen(seen.fallen),
+    ]
+    return sorted(found, key=lambda violation: violation.at)
+
+
+def wholeness(looks: Iterable[Look], answers: Iterable[Answer], *, uploads: Iterable[Uploaded]) -> list[Violation]:
+    """Rule 1: what was on disk, and what answered, was uploaded like that under that number."""
+    digests: dict[tuple[str, int], set[str]] = defaultdict(set)
+    contents: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for one in uploads:
+        digests[one.model, one.version].add(one.digest)
+        contents[one.model, one.version].add(one.content)
+    found: dict[tuple[Place, str], Violation] = {}
+    for look in looks:
+        if look.digest not in digests[look.place[1:]]:
+            words = f"{_name(look.place)} is {look.state} and its files are not what was uploaded ({look.digest})"
+            found.setdefault((look.place, look.digest), Violation(1, look.at, words))
+    for answer in answers:
+        place = (answer.node, answer.model, answer.version)
+        if not answer.error and answer.content not in contents[place[1:]]:
+            words = f"{_name(place)} answers {answer.content}, which no upload under that number says"
+            found.setdefault((place, str(answer.content)), Violation(1, answer.at, words))
+    return list(found.values())
+
+
+def continuity(answers: Iterable[Answer], windows: Sequence[Window]) -> list[Violation]:
+    """Rule 2: after its first answer a model fails to answer inside a window only."""
+    found = []
+    for (node, model), all_of in _by_model(answers).items():
+        excuses = [window for window in windows if window.node == node and window.model in {"", model}]
+        right = [answer.at for answer in all_of if not answer.error]
+        first, is_silent = min(right, default=float("inf")), False
+        for answer in all_of:
+            is_failure = bool(answer.error) and answer.asked > first
+            if is_failure and not is_silent and not _is_excused(answer, excuses, right):
+                found.append(Violation(2, answer.at, f"{model} on {node} stopped answering: {answer.error}"))
+                is_silent = True
+            is_silent = is_silent and bool(answer.error)
+    return found
+
+
+def immutability(looks: Iterable[Look], answers: Iterable[Answer], *, ends: Iterable[Ended]) -> list[Violation]:
+    """Rule 3: content under a number stays, on disk and in memory."""
+    gone: dict[Place, list[float]] = defaultdict(list)
+    for end in ends:
+        gone[end.place].append(end.at)
+    by_place: dict[Place, list[Look]] = defaultdict(list)
+    for look in looks:
+        by_place[look.place].append(look)
+    found = []
+    for place, all_of in by_place.items():
+        for before, after in pairwise(all_of):
+            if before.digest == after.digest:
+                continue
+            has_ended = before.life != after.life or any(before.at <= at <= after.at for at in gone[place])
+            if before.inode == after.inode or not has_ended:
+                words = f"{_name(place)} changed its files from {before.digest} to {after.digest}"
+                found.append(Violation(3, after.at, words))
+    return [*found, *_changed_answers(answers, by_place)]
+
+
+def _changed_answers(answers: Iterable[Answer], looks: dict[Place, list[Look]]) -> list[Violation]:
+    found = []
+    by_place: dict[Place, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        if not answer.error:
+            by_place[answer.node, answer.model, answer.version].append(answer)
+    for place, all_of in by_place.items():
+        folders = {look.digest for look in looks.get(place, [])}
+        for before, after in pairwise(all_of):
+            if before.content != after.content and len(folders) < 2:
+                words = f"{_name(place)} answered {before.content}, then {after.content}, from the same files"
+                found.append(Violation(3, after.at, words))
+    return found
+
+
+def recovery(recoveries: Iterable[Recovery], *, bound_seconds: float) -> list[Violation]:
+    """Rule 4: every node is as desired in time."""
+    return [
+        Violation(
+            4, float("inf"), f"{one.node} is not as desired {bound_seconds:g} s after the last fault: {one.missing}"
+        )
+        for one in recoveries
+        if one.seconds is None or one.seconds > bound_seconds
+    ]
+
+
+def fallen(parts: Iterable[Fallen]) -> list[Violation]:
+    """Rule 5, too: what ends by itself leaves nothing that could be measured."""
+    return [Violation(5, part.at, f"{part.name} ended by itself with {part.how}") for part in parts]
+
+
+def _is_excused(answer: Answer, windows: Iterable[Window], right: Sequence[float]) -> bool:
+    return any(window.start <= answer.at and answer.asked <= _until(window, right) for window in windows)
+
+
+def _until(window: Window, right: Sequence[float]) -> float:
+    """When a window ends: at the first answer after its cause is over, or when patience does."""
+    if window.end is None:
+        return float("inf")
+    back = next((at for at in right if at > window.end), float("inf"))
+    return min(back, window.end + RETURN_SECONDS)
+
+
+def _by_model(answers: Iterable[Answer]) -> dict[tuple[str, str], list[Answer]]:
+    found: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+    for answer in answers:
+        found[answer.node, answer.model].append(answer)
+    return found
+
+
+def _name(place: Place) -> str:
+    node, model, version = place
+    return f"{model} version {version} on {node}"
