@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
@@ -52,7 +53,8 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
 
 async def set_up(chosen: Settings, *, replicas: int) -> dict[str, int]:
     """Make what is missing, bring all of it to so many copies, and wait until they are whole; return what each has."""
-    async with _jetstream(chosen) as stream:
+    async with connected(chosen) as client:
+        stream = client.jetstream(timeout=REPLY_SECONDS)
         with jetstream.errors("set JetStream up"):
             await jetstream.ensure_stream(stream, replicas=replicas)
             for name in BUCKETS:
@@ -80,15 +82,15 @@ def _is_whole(found: StreamInfo, replicas: int) -> bool:
 
 
 @asynccontextmanager
-async def _jetstream(chosen: Settings) -> AsyncIterator[JetStreamContext]:
-    """Connect as services do; `Transient` where NATS is not there."""
+async def connected(chosen: Settings) -> AsyncIterator[Client]:
+    """Connect as services do, with the admin's rights; `Transient` where NATS is not there."""
     bus = Bus(chosen, "admin")
     running = asyncio.create_task(bus.run())
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             while not bus.connection.is_connected:  # noqa: ASYNC110 - the bus tells nobody
                 await asyncio.sleep(LOOK_SECONDS)
-        yield bus.client().jetstream(timeout=REPLY_SECONDS)
+        yield bus.client()
     except TimeoutError as error:
         raise Transient(bus.connection.reason) from error
     except NatsError as error:

@@ -1,22 +1,23 @@
 """What the operator of NATS does over the years: let nodes in and out, back up and restore."""
 
-import json
+import asyncio
 import os
 import shutil
 import signal
+from pathlib import Path
 
-from nats.aio.client import Client
+import pytest
 
 from events import subjects
 from events.names import NodeName
-from infra.nats import users
+from infra.nats import backup, users
 from infra.nats.users import Names
 from service import jetstream
 from tests.support.nats import Secured, person
 from tests.support.stack import eventually
 
 STREAM = f"KV_{subjects.DESIRED_BUCKET}"
-CHUNK_BYTES = 64 * 1024
+EVENT = "mm.v1.event.node-a.puller.version.published.m"
 
 
 async def test_nodes_are_let_in_and_out_without_a_restart(secured: Secured) -> None:
@@ -32,40 +33,64 @@ async def test_nodes_are_let_in_and_out_without_a_restart(secured: Secured) -> N
         assert stays.client.is_connected
 
 
-async def test_admin_backs_desired_state_up_and_restores_it(secured: Secured) -> None:
-    """What operators wanted survives the loss of the whole stream."""
+@pytest.fixture
+def as_admin(secured: Secured) -> dict[str, str]:
+    """What the tool's user sets."""
+    return secured.environment("admin", "backup")
+
+
+async def test_admin_saves_and_restores(secured: Secured, as_admin: dict[str, str], tmp_path: Path) -> None:
+    """What operators wanted, its earlier revisions and the history survive the loss of JetStream's data."""
+    async with person(secured, "master") as master:
+        stream = master.client.jetstream()
+        desired = await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
+        await jetstream.ensure_stream(stream)
+        for value in (b"first", b"second" * 50_000):
+            await desired.put("m", value)
+        async with person(secured, "puller.node-a") as puller:
+            await puller.client.jetstream().publish(EVENT, b"{}")
+        assert await run(["save", str(tmp_path / "saved")], as_admin) == 0
+        async with person(secured, "admin") as admin:
+            for name in backup.STREAMS:
+                assert await admin.client.jetstream().delete_stream(name)
+        assert await run(["restore", str(tmp_path / "saved")], as_admin) == 0
+        assert [(one.value, one.revision) for one in await desired.history("m")] == [
+            (b"first", 1),
+            (b"second" * 50_000, 2),
+        ]
+        assert (await stream.stream_info(subjects.EVENT_STREAM)).state.messages == 1
+        assert await desired.put("m", b"third") == 3
+
+
+async def test_restore_deletes_nothing_unasked(
+    secured: Secured, as_admin: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bucket that holds something is left as it is until --replace says otherwise; one just made is taken."""
     async with person(secured, "master") as master:
         desired = await jetstream.bucket(master.client.jetstream(), subjects.DESIRED_BUCKET)
-        await desired.put("m", b"wanted")
-        async with person(secured, "admin") as admin:
-            description, data = await backup(admin.client)
-            assert await admin.client.jetstream().delete_stream(STREAM)
-            await restore(admin.client, description, data)
-            assert await admin.refusals() == []
-        assert (await desired.get("m")).value == b"wanted"
+        await jetstream.ensure_stream(master.client.jetstream())
+        assert await run(["save", str(tmp_path / "empty")], as_admin) == 0
+        await desired.put("m", b"saved")
+        assert await run(["save", str(tmp_path / "saved")], as_admin) == 0
+        await desired.put("m", b"newer")
+        only = ["--only", STREAM]
+        assert await run(["restore", str(tmp_path / "saved"), *only], as_admin) == 1
+        assert "--replace" in capsys.readouterr().err
+        assert (await desired.get("m")).value == b"newer"
+        assert await run(["restore", str(tmp_path / "empty"), *only, "--replace"], as_admin) == 0
+        assert await run(["restore", str(tmp_path / "saved"), *only], as_admin) == 0
+        assert (await desired.get("m")).value == b"saved"
 
 
-async def backup(client: Client) -> tuple[dict[str, object], bytes]:
-    """Take a stream's snapshot, as `nats stream backup` does."""
-    inbox = client.new_inbox()
-    chunks = await client.subscribe(inbox)
-    request = {"deliver_subject": inbox, "chunk_size": CHUNK_BYTES}
-    answer = await client.request(f"$JS.API.STREAM.SNAPSHOT.{STREAM}", json.dumps(request).encode(), timeout=10)
-    found = json.loads(answer.data)
-    data = b""
-    while (chunk := await chunks.next_msg(timeout=10)).data:
-        data += chunk.data
-        if chunk.reply:
-            await chunk.respond(b"")
-    return {"config": found["config"], "state": found["state"]}, data
+@pytest.mark.parametrize("arguments", [["save"], ["restore"]])
+async def test_wrong_folder_is_named(
+    secured: Secured, as_admin: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Nothing is saved over a folder that is there, and nothing restored out of one that holds no backup."""
+    assert await run([*arguments, str(tmp_path)], as_admin) == 1
+    assert str(tmp_path) in capsys.readouterr().err
 
 
-async def restore(client: Client, description: dict[str, object], data: bytes) -> None:
-    """Put a snapshot in the place of a stream that is gone, as `nats stream restore` does."""
-    request = json.dumps(description).encode()
-    answer = await client.request(f"$JS.API.STREAM.RESTORE.{STREAM}", request, timeout=10)
-    place = json.loads(answer.data)["deliver_subject"]
-    for start in range(0, len(data), CHUNK_BYTES):
-        await client.request(place, data[start : start + CHUNK_BYTES], timeout=10)
-    done = await client.request(place, b"", timeout=10)
-    assert "error" not in json.loads(done.data)
+async def run(arguments: list[str], environment: dict[str, str]) -> int:
+    """Run the tool as its user would, while the test's own connections go on."""
+    return await asyncio.to_thread(backup.main, arguments, environment)
