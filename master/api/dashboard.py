@@ -55,7 +55,7 @@ class Files:
         modules = "".join(
             f'<link rel="modulepreload" href="{PREFIX}{self.digest}/{name}">\n'
             for name in self.files
-            if name.endswith(".js")
+            if name.endswith(".js") and name != "theme.js"  # that one is no module
         )
         page = (folder / "index.html").read_text(encoding="utf-8")
         page = page.replace("<!-- modules -->\n", modules).replace("{assets}", f"{PREFIX}{self.digest}")
