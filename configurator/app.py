@@ -83,7 +83,7 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
     outside = Outside(lambda: core.desired.state, core.bus.emit, ring)
     edges = wire(disk, settings, serving=serving, outside=outside)
     reconcile = Reconcile(edges, settings)
-    reporter = Reporter(core, edges, reconcile, settings.reserve_bytes)
+    reporter = Reporter(core, edges, reconcile, settings)
 
     def on_room(_: bytes) -> None:
         edges.cleaner.ask_for_room()
@@ -103,11 +103,11 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
 class Reporter:
     """Writes the report, and tells after a pass whether it has changed."""
 
-    def __init__(self, core: Core, edges: Edges, reconcile: Reconcile, reserve_bytes: int) -> None:
+    def __init__(self, core: Core, edges: Edges, reconcile: Reconcile, settings: ConfiguratorSettings) -> None:
         self._core = core
         self._edges = edges
         self._reconcile = reconcile
-        self._reserve_bytes = reserve_bytes
+        self._settings = settings
         self._ages = status.Ages(clock=lambda: datetime.now(UTC))
         self._shown: tuple[object, object] | None = None
 
@@ -117,7 +117,8 @@ class Reporter:
         return ConfiguratorReport(
             **self._core.about().model_dump(),
             serving=self._edges.news.serving,
-            disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._reserve_bytes),
+            serving_address=self._settings.serving_address,
+            disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._settings.reserve_bytes),
             models=status.report(
                 self._reconcile.view, observer.folders, idle=self._edges.cleaner.idle, ages=self._ages
             ),

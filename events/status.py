@@ -135,5 +135,6 @@ class ConfiguratorReport(Report):
     """The configurator's whole truth."""
 
     serving: Connection
+    serving_address: str = ""  # host:port of TensorFlow Serving's gRPC, as the node reaches it
     disk: Disk
     models: dict[ModelName, ServedModel] = Field(default_factory=dict)

@@ -112,7 +112,7 @@ def _serving(row: CellRow) -> str:
 
 
 def _version(row: VersionRow) -> str:
-    states = " and ".join(str(state) for state in (row.pulled, row.served) if state)
+    states = " and ".join(dict.fromkeys(str(state) for state in (row.pulled, row.served) if state))
     words = f"Version {row.version} is {states} since {moment(row.since)}"
     if row.pulled is Stage.DOWNLOADING and row.progress:
         return f"{words}, {_transfer(row.progress)}."

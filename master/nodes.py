@@ -21,6 +21,7 @@ class Head(Report):
     bucket: Connection | None = None
     pubsub: Connection | None = None
     serving: Connection | None = None
+    serving_address: str = ""
     disk: Disk | None = None
 
     @property
@@ -139,6 +140,7 @@ def _service(known: Known) -> Service:
         http=head.http,
         connections=head.connections,
         disk=head.disk,
+        serving_address=head.serving_address,
     )
 
 

@@ -88,6 +88,7 @@ class Service(View):
     http: str = Field(description="host:port of its own HTTP port; empty if it did not say")
     connections: dict[str, Connection] = Field(description="nats, bucket, pubsub, serving: what it talks to")
     disk: Disk | None = None
+    serving_address: str = Field(default="", description="where the configurator reaches TensorFlow Serving")
 
 
 class NodeRow(View):

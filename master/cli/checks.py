@@ -74,7 +74,8 @@ def _nodes(nodes: list[NodeRow], *, now: datetime) -> Iterator[Finding]:
     if len(findings) > MOST:
         yield wrong("nodes", f"{len(findings) - MOST} more findings about nodes", "`nodes` lists all of them")
     if nodes and not findings:
-        yield good("nodes", f"all {len(nodes)} are well, their clocks and disks, too")
+        who = f"all {len(nodes)} are" if len(nodes) > 1 else f"{nodes[0].node} is"
+        yield good("nodes", f"{who} well, clocks and disks, too")
 
 
 def _node(node: NodeRow, *, now: datetime) -> Iterator[Finding]:

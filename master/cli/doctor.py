@@ -15,6 +15,7 @@ from master.cli.checks import check_fleet, check_master
 from master.cli.ends import Exit
 from master.cli.finding import Finding, Level, unknown, wrong
 from master.cli.session import Json, Session
+from master.views import NodeRow
 
 STYLES = {Level.GOOD: "green", Level.UNKNOWN: "dim", Level.WARNING: "yellow", Level.WRONG: "bold red"}
 
@@ -34,18 +35,20 @@ def doctor(session: Session, *, place: Place, serving_flags: ServingFlags = "", 
 def _findings(session: Session, place: Place, serving_flags: str) -> Iterator[Finding]:
     reached = list(check_master(session.master, now=session.now()))
     yield from reached
-    nodes: list[NodeName] = []
+    rows: list[NodeRow] = []
     if len(reached) > 1:
         about_fleet, rows = check_fleet(session.master, now=session.now())
         yield from about_fleet
-        nodes = [row.node for row in rows]
     if place.bucket:
-        yield from _google(session, place, nodes)
+        yield from _google(session, place, [row.node for row in rows])
     else:
         yield unknown(
             "bucket", "no bucket was named", "--bucket, --project and --topic, or MM_BUCKET, MM_PROJECT, MM_TOPIC"
         )
-    yield from flags.check([flags.split(serving_flags)] if serving_flags else flags.command_lines())
+    if serving_flags:
+        yield from flags.check([flags.split(serving_flags)])
+    else:
+        yield from flags.check(flags.of_nodes(flags.command_lines(), rows))
 
 
 def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterator[Finding]:

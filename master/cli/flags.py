@@ -4,13 +4,15 @@ A server does not tell its flags to anybody, so `doctor` sees them only where it
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from master.cli.finding import Finding, good, unknown, warning, wrong
+from master.views import NodeRow
 
 PROGRAM = "tensorflow_model_server"
 OURS = "infra.tfserving"
+DEFAULT_PORT = "8500"
 
 
 def command_lines(proc: Path = Path("/proc")) -> list[tuple[str, ...]]:
@@ -26,14 +28,23 @@ def command_lines(proc: Path = Path("/proc")) -> list[tuple[str, ...]]:
     return found
 
 
+def of_nodes(lines: list[tuple[str, ...]], nodes: Iterable[NodeRow]) -> list[tuple[str, ...]]:
+    """Choose the servers that nodes say they use, going by the port: other stacks may run on this host.
+
+    All of them where no node says so, because none is known, or all are of an earlier release.
+    """
+    ports = {service.serving_address.rpartition(":")[2] for node in nodes for service in node.services} - {""}
+    return [line for line in lines if not ports or parse(line).get("port", DEFAULT_PORT) in ports]
+
+
 def check(lines: list[tuple[str, ...]]) -> Iterator[Finding]:
     """Judge the flags of each server."""
     if not lines:
         advice = 'run doctor on a node, or give it the flags: --serving-flags "--model_config_file=… …"'
-        yield unknown("TF Serving flags", "no TensorFlow Serving runs on this host", advice)
+        yield unknown("TF Serving flags", "no TensorFlow Serving of a node runs on this host", advice)
     for line in lines:
         flags = parse(line)
-        subject = f"TF Serving flags (port {flags.get('port', '8500')})"
+        subject = f"TF Serving flags (port {flags.get('port', DEFAULT_PORT)})"
         hurting = list(judge(flags, subject))
         yield from hurting or [good(subject, "as they should be")]
 

@@ -74,9 +74,8 @@ class Reach(BaseModel):
     @property
     def summary(self) -> str:
         """Say it in a sentence."""
-        return (
-            f"{self.serving} of {self.total} nodes serve version {self.version} of {self.model}, {self.needed} needed"
-        )
+        serve = "node serves" if self.total == 1 else "nodes serve"
+        return f"{self.serving} of {self.total} {serve} version {self.version} of {self.model}, {self.needed} needed"
 
 
 def judge(goal: Goal, cells: Iterable[CellRow], *, known: Iterable[NodeName], quarantined: int) -> Reach:

@@ -82,7 +82,7 @@ def check_subscriptions(topics: PubSub, plan: Plan, nodes: Sequence[NodeName]) -
     troubled = [finding for finding in findings if finding]
     yield from troubled
     if nodes and not troubled:
-        yield good("subscriptions", f"all {len(nodes)} are there")
+        yield good("subscriptions", f"all {len(nodes)} are there" if len(nodes) > 1 else "it is there")
 
 
 def _subscription(topics: PubSub, plan: Plan, node: NodeName) -> Finding | None:

@@ -61,6 +61,7 @@ def test_events_of_later_are_read_as_far_as_they_are_known() -> None:
         ("puller_report.json", PullerReport),
         ("puller_report_with_warnings.json", PullerReport),
         ("configurator_report.json", ConfiguratorReport),
+        ("configurator_report_with_address.json", ConfiguratorReport),
         ("desired.json", Desired),
         ("answer.json", Answer),
         ("hint.json", Hint),

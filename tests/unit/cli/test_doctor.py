@@ -47,7 +47,7 @@ def test_a_healthy_cluster_has_nothing_wrong() -> None:
         "good        clocks: the master's clock and the one here agree",
         "good        token: the master takes it",
         "good        NATS: the master is connected",
-        "good        nodes: all 1 are well, their clocks and disks, too",
+        "good        nodes: n1 is well, clocks and disks, too",
         "not checked bucket: no bucket was named",
         "            -> --bucket, --project and --topic, or MM_BUCKET, MM_PROJECT, MM_TOPIC",
         "good        TF Serving flags (port 8500): as they should be",
@@ -149,3 +149,20 @@ def test_servers_on_this_host_are_found_by_their_command_line(tmp_path: Path) ->
         (tmp_path / number / "cmdline").write_bytes("\0".join(words).encode() + b"\0")
     (tmp_path / "5").mkdir()
     assert [flags.parse(line)["port"] for line in flags.command_lines(tmp_path)] == ["8500", "1"]
+
+
+def test_servers_of_other_stacks_on_this_host_are_not_judged() -> None:
+    """A node says where its server is; where none does, all that run here are looked at."""
+    node = a_node(NodeName("n1"))
+    saying = node.model_copy(
+        update={"services": (a_service().model_copy(update={"serving_address": "127.0.0.1:8500"}),)}
+    )
+    lines = [(flags.PROGRAM,), (flags.PROGRAM, "--port=8500"), (flags.PROGRAM, "--port=9000")]
+    assert flags.of_nodes(lines, [saying, node]) == lines[:2]
+    assert flags.of_nodes(lines, [node]) == lines
+    assert flags.of_nodes(lines, []) == lines
+
+
+def test_one_and_many_nodes_are_counted_in_words() -> None:
+    """A sentence about one node is about one."""
+    assert "nodes: all 2 are well" in doctor(a_master(a_node(NodeName("n1")), a_node(NodeName("n2"))))[1]

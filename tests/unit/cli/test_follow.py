@@ -119,6 +119,12 @@ def test_a_share_is_rounded_up(share: str, total: int, needed: int) -> None:
     assert Share.parse(share).of(total) == needed
 
 
+def test_one_node_is_counted_as_one() -> None:
+    """A sentence for a person: of one node it says what one node does."""
+    reach = judge(Goal(LINE, V4, nodes=frozenset({NODES[0]})), [cell(NODES[0], V4)], known=[], quarantined=0)
+    assert reach.summary == "1 of 1 node serves version 4 of line, 1 needed"
+
+
 @pytest.mark.parametrize("text", ["", "0", "0%", "101%", "-1", "many", "%"])
 def test_what_is_no_share_is_refused(text: str) -> None:
     """A slip is an error and not a guess."""

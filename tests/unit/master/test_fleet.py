@@ -98,6 +98,13 @@ def test_a_cell_explains_itself(fleet: Fleet) -> None:
     assert [row.version for row in shown.versions] == [8, 7, 6]
 
 
+def test_what_both_services_say_alike_is_said_once() -> None:
+    """A version in quarantine is so for the puller and for the configurator, and the sentence says it one time."""
+    shown = fleet_of({"a": serving(6, 7, serving=versions(6), quarantined={Version(7): "it does not load"})})
+    (sentence,) = (text for text in shown.cell(MODEL, NodeName("a")).explain if text.startswith("Version 7"))
+    assert sentence == "Version 7 is quarantined since 2026-01-01 00:00:00 UTC: it does not load."
+
+
 def test_a_window_of_the_matrix(fleet: Fleet) -> None:
     """Rows are models, columns nodes; what nobody told of is empty."""
     shown = fleet.matrix([MODEL, ModelName("x")], [NodeName("d"), NodeName("a"), NodeName("x")])
