@@ -74,17 +74,18 @@ def up(given: argparse.Namespace, screen: Screen) -> int:
         screen.addresses(stack)
         operator(stack, screen)
         screen.act("Serve your own model")
-        screen.command(f"model-manager publish SAVED_MODEL_FOLDER gs://{stack.bucket.name}/{options.prefix}MODEL/1")
-        screen.command("model-manager wait MODEL 1")
+        place = f"gs://{stack.bucket.name}/{options.prefix}MODEL/1"
+        screen.command(operate.line(f"publish SAVED_MODEL_FOLDER {place}"))
+        screen.command(operate.line("wait MODEL 1"))
         screen.command(f"curl -d '{{\"instances\": [1.0, 2.0]}}' {stack.node.rest_url}/v1/models/MODEL:predict")
-        screen.command("model-manager status")
-        screen.command("model-manager --help")
+        screen.command(operate.line("status"))
+        screen.command(operate.line("--help"))
         stay(stack, screen)
     return 0
 
 
 def operator(stack: Stack, screen: Screen) -> None:
-    """Print the lines that make `model-manager` a command of a shell."""
+    """Print the lines that lead a shell to this stack."""
     if stack.master_url != f"http://{LOOPBACK}:{MASTER_PORT}":
         screen.fact(f"port {MASTER_PORT} is taken, so the master answers at {stack.master_url}")
     screen.act("Operate it: type this into another terminal, once")

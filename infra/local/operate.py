@@ -11,18 +11,23 @@ from infra.local.child import ROOT, Child, ChildError, Command, exit_words
 from infra.local.stack import Stack
 from infra.local.supervisor import Supervisor
 
+INSTALLED = ".venv/bin/model-manager"
 RUN_SECONDS = 120.0
 LOOK_SECONDS = 0.01
 
 
 def lines(stack: Stack) -> tuple[str, ...]:
-    """Make `model-manager` a command of a shell, in this checkout and for this stack."""
+    """Lead a shell to this checkout and its commands to this stack."""
     given = {name: value for name, value in stack.operator().items() if value}
     return (
         f"cd {shlex.quote(str(ROOT))}",
         f"export {' '.join(f'{name}={shlex.quote(value)}' for name, value in given.items())}",
-        f"alias model-manager={shlex.quote(shlex.join(_program()))}",
     )
+
+
+def line(words: str) -> str:
+    """Write `model-manager` with these words as a line for such a shell."""
+    return f"{INSTALLED if (ROOT / INSTALLED).exists() else shlex.join(_program())} {words}"
 
 
 async def run(stack: Stack, words: str, *, width: int) -> str:

@@ -149,9 +149,9 @@ async def test_what_is_printed_holds(tmp_path: Path, scratch: Path) -> None:
 async def paste(output: str, folder: str) -> str:
     """Type the printed lines into a shell, for a model `mine` in the folder; what it printed."""
     lines = [line.strip() for line in output.splitlines()]
-    script = "\n".join(line for line in lines if line.startswith(("cd ", "export ", "alias ", "model-manager ")))
+    script = "\n".join(line for line in lines if line.startswith(("cd ", "export ", ".venv/bin/model-manager ")))
     shell = await asyncio.create_subprocess_exec(
-        *("bash", "-eO", "expand_aliases", "-c"),
+        *("bash", "-ec"),
         script.replace("SAVED_MODEL_FOLDER", folder).replace("MODEL", "mine"),
         stdout=PIPE,
         stderr=STDOUT,
