@@ -2,7 +2,8 @@
 
 In the place of a document that cannot be read the newest one before it that can holds, so that neither a slip of the
 pen upstream nor a stolen key unloads a model: out of NATS's own history (`service/watch.py`), or as this node knew it.
-It is said at `/status` until somebody writes the document anew.
+Nor does a document go that nobody deleted: a NATS that lost its data unpins nothing. Either is said at `/status` until
+somebody writes the document anew.
 """
 
 import json
@@ -17,6 +18,8 @@ from service.layout import Layout
 from service.watch import Entry
 
 log = logs.get("service.desired")
+
+VANISHED = "it is gone from NATS, and nobody deleted it: NATS may have lost its data; the document known before holds"
 
 
 class DesiredStore:
@@ -48,12 +51,17 @@ class DesiredStore:
 
     def show(self, content: Mapping[str, Entry]) -> None:
         """Take the whole content of the KV bucket."""
-        documents, unreadable = self._read({key: entry.value or b"" for key, entry in content.items()})
+        documents, unreadable = self._read(
+            {key: entry.value for key, entry in content.items() if entry.value is not None}
+        )
+        vanished = {key: model for model in self._documents if (key := subjects.desired_key(model)) not in content}
+        documents |= {model: self._documents[model] for model in vanished.values()}
         spoiled = {key: entry.spoiled for key, entry in content.items() if entry.spoiled}
-        problems = tuple(f"desired state of {key}: {why}" for key, why in sorted({**unreadable, **spoiled}.items()))
+        wrong = {**unreadable, **dict.fromkeys(vanished, VANISHED), **spoiled}
+        problems = tuple(f"desired state of {key}: {why}" for key, why in sorted(wrong.items()))
         for problem in set(problems) - set(self.problems):
             metrics.BAD_MESSAGES.labels(subject=subjects.DESIRED_BUCKET).inc()
-            log.warning("desired state cannot be read; the document before it holds", reason=problem)
+            log.warning("desired state is not as it should be; the document before it holds", reason=problem)
         if (documents, problems) == (self._documents, self.problems):
             return
         if documents != self._documents:

@@ -50,7 +50,7 @@ def anything(_value: bytes) -> str:
 
 
 def whole(show: Snapshot) -> Follow:
-    """Show the whole content, at first and on every change, instead of single entries."""
+    """Show the whole content, deleted keys among it, at first and on every change, instead of single entries."""
     content: dict[str, Entry] = {}
     is_whole = False
 
@@ -58,8 +58,6 @@ def whole(show: Snapshot) -> Follow:
         nonlocal is_whole
         if entry is None:
             is_whole = True
-        elif entry.value is None:
-            content.pop(entry.key, None)
         else:
             content[entry.key] = entry
         if is_whole:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from events.desired import Pinned
+from events.desired import Latest, Pinned
 from events.names import ModelName, NodeName, Version
 from service.desired import DesiredStore
 from service.layout import Layout
@@ -33,7 +33,7 @@ def store(tmp_path: Path, bell: Bell) -> DesiredStore:
     return DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
 
 
-def show(store: DesiredStore, key: str, value: bytes, *, spoiled: str = "") -> None:
+def show(store: DesiredStore, key: str, value: bytes | None, *, spoiled: str = "") -> None:
     store.show({key: Entry(key, value, 7, datetime.now(UTC), spoiled)})
 
 
@@ -79,6 +79,29 @@ def test_what_cannot_be_read_is_said_until_it_is_written_anew(store: DesiredStor
     show(store, "m", PINNED)
     assert not store.problems
     assert bell.rings == 3
+
+
+def test_what_nobody_deleted_stays(tmp_path: Path, store: DesiredStore, bell: Bell) -> None:
+    """A NATS that comes back without its data unpins nothing, also over a restart of the node; its return heals."""
+    show(store, "m", PINNED)
+    for content in ({}, {"other": Entry("other", PINNED, 1, datetime.now(UTC))}):
+        store.show(content)
+        assert wants(store, "m") == Pinned(versions=(Version(3),))
+        assert "lost its data" in store.problems[0]
+    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
+    again.load()
+    again.show({})
+    assert wants(again, "m") == Pinned(versions=(Version(3),))
+    show(again, "m", PINNED)
+    assert [problem for problem in again.problems if "of m:" in problem] == []
+
+
+def test_what_somebody_deleted_goes(store: DesiredStore) -> None:
+    """A document that was deleted gives way to the default policy."""
+    show(store, "m", PINNED)
+    show(store, "m", None)
+    assert wants(store, "m") == Latest()
+    assert not store.problems
 
 
 def test_a_key_that_is_no_model_is_said_and_harms_nobody(store: DesiredStore) -> None:
