@@ -93,6 +93,15 @@ class Disk:
         known = (in_file or {}) if recorded is None else recorded
         return known, known if in_file is None else in_file
 
+    def keep_foreign(self) -> None:
+        """Keep a copy of a config file that is not ours beside it, the first one found. Raises `Transient`."""
+        path, copy = self._config_file, self._config_file.with_name(f"{self._config_file.name}.before-model-manager")
+        with disk_errors(f"cannot keep a copy of {path}"):
+            data = path.read_bytes() if path.exists() else b""
+            if data and not copy.exists() and render.is_foreign(data, self._layout.model):
+                files.write(copy, data)
+                log.warning("config file of somebody else is replaced; a copy is kept", path=str(path), copy=str(copy))
+
     def write_good(self, good: Good) -> None:
         """Remember the last good versions. Raises `Transient`."""
         files.write(self._record, render.text(good, self._layout.model))

@@ -98,6 +98,7 @@ class Reconcile:
             return
         disk = self._edges.disk
         self._good, self._startable = await asyncio.to_thread(disk.read_good)
+        await asyncio.to_thread(disk.keep_foreign)
         await asyncio.to_thread(disk.write_config, self._startable)
         self._is_started = True
 

@@ -40,12 +40,8 @@ def text(models: Mapping[ModelName, frozenset[Version]], base_path: Callable[[Mo
 
 def parse(data: bytes, base_path: Callable[[ModelName], Path]) -> dict[ModelName, frozenset[Version]]:
     """Read a file; entries that are not of our making are left out. `BadConfig` says what is wrong with it."""
-    try:
-        server = text_format.Parse(data.decode(), ModelServerConfig())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise BadConfig(str(error)) from error
     found = {}
-    for entry in server.model_config_list.config:
+    for entry in _read(data).model_config_list.config:
         try:
             name = ModelName.parse(entry.name)
             versions = frozenset(Version.check(number) for number in entry.model_version_policy.specific.versions)
@@ -54,6 +50,22 @@ def parse(data: bytes, base_path: Callable[[ModelName], Path]) -> dict[ModelName
         if versions and Path(entry.base_path) == base_path(name):
             found[name] = versions
     return found
+
+
+def is_foreign(data: bytes, base_path: Callable[[ModelName], Path]) -> bool:
+    """Tell whether a file holds something that somebody else wrote: writing it anew would lose that."""
+    try:
+        server = _read(data)
+        return server not in (ModelServerConfig(), _read(EMPTY)) and data != text(parse(data, base_path), base_path)
+    except BadConfig:
+        return True
+
+
+def _read(data: bytes) -> ModelServerConfig:
+    try:
+        return text_format.Parse(data.decode(), ModelServerConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise BadConfig(str(error)) from error
 
 
 def _model(name: ModelName, entry: Entry, base_path: Path) -> ModelConfig:

@@ -143,3 +143,38 @@ def test_a_folder_with_something_in_it_stays(layout: Layout, disk: Disk) -> None
     (layout.model(MODEL) / "notes.txt").unlink()
     disk.remove_folder(MODEL)
     assert not layout.model(MODEL).exists()
+
+
+FOREIGN = b"""model_config_list { config { name: "old" base_path: "/srv/old" model_platform: "tensorflow" } }\n"""
+
+
+@pytest.mark.parametrize("content", [FOREIGN, b"garbage", b"\xff", b"custom_model_config {}\n"])
+def test_somebody_elses_config_is_kept_once_and_said(
+    layout: Layout, disk: Disk, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    """Who had TensorFlow Serving configured by hand finds it again, and what comes later does not take its place."""
+    file, copy = layout.models_dir / "models.config", layout.models_dir / "models.config.before-model-manager"
+    file.write_bytes(content)
+    with caplog.at_level("WARNING", "configurator.disk"):
+        disk.keep_foreign()
+        disk.write_config({})
+        file.write_bytes(b"more garbage")
+        disk.keep_foreign()
+    assert copy.read_bytes() == content
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"model_config_list {}", b"model_config_list {\n}\n"])
+def test_a_file_without_anything_is_not_kept(layout: Layout, disk: Disk, content: bytes | None) -> None:
+    """Stacks make an empty one for TensorFlow Serving to start with."""
+    if content is not None:
+        (layout.models_dir / "models.config").write_bytes(content)
+    disk.keep_foreign()
+    assert not (layout.models_dir / "models.config.before-model-manager").exists()
+
+
+def test_our_own_config_is_not_kept(layout: Layout, disk: Disk) -> None:
+    """A restart leaves nothing behind."""
+    disk.write_config({MODEL: frozenset({ONE, TWO})})
+    disk.keep_foreign()
+    assert [path.name for path in layout.models_dir.iterdir()] == ["models.config"]
