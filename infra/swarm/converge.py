@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ROLLING_BACK = "rollback_started"
-GIVEN_UP = {"paused", "rollback_paused", "rollback_completed"}
+GIVEN_UP = {
+    "rollback_completed": "the update failed, what ran before runs again",
+    "rollback_paused": "the update failed, and so did going back",
+    "paused": "the update failed and was stopped",
+}
+ENDED = {"complete", "failed", "rejected", "shutdown", "orphaned", "remove"}
 LIVING = {"running", "ready"}  # desired states of tasks that shall be there
 
 
@@ -30,10 +35,11 @@ class Task:
 
     id: str
     service: str
-    node: str
+    place: str  # its node, or its number among the replicas
     desired: str
     state: str
     error: str
+    image: str
     container: str
     created: str
 
@@ -71,9 +77,9 @@ def judge(service: Service, tasks: Sequence[Task]) -> Progress:
     count = service.replicas if service.replicas is not None else len(wanted)
     stage, note = Stage.WAITING, _trouble(tasks)
     if service.update in GIVEN_UP:
-        stage, note = Stage.FAILED, "; ".join(filter(None, (_plain(service), note)))
+        stage, note = Stage.FAILED, _join(GIVEN_UP[service.update], _cause(service, tasks))
     elif service.update == ROLLING_BACK:
-        note = "; ".join(filter(None, ("is being rolled back", note)))
+        note = _join("is being rolled back", _cause(service, tasks))
     elif len(running) == count > 0 and service.update in {"", "completed"}:
         stage, note = Stage.DONE, ""
     return Progress(service.name, stage, len(running), count, note)
@@ -87,16 +93,24 @@ def _judge_one_shot(service: Service, tasks: Sequence[Task]) -> Progress:
     return Progress(service.name, Stage.DONE if is_done else Stage.WAITING, int(is_done), 1, note)
 
 
-def _plain(service: Service) -> str:
-    words = {
-        "rollback_completed": "the update failed, what ran before runs again",
-        "rollback_paused": "the update failed, and so did going back",
-        "paused": "the update failed and was stopped",
-    }
-    return words[service.update]
-
-
 def _trouble(tasks: Sequence[Task]) -> str:
-    """The newest error there is."""
-    failed = [task for task in tasks if task.error]
-    return max(failed, key=lambda task: task.created).error if failed else ""
+    """Why the place that lacks a running task lacks it: how the last one there ended, if that was not as ordered."""
+    for place in sorted({task.place for task in tasks}):
+        newest_first = sorted((task for task in tasks if task.place == place), key=lambda task: task.created)[::-1]
+        ended = next((task for task in newest_first if task.state in ENDED), None)
+        if newest_first[0].state != "running" and ended and ended.error:
+            return ended.error
+    return ""
+
+
+def _cause(service: Service, tasks: Sequence[Task]) -> str:
+    """Why an update failed: how the newest task of what was ordered, and is no more, ended."""
+    failed = [task for task in tasks if task.error and task.container != service.container]
+    if not failed:
+        return service.update_message
+    newest = max(failed, key=lambda task: task.created)
+    return f"{newest.image}: {newest.error}"
+
+
+def _join(*texts: str) -> str:
+    return "; ".join(filter(None, texts))

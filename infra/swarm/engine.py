@@ -25,10 +25,18 @@ class Named(TypedDict):
 
 def docker(*words: str, environment: Mapping[str, str] | None = None) -> str:
     """Run a docker command and return its output; `Failed` with its words where it fails."""
+    done = _run(words, environment or {})
+    if done.returncode:
+        said = "\n".join(done.stderr.strip().splitlines()[-LAST_LINES:])
+        raise Failed(f"`docker {' '.join(words[:3])}` ended with {done.returncode}: {said}")
+    return done.stdout
+
+
+def _run(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["docker", *words],
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -36,10 +44,6 @@ def docker(*words: str, environment: Mapping[str, str] | None = None) -> str:
         )
     except FileNotFoundError as error:
         raise Failed("there is no `docker` command on this machine") from error
-    if done.returncode:
-        said = "\n".join(done.stderr.strip().splitlines()[-LAST_LINES:])
-        raise Failed(f"`docker {' '.join(words[:3])}` ended with {done.returncode}: {said}")
-    return done.stdout
 
 
 def nodes() -> list[Node]:
@@ -86,9 +90,14 @@ def remove(kind: Kind, ids: Sequence[str]) -> None:
 
 
 def _inspect(kind: str, ids: Sequence[str]) -> list[Json]:
+    """Look at things; one that went away since its id was read is left out."""
     if not ids:
         return []
-    shown: list[Json] = json.loads(docker("inspect", f"--type={kind}", *ids))
+    words = ("inspect", f"--type={kind}", *ids)
+    done = _run(words, {})
+    if done.returncode and "not found" not in done.stderr:
+        raise Failed(f"`docker inspect` ended with {done.returncode}: {done.stderr.strip()}")
+    shown: list[Json] = json.loads(done.stdout)
     return shown
 
 
@@ -114,7 +123,7 @@ def _service(shown: Json, stack: str) -> Service:
     return Service(
         id=str(shown["ID"]),
         name=str(spec["Name"]).removeprefix(f"{stack}_"),
-        image=str(_at(template, "ContainerSpec")["Image"]).partition("@")[0],
+        image=_image(template),
         container=_canonical(template),
         replicas=cast("int", replicated["Replicas"]) if replicated else None,
         is_one_shot=_at(template, "RestartPolicy").get("Condition") == "on-failure",
@@ -129,10 +138,11 @@ def _task(shown: Json) -> Task:
     return Task(
         id=str(shown["ID"]),
         service=str(shown["ServiceID"]),
-        node=str(shown.get("NodeID", "")),
+        place=str(shown.get("Slot") or shown.get("NodeID", "")),
         desired=str(shown["DesiredState"]),
         state=str(status["State"]),
         error=str(status.get("Err", "")),
+        image=_image(_at(shown, "Spec")),
         container=_canonical(_at(shown, "Spec")),
         created=str(shown["CreatedAt"]),
     )
@@ -143,6 +153,11 @@ def _names(spec: Json) -> list[str]:
     container = _at(spec, "TaskTemplate", "ContainerSpec")
     used = [*cast("list[Json]", container.get("Configs") or []), *cast("list[Json]", container.get("Secrets") or [])]
     return [str(one.get("ConfigName") or one.get("SecretName")) for one in used]
+
+
+def _image(template: Json) -> str:
+    """The image's name, without the digest that a registry added."""
+    return str(_at(template, "ContainerSpec")["Image"]).partition("@")[0]
 
 
 def _canonical(template: Json) -> str:
