@@ -6,13 +6,7 @@ import { fill, h } from "./base/dom.js";
 import { go, here, listen, moves } from "./base/router.js";
 import { tick } from "./base/times.js";
 import { showBanner } from "./banner.js";
-import { fleet } from "./fleet/fleet.js";
 import { showHead } from "./head.js";
-import { history } from "./live/history.js";
-import { live } from "./live/live.js";
-import { model } from "./model/model.js";
-import { node } from "./node/node.js";
-import { signIn } from "./signin.js";
 
 /** @import { Session } from "./base/types.js" */
 /** @import { Address } from "./base/router.js" */
@@ -21,13 +15,13 @@ import { signIn } from "./signin.js";
 
 const HIDDEN_MS = 30_000; // a page that nobody sees gives its connection back: a browser has six for one master
 
-/** @type {[RegExp, string, View][]} */
+/** The views are loaded when they are gone to. @type {[RegExp, string, () => Promise<View>][]} */
 const VIEWS = [
-  [/^\/$/, "Fleet", fleet],
-  [/^\/models\/[^/]+$/, "Model", model],
-  [/^\/nodes\/[^/]+$/, "Node", node],
-  [/^\/live$/, "Live", live],
-  [/^\/history$/, "History", history],
+  [/^\/$/, "Fleet", async () => (await import("./fleet/fleet.js")).fleet],
+  [/^\/models\/[^/]+$/, "Model", async () => (await import("./model/model.js")).model],
+  [/^\/nodes\/[^/]+$/, "Node", async () => (await import("./node/node.js")).node],
+  [/^\/live$/, "Live", async () => (await import("./live/live.js")).live],
+  [/^\/history$/, "History", async () => (await import("./live/history.js")).history],
 ];
 
 const place = /** @type {HTMLElement} */ (document.getElementById("view"));
@@ -41,30 +35,36 @@ async function start() {
   try {
     session = await get("/v1/session");
     connection.reset();
-    show();
+    await show();
   } catch (error) {
     session = null;
     showHead(null, start);
-    if (error instanceof Problem && error.status === 401) signIn(place, start);
+    if (error instanceof Problem && error.status === 401) (await import("./signin.js")).signIn(place, start);
     else sorry(error);
   }
 }
 
-function show() {
+async function show() {
   if (!session) return;
   leave();
   leave = () => {};
+  const viewer = session;
   const at = here();
-  showHead(session, start);
+  showHead(viewer, start);
   const found = VIEWS.find(([path]) => path.test(at.path));
   if (!found) {
     fill(place, h("p", { class: "empty" }, "There is no such page. ", h("a", { href: "/" }, "To the fleet")));
     return;
   }
-  const [, title, view] = found;
+  const [, title, load] = found;
   const name = decodeURIComponent(at.path.split("/")[2] ?? "");
   document.title = name ? `${name} · model.manager` : `${title} · model.manager`;
-  leave = view(place, at, session);
+  try {
+    const view = await load();
+    if (session === viewer && here().path === at.path) leave = view(place, at, viewer);
+  } catch (error) {
+    sorry(error);
+  }
 }
 
 /** @param {unknown} error */
@@ -96,7 +96,7 @@ function restWhileHidden() {
       }, HIDDEN_MS);
     } else if (isResting) {
       isResting = false;
-      show();
+      void show();
     }
   });
 }
@@ -106,7 +106,7 @@ tick();
 restWhileHidden();
 showBanner(/** @type {HTMLElement} */ (document.getElementById("banner")));
 moves.addEventListener("go", () => {
-  show();
+  void show();
   place.focus({ preventScroll: true });
   scrollTo(0, 0);
 });

@@ -18,7 +18,7 @@ import { CELL_STATES, NODE_STATES } from "../base/states.js";
 export function rowsOf(models, filter) {
   const shown = [...models].filter((model) => model.model.includes(filter.model) && has(model.cells, filter.states));
   return CELL_STATES.flatMap((state) => {
-    const members = shown.filter((model) => model.state === state).sort((a, b) => compare(a.model, b.model));
+    const members = shown.filter((model) => groupOf(model) === state).sort((a, b) => compare(a.model, b.model));
     if (!members.length) return [];
     return [{ group: state, count: members.length }, ...members.map((model) => ({ model }))];
   });
@@ -32,6 +32,14 @@ export function columnsOf(nodes, filter) {
   const shown = [...nodes].filter((node) => node.node.includes(filter.node) && has(node.cells, filter.states));
   const rank = (/** @type {NodeLine} */ node) => NODE_STATES.indexOf(node.state);
   return shown.sort((a, b) => rank(a) - rank(b) || worst(a) - worst(b) || compare(a.node, b.node));
+}
+
+/**
+ * The worst that is known of a model: a lost node says nothing of it, and would put all models into one group.
+ * @param {ModelRow} model
+ */
+function groupOf(model) {
+  return model.cells.find((tally) => tally.state !== "lost")?.state ?? model.state;
 }
 
 /**

@@ -137,9 +137,9 @@ class Fleet {
       this.isWhole = !this.isWhole;
       this.draw();
     };
-    if (failure)
-      {fill(this.sentence, h("p", { class: "wrong", role: "alert" }, `The fleet cannot be shown: ${failure}`));}
-    else if (overview) fill(this.sentence, verdict(overview, this.isWhole, turn));
+    if (failure) {
+      fill(this.sentence, h("p", { class: "wrong", role: "alert" }, `The fleet cannot be shown: ${failure}`));
+    } else if (overview) fill(this.sentence, verdict(overview, this.isWhole, turn));
     if (failure || overview) this.sentence.className = "";
   }
 

@@ -1,0 +1,246 @@
+/**
+ * The API's answers, as far as the dashboard reads them. docs/openapi.json describes them whole, and
+ * tests/unit/master_api/test_dashboard.py holds these names to it.
+ */
+
+export type CellState = "lost" | "failed" | "quarantined" | "behind" | "updating" | "serving" | "absent";
+
+export type NodeState = "lost" | "troubled" | "well";
+
+export interface Tally {
+  state: CellState;
+  count: number;
+}
+
+export interface VersionTally {
+  version: number;
+  nodes: number;
+}
+
+export type Want = { kind: "latest"; count: number } | { kind: "pinned"; versions: number[] };
+
+export interface Freshness {
+  is_stale: boolean;
+  since: string;
+  age_seconds: number;
+  reason: string;
+}
+
+export interface Overview {
+  freshness: Freshness;
+  nodes: Record<NodeState, number>;
+  models: number;
+  cells: Tally[];
+  sentences: string[];
+}
+
+export interface ModelRow {
+  model: string;
+  state: CellState;
+  cells: Tally[];
+  serving: VersionTally[];
+  want: Want;
+  labels: Record<string, number>;
+  is_paused: boolean;
+  is_removed: boolean;
+  own_policies: number;
+  revision: number;
+}
+
+export interface VersionSpread {
+  version: number;
+  serving: number;
+  on_disk: number;
+  fetching: number;
+  failed: number;
+  quarantined: number;
+}
+
+export interface ModelView extends ModelRow {
+  versions: VersionSpread[];
+  explain: string[];
+}
+
+export interface NodeLine {
+  node: string;
+  state: NodeState;
+  reason: string;
+  since: string;
+  cells: Tally[];
+}
+
+export interface Board {
+  overview: Overview;
+  models: ModelRow[];
+  nodes: NodeLine[];
+}
+
+export interface MatrixCell {
+  state: CellState;
+  serving: number[];
+}
+
+export interface NewCell extends MatrixCell {
+  model: string;
+  node: string;
+}
+
+export interface BoardNews {
+  is_whole: boolean;
+  cells: NewCell[];
+  models: ModelRow[];
+  nodes: NodeLine[];
+}
+
+export interface MatrixPart {
+  models: string[];
+  nodes: string[];
+  cells: (MatrixCell | null)[][];
+}
+
+export interface Progress {
+  bytes_done: number;
+  bytes_total: number;
+  bytes_per_second: number;
+  seconds_left: number | null;
+}
+
+export interface CellRow {
+  model: string;
+  node: string;
+  state: CellState;
+  reason: string;
+  since: string;
+  desired: number[];
+  serving: number[];
+  labels: Record<string, number>;
+  progress: Progress | null;
+}
+
+export interface VersionRow {
+  version: number;
+  pulled: string | null;
+  served: string | null;
+  reason: string;
+  since: string;
+  progress: Progress | null;
+}
+
+export interface CellView extends CellRow {
+  versions: VersionRow[];
+  explain: string[];
+}
+
+export interface Connection {
+  is_connected: boolean;
+  since: string;
+  reason: string;
+}
+
+export interface Disk {
+  total: number;
+  free: number;
+  reserve: number;
+}
+
+export interface Service {
+  service: string;
+  software: string;
+  started: string;
+  reported: string;
+  is_lost: boolean;
+  lost_since: string | null;
+  is_ready: boolean;
+  last_error: string;
+  last_pass: string | null;
+  http: string;
+  connections: Record<string, Connection>;
+  disk: Disk | null;
+}
+
+export interface NodeView extends NodeLine {
+  services: Service[];
+  models: CellRow[];
+}
+
+export interface Entry {
+  sequence: number;
+  id: string;
+  time: string;
+  node: string;
+  service: string;
+  kind: string;
+  model: string | null;
+  version: number | null;
+  sentence: string;
+  data: Record<string, unknown>;
+}
+
+export interface HistoryPage {
+  entries: Entry[];
+  before: number | null;
+}
+
+export interface NodeTimeline {
+  node: string;
+  notified: string | null;
+  download_started: string | null;
+  published: string | null;
+  available: string | null;
+  served: string | null;
+  quarantined: string | null;
+  removed: string | null;
+  reason: string;
+  seconds_to_serve: number | null;
+}
+
+export interface Timeline {
+  model: string;
+  version: number;
+  uploaded: string | null;
+  nodes: NodeTimeline[];
+  changes: Entry[];
+}
+
+export interface Foreseen {
+  node: string;
+  sentences: string[];
+}
+
+export interface Made {
+  model: string;
+  is_dry_run: boolean;
+  is_changed: boolean;
+  revision_before: number;
+  revision_after: number;
+  summary: string;
+  nodes: Foreseen[];
+}
+
+export interface Answer {
+  node: string;
+  service: string;
+  is_done: boolean;
+  sentences: string[];
+  error: string;
+}
+
+export interface Gathered {
+  answers: Answer[];
+  unanswered: string[];
+  seconds: number;
+}
+
+export type Role = "viewer" | "operator" | "admin";
+
+export interface Session {
+  name: string;
+  role: Role;
+  is_open: boolean;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+  total: number;
+}
