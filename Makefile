@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON_ENV := .venv/bin/python
+NODE_TOOL := node_modules/.bin
 ARGS ?=
 
-.PHONY: help setup demo up check format test bench chaos compose-test sbom lock clean
+.PHONY: help setup demo up check format test bench chaos compose-test swarm-test ui-test sbom lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,14 +19,17 @@ demo: setup ## the main job on the embedded stack, with a timeline (ARGS=--once 
 up: setup ## the embedded stack for your own models, until Ctrl-C
 	@$(PYTHON_ENV) -m infra.local up $(ARGS)
 
-check: setup ## format, lint, types, import contracts
+check: setup ## format, lint, types, import contracts; the dashboard's scripts, too
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@infra/web-tools && $(NODE_TOOL)/tsc --project . && $(NODE_TOOL)/eslint master/dashboard && \
+	  $(NODE_TOOL)/prettier --check --log-level warn master/dashboard
 
 format: setup ## rewrite the code in the project's format
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+	@infra/web-tools && $(NODE_TOOL)/prettier --write --log-level warn master/dashboard
 
 test: setup ## every test that needs no container engine
 	@$(PYTHON_ENV) -m pytest -n 3 --dist worksteal $(ARGS)
@@ -38,6 +42,13 @@ chaos: setup ## disturb a cluster in every way, five rules watched from outside 
 
 compose-test: setup ## the containers: images, up, fill, checks inside and with faults, down (ARGS=--help)
 	@$(PYTHON_ENV) -m tests.compose $(ARGS)
+
+swarm-test: setup ## a swarm of three nodes in containers: deploy, updates, rollback, lost nodes, down (ARGS=--help)
+	@$(PYTHON_ENV) -m tests.swarm $(ARGS)
+
+ui-test: setup ## the dashboard in a real browser over two real nodes; pictures in build/ui (ARGS="-k …")
+	@infra/web-tools --browser
+	@$(PYTHON_ENV) -m pytest -c tests/ui/pytest.ini tests/ui $(ARGS)
 
 sbom: ## bills of materials of the built images, in build/sbom
 	@mkdir -p build/sbom
