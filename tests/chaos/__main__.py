@@ -78,6 +78,7 @@ def chaos(seed: int, seconds: float, *, faults: tuple[Fault, ...], folder: Path)
         bound_seconds=BOUND_SECONDS,
         counts=run.counts,
         faults=run.troubles.done,
+        spoilt=run.troubles.spoilt,
         steps=reached,
         violations=judge(run.seen, bound_seconds=BOUND_SECONDS),
     )

@@ -17,10 +17,11 @@ from events.names import MANIFEST_NAME, FileName
 from infra.local.bucket import Bucket
 from tests.chaos import content
 from tests.chaos.content import Kind
-from tests.chaos.observations import Seen, Uploaded, Window
+from tests.chaos.observations import FOR_EVER, Seen, Uploaded, Window
 from tests.chaos.plan import Delete, Operate, Order, Upload
 
 ORDER_SECONDS: Final = 15.0
+REMOVED: Final = "an operator removed the model"
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
@@ -67,7 +68,7 @@ class Hands:
     async def operate(self, step: Operate, *, now: float) -> str:
         """Order something of the master; its answer."""
         if step.order is Order.REMOVE:
-            windows = [Window("an operator removed the model", node, step.model, now) for node in self.nodes]
+            windows = [Window(REMOVED, node, step.model, now, patience_seconds=FOR_EVER) for node in self.nodes]
             self.removed.setdefault(step.model, []).extend(windows)
             self.seen.windows.extend(windows)
         return await asyncio.to_thread(order, self.master_url, step)

@@ -30,11 +30,9 @@ class Keeper:
 
     async def run(self) -> None:
         """Start again whatever ended, until cancelled."""
-        while True:
+        async with asyncio.TaskGroup() as keeping:
             for child in self.children:
-                if child.exit_code is not None and child.name not in self._down:
-                    await self._revive(child)
-            await asyncio.sleep(LOOK_SECONDS)
+                keeping.create_task(self._keep(child))
 
     async def kill(self, child: Child) -> None:
         """Kill it as a crash would; it stays down until `start`."""
@@ -61,11 +59,19 @@ class Keeper:
             await asyncio.sleep(3 * LOOK_SECONDS)  # the last one is noticed now
             self._spared.discard(child.name)
 
-    async def _revive(self, child: Child) -> None:
-        code = child.exit_code
-        if code is None:
-            return
-        window = self._excuse(child, code)
+    async def _keep(self, child: Child) -> None:
+        alive = self.now()
+        while True:
+            looked = self.now()
+            code = child.exit_code
+            if code is None or child.name in self._down:
+                alive = looked
+            else:
+                await self._revive(child, code, alive=alive)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _revive(self, child: Child, code: int, *, alive: float) -> None:
+        window = self._excuse(child, code, alive=alive)
         async with self._lock(child):
             if child.exit_code is not None and child.name not in self._down:
                 await asyncio.to_thread(_launch, child)
@@ -74,11 +80,11 @@ class Keeper:
                 await asyncio.to_thread(child.wait_ready)
             window.end = self.now()
 
-    def _excuse(self, child: Child, code: int) -> Window | None:
-        """Tell whether the run itself brought this end about; if not, it is on record."""
+    def _excuse(self, child: Child, code: int, *, alive: float) -> Window | None:
+        """Tell whether the run itself brought this end about since it was last seen alive; if not, it is on record."""
         node = next((stage.name for stage in self.stages if stage.node.serving is child), "")
         if code == -signal.SIGKILL and node and self.is_crash_allowed(node):
-            window = Window("a version crashed TensorFlow Serving", node, "", self.now() - LOOK_SECONDS - 0.5)
+            window = Window("a version crashed TensorFlow Serving", node, "", alive)
             self.seen.windows.append(window)
             return window
         if code == -signal.SIGKILL and child.name in self._spared:

@@ -6,6 +6,10 @@ Times are seconds since the run began, by the run's own monotonic clock.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+RETURN_SECONDS: Final = 60.0  # so long a TensorFlow Serving that runs again may take to answer for a model
+FOR_EVER: Final = float("inf")
 
 Digest = str  # of the names and bytes of all files of a version
 Place = tuple[str, str, int]  # node, model, version
@@ -65,13 +69,17 @@ class Answer:
 
 @dataclass(slots=True)
 class Window:
-    """A time in which a model of a node may be silent, because of what the run itself did; `end` None: still open."""
+    """A time in which a model of a node may be silent, because of what the run itself did; `end` None: still open.
+
+    The first answer after `end` closes it; else patience does, where there is a bound to it.
+    """
 
     why: str
     node: str
     model: str  # empty: every model
     start: float
     end: float | None = None
+    patience_seconds: float = RETURN_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,9 +175,9 @@ def _upload(dice: random.Random, at: float, model: str, version: int, content: i
 
 
 def _faults(dice: random.Random, seconds: float, *, nodes: Sequence[str], faults: Sequence[Fault]) -> Iterator[Disturb]:
-    """Two rows of faults, so that two are often on at the same time; each row takes all of them in turn, shuffled."""
+    """Two rows of faults, so that two are often on at the same time; they take all there are in turn, shuffled."""
+    left: list[Fault] = []
     for _ in range(2):
-        left: list[Fault] = []
         at = dice.uniform(1.0, 4.0)
         while at < seconds - CALM_SECONDS:
             if not left:

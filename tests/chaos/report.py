@@ -22,6 +22,7 @@ class Ran:
     bound_seconds: float
     counts: Mapping[str, int]
     faults: Mapping[Fault, int]
+    spoilt: Mapping[str, int]  # what the bucket proxy did to requests
     steps: Mapping[str, frozenset[str]]  # service -> the named steps that were reached
     violations: Sequence[Violation]
 
@@ -42,6 +43,8 @@ def write(ran: Ran, seen: Seen) -> str:
             "",
             *_rows(("operation", "times"), sorted(ran.counts.items())),
             *_rows(("fault", "times"), sorted((fault.value, count) for fault, count in ran.faults.items())),
+            *_rows(("what the bucket proxy did", "requests"), sorted(ran.spoilt.items())),
+            *_rows(("service", "named steps reached"), [(name, len(found)) for name, found in ran.steps.items()]),
             "## Checked",
             "",
             *_rows(("what", "how much"), _checks(seen)),

@@ -8,7 +8,9 @@
 
 Rule 2 excuses silence only inside a `Window`: the run itself killed, stopped or crashed that TensorFlow Serving (a
 disturbed connection between configurator and TensorFlow Serving excuses nothing), or an operator removed the model.
-A window ends with the first answer after the cause is over, and `RETURN_SECONDS` after it at the latest.
+A window ends with the first answer after the cause is over: TensorFlow Serving runs again, which must be followed by
+an answer within `RETURN_SECONDS`; or the operator wants the model again, which has to be fetched anew, and may not be
+there to be had. That it comes in the end is rule 4.
 
 Rule 3: the bytes under a number change only where the number was given up in between: its folder was taken away
 and, unless TensorFlow Serving began a new life, TensorFlow Serving had ended it. What is in memory is told by Predict,
@@ -19,12 +21,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 from tests.chaos.growth import grown
 from tests.chaos.observations import Answer, Ended, Fallen, Look, Place, Recovery, Seen, Uploaded, Window
-
-RETURN_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def _until(window: Window, right: Sequence[float]) -> float:
     if window.end is None:
         return float("inf")
     back = next((at for at in right if at > window.end), float("inf"))
-    return min(back, window.end + RETURN_SECONDS)
+    return min(back, window.end + window.patience_seconds)
 
 
 def _by_model(answers: Iterable[Answer]) -> dict[tuple[str, str], list[Answer]]:

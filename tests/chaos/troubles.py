@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -67,6 +68,7 @@ class Troubles:
     seen: Seen
     now: Callable[[], float]
     done: dict[Fault, int] = field(default_factory=dict)
+    spoilt: Counter[str] = field(default_factory=Counter)  # what the bucket proxy did to requests
 
     async def go_through(self, step: Disturb) -> str:
         """Begin a fault, wait, end it; what is to be said of it."""
@@ -94,11 +96,13 @@ class Troubles:
     async def _bucket(self, step: Disturb, _stage: Stage, dice: random.Random) -> AsyncIterator[str]:
         faults = BUCKET[step.fault]
         values = {name: getattr(faults, name) for name in faults.__slots__}
-        await asyncio.to_thread(self.rehearsal.remote.bucket, BucketFaults(**{**values, "seed": dice.randrange(10**9)}))
+        remote = self.rehearsal.remote
+        await asyncio.to_thread(remote.bucket, BucketFaults(**{**values, "seed": dice.randrange(10**9)}))
         try:
             yield ""
         finally:
-            await asyncio.to_thread(self.rehearsal.remote.bucket, BucketFaults())
+            self.spoilt.update(await asyncio.to_thread(remote.tally))
+            await asyncio.to_thread(remote.bucket, BucketFaults())
 
     @asynccontextmanager
     async def _news(self, step: Disturb, _stage: Stage, dice: random.Random) -> AsyncIterator[str]:
