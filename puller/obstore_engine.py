@@ -1,7 +1,8 @@
 """The first engine: obstore, whose HTTP and TLS run outside Python's interpreter lock.
 
 It is three to eight times as fast as the download of Google's client (docs/decisions). Retries and checks are the
-caller's, so its own are off; signing in stays with Google's library, which knows every kind of account.
+caller's, so its own are off; signing in stays with Google's library, which knows every kind of account. It is imported
+by the first transfer, for a node that fetches nothing has no use for its 4 MiB.
 """
 
 import json
@@ -10,17 +11,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import GCSStore
-
 from puller.access import TIMEOUT_SECONDS, Access
 from puller.engine import PIECE_BYTES, Interrupted, Replaced
 from puller.objects import RemoteFile
 from service.errors import Transient
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, GCSConfig, GCSCredential
+    from obstore.store import ClientConfig, GCSConfig, GCSCredential, GCSStore
 
 REQUEST_TIMEOUT: Final = "1 day"  # of a whole request; what matters is a time without bytes, which the lane watches
 
@@ -34,6 +31,9 @@ class ObstoreEngine:
 
     async def stream(self, file: RemoteFile, *, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield a range of a generation; see `Engine`."""
+        import obstore  # noqa: PLC0415
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError  # noqa: PLC0415
+
         try:
             answer = await obstore.get_async(
                 self._store, file.object_name, options={"range": (start, end), "version": str(file.generation)}
@@ -52,7 +52,9 @@ class ObstoreEngine:
             raise Interrupted(f"{file.object_name} in {self._bucket} cannot be read: {_short(error)}") from error
 
     @cached_property
-    def _store(self) -> GCSStore:
+    def _store(self) -> "GCSStore":
+        from obstore.store import GCSStore  # noqa: PLC0415
+
         options: ClientConfig = {"connect_timeout": f"{TIMEOUT_SECONDS[0]:g}s", "timeout": REQUEST_TIMEOUT}
         if not self._access.is_emulator:
             return GCSStore(

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import SecretStr
+from pydantic.json_schema import JsonSchemaValue, models_json_schema
 
 import service.metrics  # noqa: F401 - what /metrics shows is registered there
 from events.commands import MAX_REQUEST_BYTES
@@ -24,19 +26,27 @@ from service.commands import Commands
 from service.errors import BadSettings
 from service.health import Health
 
+SCHEMA = "#/components/schemas/{model}"
+SCHEMAS = (Report,)  # routes only name them; whoever writes a document adds them
+STATUS: dict[int | str, dict[str, object]] = {
+    200: {"content": {"application/json": {"schema": {"$ref": SCHEMA.format(model="Report")}}}}
+}
+NAMED = {"parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]}
+
 
 def create_app(health: Health, *, report: Callable[[], Report], commands: Commands, token: SecretStr) -> FastAPI:
     """Build the application."""
     app = FastAPI(title=f"model.manager {commands.service}", docs_url=None, redoc_url=None)
     app.include_router(pages(health, report))
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # the framework's own way to change it
 
-    @app.post("/commands/{name}", summary="Follow an admin command (the way round NATS)")
-    async def command(name: str, request: Request) -> Response:
+    @app.post("/commands/{name}", summary="Follow an admin command (the way round NATS)", openapi_extra=NAMED)
+    async def command(request: Request) -> Response:
         if not _is_allowed(request, token):
             return PlainTextResponse("commands need the bearer token MM_COMMAND_TOKEN", status_code=401)
         if int(request.headers.get("content-length", MAX_REQUEST_BYTES + 1)) > MAX_REQUEST_BYTES:
             return PlainTextResponse(f"send at most {MAX_REQUEST_BYTES} bytes, with Content-Length", status_code=413)
-        answer = await commands.answer(name, await request.body())
+        answer = await commands.answer(request.path_params["name"], await request.body())
         status = 400 if answer.error else 200
         return Response(answer.model_dump_json(exclude_none=True), status_code=status, media_type="application/json")
 
@@ -44,7 +54,11 @@ def create_app(health: Health, *, report: Callable[[], Report], commands: Comman
 
 
 def pages(health: Health, report: Callable[[], Report]) -> APIRouter:
-    """The pages that every service has."""
+    """The pages that every service has.
+
+    No type of a parameter or an answer is told to the framework: it would import Pydantic's first version, 4 MiB, to
+    find out that none is of that. What the document says of them stands in `NAMED`, `STATUS` and `SCHEMAS`.
+    """
     router = APIRouter(tags=["service"])
     not_so: dict[int | str, dict[str, object]] = {503: {"description": "It is not so; the body says why"}}
 
@@ -57,7 +71,7 @@ def pages(health: Health, report: Callable[[], Report]) -> APIRouter:
         reason = health.last_pass.error or "the first pass has not ended"
         return _verdict(health.is_ready, "ready", f"not ready: {reason}")
 
-    @router.get("/status", summary="The whole truth about this service", responses={200: {"model": Report}})
+    @router.get("/status", summary="The whole truth about this service", responses=STATUS)
     async def status() -> Response:
         return Response(report().model_dump_json(), media_type="application/json")
 
@@ -66,6 +80,15 @@ def pages(health: Health, report: Callable[[], Report]) -> APIRouter:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _describe(app: FastAPI) -> JsonSchemaValue:
+    """Describe the application once."""
+    if not app.openapi_schema:
+        app.openapi_schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        _, extra = models_json_schema([(kind, "serialization") for kind in SCHEMAS], ref_template=SCHEMA)
+        app.openapi_schema["components"] = {"schemas": extra["$defs"]}
+    return app.openapi_schema
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic.json_schema import JsonSchemaValue, models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_schema
 from starlette.middleware.gzip import GZipMiddleware
 
 from events.desired import Desired
@@ -108,9 +109,9 @@ def _describe(app: FastAPI) -> JsonSchemaValue:
     """Describe the application once, with the schemas that routes only name."""
     if not app.openapi_schema:
         found = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
-        _, extra = models_json_schema(
-            [(kind, "validation") for kind in WRITTEN_BY_HAND], ref_template="#/components/schemas/{model}"
-        )
+        named: list[tuple[type[BaseModel], JsonSchemaMode]] = [(kind, "validation") for kind in WRITTEN_BY_HAND]
+        named += [(kind, "serialization") for kind in http.SCHEMAS]
+        _, extra = models_json_schema(named, ref_template=http.SCHEMA)
         found["components"]["schemas"] |= extra["$defs"]
         found["components"]["responses"] = _share_problems(found["paths"])
         app.openapi_schema = found
