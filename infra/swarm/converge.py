@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ROLLING_BACK = "rollback_started"
+MOVING = {"updating", ROLLING_BACK}
 GIVEN_UP = {
     "rollback_completed": "the update failed, what ran before runs again",
     "rollback_paused": "the update failed, and so did going back",
@@ -20,7 +21,6 @@ class Service:
 
     id: str
     name: str
-    image: str
     container: str  # what its tasks' containers shall be, in canonical JSON
     replicas: int | None  # None: one on each node
     is_one_shot: bool
@@ -58,6 +58,7 @@ class Progress:
 
     service: str
     stage: Stage
+    is_moving: bool  # an update or a rollback is under way
     running: int
     wanted: int
     note: str
@@ -82,7 +83,7 @@ def judge(service: Service, tasks: Sequence[Task]) -> Progress:
         note = _join("is being rolled back", _cause(service, tasks))
     elif len(running) == count > 0 and service.update in {"", "completed"}:
         stage, note = Stage.DONE, ""
-    return Progress(service.name, stage, len(running), count, note)
+    return Progress(service.name, stage, service.update in MOVING, len(running), count, note)
 
 
 def _judge_one_shot(service: Service, tasks: Sequence[Task]) -> Progress:
@@ -90,7 +91,8 @@ def _judge_one_shot(service: Service, tasks: Sequence[Task]) -> Progress:
     ours = sorted((task for task in tasks if task.container == service.container), key=lambda task: task.created)
     is_done = bool(ours) and ours[-1].state == "complete"
     note = "has run" if is_done else _trouble(ours)
-    return Progress(service.name, Stage.DONE if is_done else Stage.WAITING, int(is_done), 1, note)
+    stage = Stage.DONE if is_done else Stage.WAITING
+    return Progress(service.name, stage, service.update in MOVING, int(is_done), 1, note)
 
 
 def _trouble(tasks: Sequence[Task]) -> str:

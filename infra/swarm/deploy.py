@@ -78,16 +78,16 @@ def sweep(stack: str, contents: Sequence[Content], *, say: Callable[[str], None]
     """Remove configs and secrets of earlier deployments that no service uses, nor would after a rollback."""
     used = {content.versioned(stack) for content in contents} | _used(engine.services(stack))
     for kind in KINDS:
-        unused = [one for one in engine.contents(stack, kind) if one["name"] not in used]
+        unused = [one for one in engine.contents(stack, kind) if one.name not in used]
         if unused:
-            engine.remove(kind, [one["id"] for one in unused])
-            say(f"removed unused {kind}: {', '.join(sorted(one['name'] for one in unused))}")
+            engine.remove(kind, [one.id for one in unused])
+            say(f"removed unused {kind}: {', '.join(sorted(one.name for one in unused))}")
 
 
 def _check(progress: Sequence[Progress], *, is_late: bool, seconds: float) -> None:
     """Raise when there is no use in waiting any longer: nothing is under way, and something failed or is late."""
     bad = [one for one in progress if one.stage is Stage.FAILED]
-    if bad and not any(one.stage is Stage.WAITING for one in progress):
+    if bad and not any(one.is_moving for one in progress):
         raise Failed("not deployed: " + "; ".join(map(str, bad)))
     if is_late:
         late = [str(one) for one in progress if one.stage is not Stage.DONE]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra.docker.offline import engine, images
 from infra.docker.offline.shell import Failed, answers, run
-from infra.swarm.lab import Lab
+from infra.swarm.lab.swarm import Lab
 from tests.swarm.site import ROOT, SERVICES, TFSERVING, Site
 
 BASE_IMAGE = "debian:bookworm-slim"

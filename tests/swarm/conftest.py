@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.swarm.lab import Lab
+from infra.swarm.lab.swarm import Lab
 from tests.compose import world as worlds
 from tests.compose.world import World
 from tests.swarm.site import Site

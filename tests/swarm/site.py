@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.swarm.lab import Lab
+from infra.swarm.lab.swarm import Lab
 from tests.compose.world import World, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ class Site:
 
     def deploy(self, **settings: str) -> Done:
         """Deploy, with settings that go before those of the file."""
-        lab = ("--also", "infra/swarm/lab.yml", "--resolve-image", "never", "--timeout", "400")
+        lab = ("--also", "infra/swarm/lab/stack.yml", "--resolve-image", "never", "--timeout", "400")
         return self._run("python3", "-m", "infra.swarm", "deploy", *self._which, *lab, settings=settings)
 
     def status(self) -> Done:

@@ -1,4 +1,4 @@
-"""A swarm of several nodes on one machine, for rehearsals and tests: `python3 -m infra.swarm.lab up`.
+"""The lab: nodes in containers, and ways to lose them.
 
 Each node is a Docker engine in a container of its own, with its own disk, address and cgroups, on a network of the
 lab. Beside the nodes stand an emulated bucket and Pub/Sub, as Google's stand beside real ones. A node can be cut off
@@ -65,7 +65,7 @@ class Lab:
         return str(networks[self.name]["IPAMConfig"]["IPv4Address"])
 
     def environment(self) -> dict[str, str]:
-        """What `lab.yml` is told of the bucket and Pub/Sub beside the nodes."""
+        """What `stack.yml` here is told of the bucket and Pub/Sub beside the nodes."""
         return {
             "STORAGE_EMULATOR_HOST": f"http://{self.address('gcs')}:4443",
             "PUBSUB_EMULATOR_HOST": f"{self.address('pubsub')}:8085",

@@ -1,0 +1,1 @@
+"""A swarm of several nodes on one machine, for rehearsals and tests."""
