@@ -10,6 +10,7 @@ from functools import partial
 from events import messages, subjects
 from events.commands import Command, Sync
 from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
+from events.names import ModelName
 from events.status import Disk, PullerReport
 from puller import disk
 from puller.access import Access
@@ -24,6 +25,7 @@ from puller.obstore_engine import ObstoreEngine
 from puller.reconcile import Reconciler, Tools
 from puller.registration import Names
 from puller.settings import PullerSettings
+from puller.share import Share
 from puller.sightings import Sightings
 from puller.status import Ledger
 from puller.subscription import NoSubscription, Subscription
@@ -70,7 +72,7 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
     subscription = _subscription(chosen, link=pubsub_link, intake=intake, hints=hints)
     access = Access(emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""))
     bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
-    rules = Rules(settle_seconds=chosen.settle_seconds, require_assets=chosen.require_assets)
+    rules = Rules(chosen.settle_seconds, require_assets=chosen.require_assets, limits=chosen.limits)
     sightings = Sightings(bucket, rules=rules, clock=_now)
     fetching = Fetching(
         _transfer(chosen, core, access), sightings, _surroundings(core, hints), parallel=chosen.parallel_versions
@@ -151,11 +153,16 @@ def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: 
     return Subscription(names, link=link, receive=intake.receive, on_gap=hints.look_at_all)
 
 
-def _transfer(chosen: PullerSettings, core: Core, access: Access) -> Transfer:
+def _transfer(chosen: PullerSettings, core: Core, access: Access) -> Share:
     engine = ObstoreEngine(chosen.bucket, access)
-    return Transfer(
+    transfer = Transfer(
         engine, layout=core.layout, reserve_bytes=chosen.reserve_bytes, bytes_per_second=chosen.bytes_per_second
     )
+
+    def held(model: ModelName) -> Coroutine[None, None, int]:
+        return asyncio.to_thread(disk.held, core.layout, model)
+
+    return Share(transfer, held=held, model_bytes=chosen.limits.model_bytes)
 
 
 def _surroundings(core: Core, hints: Hints) -> Surroundings:

@@ -12,11 +12,11 @@ from typing import Final
 
 from events.manifest import Content, differences
 from events.names import MANIFEST_NAME, FileName
-from puller.objects import MAX_FILES, Listing, RemoteFile
+from puller.limits import Limits, exceeded
+from puller.objects import Listing, RemoteFile
 from service.saved_model import Needs
 from service.structure import GRAPHS, READABLE_GRAPH, empty, missing
 
-MAX_VERSION_BYTES: Final = 5 * 1024**4  # one object of Cloud Storage can be this large; a whole version never is
 MAX_GRAPH_BYTES: Final = 2 * 1024**3  # the largest message that protobuf, and so TensorFlow, can read
 MAX_SENTENCES: Final = 10
 
@@ -36,6 +36,7 @@ class Rules:
 
     settle_seconds: float = 5.0
     require_assets: bool = True
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ Judgement = Complete | Incomplete | Settling | NeedsGraph | Unusable
 
 def judge(listing: Listing, known: Known, *, now: datetime, rules: Rules) -> Judgement:
     """Judge whether the listing is a whole version."""
-    if problems := _problems(listing):
+    if problems := _problems(listing, rules.limits):
         return Unusable(_sentence(problems))
     if listing.manifest is not None:
         return _by_manifest(listing, known, rules)
@@ -113,14 +114,10 @@ def _by_structure(listing: Listing, known: Known, *, now: datetime, rules: Rules
     return Complete(listing.files, note)
 
 
-def _problems(listing: Listing) -> list[str]:
+def _problems(listing: Listing, limits: Limits) -> list[str]:
     """What no further upload makes good."""
-    if len(listing.files) > MAX_FILES:
-        return [f"it has more than {MAX_FILES} files"]
     sizes = {file.name: file.content.size for file in listing.files}
-    problems = [*listing.problems, *_collisions(sizes.keys())]
-    if (size := sum(sizes.values())) > MAX_VERSION_BYTES:
-        problems.append(f"it has {size} bytes, more than {MAX_VERSION_BYTES}")
+    problems = [*listing.problems, *exceeded(listing.files, limits), *_collisions(sizes.keys())]
     if sizes.get(READABLE_GRAPH, 0) > MAX_GRAPH_BYTES:
         problems.append(f"{READABLE_GRAPH} has {sizes[READABLE_GRAPH]} bytes, more than TensorFlow can read (2 GiB)")
     return [*problems, *empty(sizes)]

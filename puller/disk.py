@@ -16,7 +16,7 @@ from events.status import Disk
 from service import files
 from service.errors import NoSpaceLeft, Transient
 from service.files import disk_errors, sync_folder
-from service.layout import Layout, Receipt
+from service.layout import Layout, Receipt, published, read_receipt
 
 FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o444  # versions share equal files by links: writing to one would change them all
@@ -52,6 +52,13 @@ def admit(layout: Layout, *, needed: int, reserve_bytes: int) -> None:
     if needed and needed + reserve_bytes > free:
         sentence = f"{layout.models_dir} has {free} bytes free; {needed} are needed and {reserve_bytes} stay in reserve"
         raise NoRoom(sentence, bytes_needed=needed, bytes_free=free)
+
+
+def held(layout: Layout, model: ModelName) -> int:
+    """Add up the files of a model's published versions, as their receipts have them; raises `Transient`. Blocking."""
+    versions = published(layout, [model]).get(model, frozenset())
+    receipts = (read_receipt(layout, model, version) for version in versions)
+    return sum(record.size for receipt in receipts if receipt for record in receipt.files)
 
 
 def journal(layout: Layout, model: ModelName, version: Version) -> Path:

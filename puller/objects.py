@@ -52,7 +52,7 @@ class Catalog:
 
 
 def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
-    """Put the objects of one version together; stops behind `MAX_FILES`, so that rubbish cannot fill the memory."""
+    """Put the objects of one version together; stops behind `MAX_FILES`, so rubbish fills neither memory nor time."""
     ignored: Counter[str] = Counter()
     files: dict[FileName, RemoteFile] = {}
     problems: list[str] = []
@@ -64,6 +64,9 @@ def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
                 problems += _problems(name, blob)
                 files[name] = _remote_file(name, blob)
         if len(files) > MAX_FILES + 1:
+            break
+        if ignored.total() > MAX_FILES:
+            problems.append(f"it has more than {MAX_FILES} objects that are no files of a version")
             break
     manifest = files.pop(FileName(MANIFEST_NAME), None)
     return Listing(tuple(files[name] for name in sorted(files)), manifest, ignored, tuple(problems))

@@ -19,6 +19,7 @@ from puller.view import Cancel, Decision, Fetch, StageGraph, View
 from service.layout import Receipt
 
 MAX_NAMED_FILES = 3  # in a reason
+STUCK_TRIES = 3  # after which a node with nothing to serve takes an older version, too
 
 
 def unlisted(view: View) -> frozenset[Version]:
@@ -75,7 +76,7 @@ def _may_serve(view: View, version: Version) -> bool:
         return True
     match seen.judgement:
         case Complete():
-            return True
+            return not _is_stuck(view, version)
         case NeedsGraph():
             return version not in view.failures
         case Settling():
@@ -85,18 +86,26 @@ def _may_serve(view: View, version: Version) -> bool:
 
 
 def _wanted(view: View) -> tuple[Version, ...]:
+    """Choose what is wanted; where that cannot be had and nothing can be served, the next best besides."""
     complete = {version for version, seen in view.seen.items() if isinstance(seen.judgement, Complete)}
-    candidates = complete | view.published.keys()
-    return choose(
-        view.policy,
-        (version for version in candidates if not _is_barred(view, version) and not _is_hopeless(view, version)),
-    )
+    known = complete | view.published.keys()
+    candidates = {version for version in known if not _is_barred(view, version) and not _is_hopeless(view, version)}
+    stuck = {version for version in candidates if _is_stuck(view, version)}
+    return tuple({*choose(view.policy, candidates), *choose(view.policy, candidates - stuck)})
 
 
 def _is_hopeless(view: View, version: Version) -> bool:
     """Tell whether a try has shown that the version cannot be used with the bytes it has."""
     failure = view.failures.get(version)
     return failure is not None and failure.stage is Stage.INVALID
+
+
+def _is_stuck(view: View, version: Version) -> bool:
+    """Tell whether a version fails again and again to arrive on a node that has nothing of the model to serve."""
+    failure = view.failures.get(version)
+    if failure is None or failure.tries < STUCK_TRIES or not isinstance(view.policy.want, Latest):
+        return False
+    return all(other in view.policy.refused or _is_barred(view, other) for other in view.published)
 
 
 def _is_barred(view: View, version: Version) -> bool:

@@ -59,7 +59,9 @@ class Setbacks:
             if seen[version].files != setback.files:
                 del self._kept[name, version]
             else:
-                failures[version] = Failure(setback.reason, max(0.0, setback.retry_at - now), setback.stage)
+                failures[version] = Failure(
+                    setback.reason, max(0.0, setback.retry_at - now), setback.stage, setback.tries
+                )
         return failures
 
 

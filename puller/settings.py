@@ -6,7 +6,9 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from events import subscription
-from events.names import parse_prefix
+from events.names import MAX_DEPTH, parse_prefix
+from puller.limits import GIB, Limits
+from puller.objects import MAX_FILES
 from service.settings import NodeSettings, Port, Seconds
 
 MIB: Final = 1024 * 1024
@@ -29,6 +31,7 @@ def _check_resource(name: str) -> str:
     return name
 
 
+Size = Annotated[float, Field(gt=0)]
 ResourceName = Annotated[str, AfterValidator(_check_resource)]
 
 
@@ -52,6 +55,15 @@ class PullerSettings(NodeSettings):
     subscription_days: Annotated[int, Field(ge=1, le=365)] = Field(
         31, description="Pub/Sub drops the subscription of a node that was away for so many days"
     )
+    max_files: Annotated[int, Field(ge=1, le=MAX_FILES)] = Field(
+        MAX_FILES, description="a version of more objects is refused"
+    )
+    max_depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = Field(
+        MAX_DEPTH, description="a version with a file deeper than so many folders is refused"
+    )
+    max_object_gib: Size = Field(256.0, description="a version with a larger object is refused")
+    max_version_gib: Size = Field(1024.0, description="a larger version is refused")
+    max_model_gib: Size = Field(4096.0, description="so much of the disk all versions of one model may take")
     http_port: Port = Field(8001, description="port of /livez, /readyz, /status and /metrics")
 
     @model_validator(mode="after")
@@ -69,6 +81,17 @@ class PullerSettings(NodeSettings):
     def reserve_bytes(self) -> int:
         """What of the disk stays free."""
         return self.reserve_mib * MIB
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of a version."""
+        return Limits(
+            files=self.max_files,
+            depth=self.max_depth,
+            object_bytes=round(self.max_object_gib * GIB),
+            version_bytes=round(self.max_version_gib * GIB),
+            model_bytes=round(self.max_model_gib * GIB),
+        )
 
     @property
     def bytes_per_second(self) -> int | None:

@@ -38,6 +38,11 @@ class Wanted:
     version: Version
     files: tuple[RemoteFile, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.content.size for file in self.files)
+
     def receipt(self, *, staged: datetime) -> Receipt:
         """The receipt under which these files are published."""
         records = tuple(
@@ -103,9 +108,8 @@ class Transfer:
             await stage.allocate(staged, reserve_bytes=self._reserve_bytes)
         linked = sum(file.bytes_there for file in staged if file.is_linked)
         resumed = sum(file.bytes_there for file in staged if not file.is_linked)
-        total = sum(file.content.size for file in wanted.files)
         clock = asyncio.get_running_loop().time
-        meter = Meter(total, done=linked + resumed, clock=clock, tell=on_progress)
+        meter = Meter(wanted.size, done=linked + resumed, clock=clock, tell=on_progress)
         await self._move(stage, staged, meter)
         meter.tell()
         return Fetched(bytes_moved=meter.moved, bytes_linked=linked, bytes_resumed=resumed)

@@ -35,6 +35,7 @@ class Failure:
     reason: str
     retry_in_seconds: float
     stage: Stage = Stage.FAILED
+    tries: int = 1  # with the same bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class FakeFetcher:
         self.layout = layout
         self.seconds = seconds
         self.errors: list[Exception] = []
+        self.broken: dict[int, Exception] = {}  # versions that never arrive, and why
         self.fetched: list[tuple[str, int]] = []
         self.running = 0
         self.most_running = 0
@@ -66,6 +67,8 @@ class FakeFetcher:
             await asyncio.sleep(self.seconds)
         finally:
             self.running -= 1
+        if error := self.broken.get(wanted.version):
+            raise error
         if self.errors:
             raise self.errors.pop(0)
         for file in wanted.files:

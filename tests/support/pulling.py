@@ -19,9 +19,11 @@ from puller.completeness import Rules
 from puller.fetching import Fetching, Surroundings
 from puller.hints import Hints
 from puller.intake import Intake
+from puller.limits import Limits
 from puller.link import Link
 from puller.local import Observer
 from puller.reconcile import Reconciler, Tools
+from puller.share import Share
 from puller.sightings import Key, Sightings
 from puller.status import Ledger
 from puller.survey import Survey
@@ -71,6 +73,7 @@ class Puller:
     poll_seconds: float = 300.0
     parallel: int = 4
     stream: FakeStream = field(default_factory=FakeStream)
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
     needs: Needs = Needs(variables=True, assets=frozenset())  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
@@ -84,14 +87,18 @@ class Puller:
         self.policies: dict[ModelName, Policy] = {}
         self.hints = Hints(self.doorbell.ring, loop.time)
         self.fetcher = FakeFetcher(self.bucket, self.layout)
-        self.sightings = Sightings(self.bucket, rules=Rules(), clock=now)
-        self.fetching = Fetching(self.fetcher, self.sightings, self._surroundings(), parallel=self.parallel)
+        self.sightings = Sightings(self.bucket, rules=Rules(limits=self.limits), clock=now)
+        share = Share(self.fetcher, held=self._held, model_bytes=self.limits.model_bytes)
+        self.fetching = Fetching(share, self.sightings, self._surroundings(), parallel=self.parallel)
         self.ledger = Ledger(emit=self.events.append, on_change=lambda: None)
         self.link = Link("bucket", clock=now, on_change=lambda: None)
         self.intake = Intake(
             "bucket", "", self.hints, emit=self.events.append, tell_peers=lambda _: None, monotonic=loop.time
         )
         self.reconciler = Reconciler(self._tools(), poll_seconds=self.poll_seconds)
+
+    async def _held(self, model: ModelName) -> int:
+        return disk.held(self.layout, model)
 
     def _surroundings(self) -> Surroundings:
         async def seal(receipt: Receipt) -> None:

@@ -12,7 +12,6 @@ from events.manifest import Content
 from events.names import MANIFEST_NAME, FileName
 from puller.completeness import (
     MAX_GRAPH_BYTES,
-    MAX_VERSION_BYTES,
     Complete,
     Incomplete,
     Judgement,
@@ -23,6 +22,7 @@ from puller.completeness import (
     Unusable,
     judge,
 )
+from puller.limits import GIB
 from puller.objects import MAX_FILES, Listing, RemoteFile
 from service.saved_model import Needs
 
@@ -206,7 +206,11 @@ def test_a_stray_shard_of_another_count_does_no_harm() -> None:
         ((remote(GRAPH, size=0),), "saved_model.pb is empty"),
         ((remote(GRAPH), remote(INDEX, size=0)), "variables/variables.index is empty"),
         ((remote(GRAPH, size=MAX_GRAPH_BYTES + 1),), "more than TensorFlow can read"),
-        ((remote("big", size=MAX_VERSION_BYTES), remote(GRAPH)), f"more than {MAX_VERSION_BYTES}"),
+        (
+            (remote("big", size=300 * GIB), remote(GRAPH)),
+            "big has 322122547200 bytes, more than 274877906944 (MM_MAX_O",
+        ),
+        (tuple(remote(name, size=250 * GIB) for name in (GRAPH, *"abcd")), "(MM_MAX_VERSION_GIB)"),
         ((remote("assets"), remote("assets/a"), remote(GRAPH)), "assets is both a file and a folder"),
         ((remote("a"), remote("a/b/c"), remote(GRAPH)), "a is both a file and a folder"),
         (tuple(remote(f"f{number}") for number in range(MAX_FILES + 1)), f"more than {MAX_FILES} files"),
