@@ -44,8 +44,10 @@ Receive = Callable[[bytes], None]
 class Bus:
     """One service's connection to NATS. Register with `subscribe` and `watch`, then `run`."""
 
-    def __init__(self, settings: Settings, service: str) -> None:
+    def __init__(self, settings: Settings, service: str, *, on_change: Callable[[], None] = lambda: None) -> None:
+        """Keep what was given; `on_change` is called when the connection comes or goes, or fails for another reason."""
         self._settings = settings
+        self._on_change = on_change
         self._source = messages.Source(node=settings.node, service=service)
         self._outbox: deque[tuple[str, str, bytes]] = deque(maxlen=OUTBOX_EVENTS)
         self._kept: dict[tuple[str, str], bytes] = {}
@@ -207,6 +209,7 @@ class Bus:
             log.info("nats connected")
         else:
             log.warning("nats away; events wait, hints stop, polling goes on", reason=reason)
+        self._on_change()
 
 
 def _receiver(subject: str, receive: Receive) -> Callable[[Msg], Awaitable[None]]:

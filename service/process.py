@@ -160,8 +160,8 @@ async def _run(service: str, settings: NodeSettings, *, http_port: int, build: C
 
 def _core(service: str, settings: NodeSettings, address: str) -> Core:
     layout = Layout(settings.models_dir)
-    bus = Bus(settings, service)
     doorbell, changed = Doorbell(), asyncio.Event()
+    bus = Bus(settings, service, on_change=changed.set)  # else NATS would keep the report that it is away
 
     def on_change() -> None:
         doorbell.ring()

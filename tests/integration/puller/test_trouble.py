@@ -6,6 +6,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
+from nats.js.errors import KeyNotFoundError
+
+from events import subjects
+from events.status import PullerReport
+from infra.local.client import nats_client
+from service import jetstream
 from tests.integration.puller.conftest import MODEL, TINY_MODEL, FragileWorld, World, read_tree, render_manifest
 from tests.support.stack import eventually
 
@@ -13,7 +19,7 @@ TINY = read_tree(TINY_MODEL / "1")
 
 
 async def test_nats_is_away_and_models_still_come(world: World) -> None:
-    """Without NATS uploads are published all the same; when it is back the status is there."""
+    """Without NATS uploads are published all the same; back again, it is told at once, and that it is reached."""
     world.nats.child.stop()
     puller = world.start_puller()
     world.upload(1)
@@ -21,6 +27,18 @@ async def test_nats_is_away_and_models_still_come(world: World) -> None:
     assert not puller.report.nats.is_connected
     world.nats.child.start()
     await eventually(lambda: puller.report.nats.is_connected)
+    async with nats_client(world.nats.url) as client:
+
+        async def told() -> bool:
+            bucket = await jetstream.bucket(client.jetstream(), subjects.STATUS_BUCKET)
+            try:
+                kept = await bucket.get("node-1.puller")
+            except KeyNotFoundError:
+                return False
+            report = PullerReport.model_validate_json(kept.value or b"")
+            return bool(report.models) and report.nats.is_connected
+
+        await eventually(told)
 
 
 async def test_the_bucket_is_away_at_the_start(world: World) -> None:
