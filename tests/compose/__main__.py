@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from infra.docker.offline import engine, images
 from infra.docker.offline.shell import Failed, answers
+from tests.compose import leftovers
 from tests.compose.containers import FILE, ROOT, SMALL_DISK, Stack, StackFailed, environment, find_compose
 
 TFSERVING = "model-manager/tfserving:dev"
@@ -31,7 +32,7 @@ def main() -> int:
         with _timed("engine and images"):
             _prepare()
         compose = tuple(given.compose.split()) if given.compose else find_compose()
-        stack = Stack(f"mm-test-{os.getpid()}", compose, environment(image=TFSERVING), (FILE, SMALL_DISK))
+        stack = Stack(leftovers.project(os.getpid()), compose, environment(image=TFSERVING), (FILE, SMALL_DISK))
         return _test(stack, faults=given.faults)
     except (Failed, StackFailed) as error:
         sys.stdout.write(f"compose-test failed: {error}\n")
@@ -45,6 +46,8 @@ def _prepare() -> None:
     """Have an engine and every image that `up` does not build itself."""
     if not engine.is_running():
         engine.start()
+    for name in leftovers.sweep():
+        sys.stdout.write(f"compose-test: removed what a killed run left: {name}\n")
     if not answers(["docker", "pull", "--quiet", BASE_IMAGE], seconds=PULL_SECONDS):
         images.build(BASE_IMAGES)
     images.build_tfserving(TFSERVING)

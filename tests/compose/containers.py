@@ -17,7 +17,7 @@ SMALL_DISK = ROOT / "tests/compose/small-disk.yml"
 NODES = ("node-a", "node-b")
 NODE_SERVICES = ("puller", "configurator", "tfserving")
 STEADY = ("nats", "pubsub", "gcs", "master", *(f"{part}-{node}" for node in NODES for part in NODE_SERVICES))
-HEALTHY_SECONDS = 120.0
+HEALTHY_SECONDS = 240.0
 LAST_LINES = 40  # of a quiet command's words, where it fails
 
 

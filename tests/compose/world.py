@@ -32,7 +32,7 @@ from master.views import CellView, NodeView, Overview
 T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)
 ANSWER_SECONDS = 5.0
-EVENTUALLY_SECONDS = 60.0
+EVENTUALLY_SECONDS = 120.0
 POLL_SECONDS = 0.1
 # No proxy of the environment may stand before containers on this machine.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open

@@ -42,6 +42,21 @@ def test_manifest_without_its_files_is_not_served(world: World, model: str) -> N
         assert "assets.extra/padding.bin" in cell.reason
 
 
+def test_bytes_that_differ_from_the_manifest_are_not_served(world: World, model: str) -> None:
+    """Objects of the right size and with other bytes hold the version back, and the reason names the file."""
+    world.upload(model, 1, FIRST)
+    world.wait_served(model, 1, FIRST)
+    world.upload(model, 2, SECOND)
+    world.wait_served(model, 2, SECOND)
+    world.bucket.write(f"{model}/3/saved_model.pb", world.bucket.read(f"{model}/1/saved_model.pb"))
+    world.bucket.write(f"{model}/3/manifest.json", world.bucket.read(f"{model}/2/manifest.json"))
+    for node in world.nodes:
+        cell = world.wait_cell(model, node, state="behind", serving=(2,))
+        assert "saved_model.pb" in cell.reason
+    world.bucket.write(f"{model}/3/saved_model.pb", world.bucket.read(f"{model}/2/saved_model.pb"))
+    world.wait_served(model, 3, SECOND)
+
+
 def test_corrupt_weights_go_to_quarantine(world: World, model: str, tmp_path: Path) -> None:
     """A version that does not load is refused with TensorFlow Serving's words, and the old one goes on."""
     world.upload_folder(model, 1, HALF_PLUS_TWO / "1")

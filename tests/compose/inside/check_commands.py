@@ -85,6 +85,14 @@ def test_label(world: World, two: str) -> None:
     world.change(two, kind="label", label="stable", version=1)
     for serving in world.nodes.values():
         eventually(answers_by_label(world, two, serving.node, {"canary": 2, "stable": 1}), "labels answer")
+    world.change(two, kind="label", label="canary", version=None)
+    for node in world.nodes:
+        eventually(lambda: labels(world, two, node) == {"stable": 1}, f"{node} knows one label")  # noqa: B023 - called at once
+
+
+def labels(world: World, model: str, node: str) -> dict[str, int]:
+    cell = world.cell(model, node)
+    return dict(cell.labels) if cell else {}
 
 
 def answers_by_label(world: World, model: str, node: str, labels: dict[str, int]) -> Callable[[], bool]:
@@ -141,6 +149,23 @@ def test_retry_gives_a_quarantined_version_another_try(world: World, model: str,
     eventually(lambda: len(world.get(refusals, HistoryPage).entries) == 4, "both nodes refused version 2 again")
     for node in world.nodes:
         world.wait_cell(model, node, state="quarantined", serving=(1,))
+
+
+def test_explain_says_why(world: World, two: str) -> None:
+    """A node that is held on purpose is explained by that."""
+    world.change(two, kind="pause")
+    world.upload(two, 3, LINES[3])
+
+    def is_explained(node: str) -> bool:
+        cell = world.cell(two, node)
+        return cell is not None and any("paused" in sentence for sentence in cell.explain)
+
+    for node in world.nodes:
+        eventually(
+            partial(is_explained, node), f"{node}: the pause is the explanation", seen=partial(world.cell, two, node)
+        )
+    world.change(two, kind="resume")
+    world.wait_served(two, 3, LINES[3])
 
 
 def test_sync_and_reload_reach_every_node(world: World) -> None:
