@@ -145,7 +145,8 @@ class Bus:
             stream = client.jetstream(timeout=REPLY_SECONDS)
             jobs = [_persist(lambda: self._send(stream))]
             jobs += [_persist(make(client)) for make in self._watches]
-            await until(lost, jobs)
+            await until(lost, [*jobs, jetstream.closed(client)])
+            await on_close()
         finally:
             self._client = None
             with contextlib.suppress(NatsError, OSError, TimeoutError):

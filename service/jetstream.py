@@ -3,10 +3,12 @@
 Existing streams and buckets are taken as they are: an operator's choice of limits and replicas is not ours to change.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, KeyValueConfig, StreamConfig
@@ -23,6 +25,7 @@ DESIRED_HISTORY = 32  # earlier documents of a model, for the audit
 PRESENCE_SECONDS = 10.0  # the heartbeat: a service that shows no sign of life for so long is lost
 MARKER_SECONDS = 30 * 86400.0  # the marker says since when a service is lost
 REQUEST_SECONDS = 86400.0
+CLOSED_SECONDS = 0.5
 
 
 def presence(seconds: float) -> KeyValueConfig:
@@ -62,6 +65,12 @@ async def bucket(jetstream: JetStreamContext, name: str, *, replicas: int = 1) -
         return await jetstream.key_value(name)
     except BucketNotFoundError:
         return await jetstream.create_key_value(replace(_BUCKETS[name], replicas=replicas))
+
+
+async def closed(client: Client) -> None:
+    """Wait until the client has given up. It calls nobody back where bytes are left that it cannot send."""
+    while not client.is_closed:  # noqa: ASYNC110 - there is no event
+        await asyncio.sleep(CLOSED_SECONDS)
 
 
 @contextlib.contextmanager
