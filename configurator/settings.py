@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, NonNegativeInt
 
+from events.names import CONFIG_NAME
 from service.settings import NodeSettings, Port, Seconds
 
 MIB: Final = 1024 * 1024
@@ -34,7 +35,7 @@ class ConfiguratorSettings(NodeSettings):
     @property
     def config_file(self) -> Path:
         """The file that TensorFlow Serving starts with."""
-        return self.model_config_file or self.models_dir / "models.config"
+        return self.model_config_file or self.models_dir / CONFIG_NAME
 
     @property
     def reserve_bytes(self) -> int:

@@ -17,6 +17,7 @@ MAX_OBJECT_NAME_BYTES = 1024  # Cloud Storage's own limit
 MAX_SEGMENT_BYTES = 255  # what a Linux file name can hold
 MAX_DEPTH = 32  # folders below a version
 MANIFEST_NAME = "manifest.json"
+CONFIG_NAME = "models.config"  # beside the models' folders: what TensorFlow Serving starts with
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
@@ -56,6 +57,13 @@ class ModelName(_Name):
     __slots__ = ()
     _pattern = _MODEL
     _rule = "a model name (1 to 128 letters, digits, '.', '_' or '-', the first a letter or digit)"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the name, or raise `BadName`; the config file's name and what begins so can be no folder's."""
+        if text.startswith(CONFIG_NAME):
+            raise BadName(f"{_shown(text)} is no model name: {CONFIG_NAME} is a file of the models directory")
+        return super(ModelName, cls).parse(text)
 
 
 class NodeName(_Name):
@@ -138,7 +146,7 @@ def locate(object_name: str, prefix: str) -> ObjectPath | Ignored:
     version, _, file = below.partition("/")
     if not file:
         return Ignored("not inside a version folder")
-    if not _MODEL.fullmatch(model):
+    if not _MODEL.fullmatch(model) or model.startswith(CONFIG_NAME):
         return Ignored("not a model name")
     try:
         return ObjectPath(ModelName(model), Version.parse(version), FileName.parse(file))

@@ -17,7 +17,9 @@ def test_model_names_that_hold(text: str) -> None:
     assert ModelName.parse(text) == text
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", ".hidden", "-x", "a/b", "a b", "é", "a\n", "x" * 129, "a\0"])
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", ".hidden", "-x", "a/b", "a b", "é", "a\n", "x" * 129, "a\0", "models.config"]
+)
 def test_model_names_that_do_not(text: str) -> None:
     """Everything else is refused, so that a model is always one plain folder."""
     with pytest.raises(BadName):
@@ -48,6 +50,8 @@ def test_other_spellings_are_no_version(text: str) -> None:
         (f"models/m/{2**63}/f", "not a version number"),
         ("models/../1/f", "not a model name"),
         ("models//m/1/f", "not a model name"),
+        ("models/models.config/1/f", "not a model name"),
+        ("models/models.config.before-model-manager/1/f", "not a model name"),
         ("models/m/1/../2/f", "unsafe file name"),
         ("models/m/1//etc/passwd", "unsafe file name"),
         ("models/m/1/a\\b", "unsafe file name"),
