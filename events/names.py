@@ -63,7 +63,7 @@ class ModelName(_Name):
         """Return the name, or raise `BadName`; the config file's name and what begins so can be no folder's."""
         if text.startswith(CONFIG_NAME):
             raise BadName(f"{_shown(text)} is no model name: {CONFIG_NAME} is a file of the models directory")
-        return super(ModelName, cls).parse(text)
+        return super().parse(text)
 
 
 class NodeName(_Name):
