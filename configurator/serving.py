@@ -43,7 +43,7 @@ OPTIONS = (
 class Method(Protocol[Answer_co]):
     """A call of a gRPC stub."""
 
-    def __call__(self, request: Message, *, timeout: float) -> Awaitable[Answer_co]: ...
+    def __call__(self, request: Message, *, timeout: float) -> Awaitable[Answer_co | None]: ...
 
 
 class ServingAway(Transient):
@@ -151,7 +151,7 @@ class Serving:
 
     async def _call(self, method: "Method[Answer_co]", request: Message, *, seconds: float) -> Answer_co:
         try:
-            return await method(request, timeout=seconds)
+            answer = await method(request, timeout=seconds)
         except grpc.aio.AioRpcError as error:
             words = error.details() or ""
             match error.code():
@@ -163,6 +163,9 @@ class Serving:
                     ) from error
                 case code:
                     raise ServingRefused(code.name, words) from error
+        if answer is None:  # that is how gRPC's asyncio tells of bytes that are no message
+            raise ServingAway(f"TensorFlow Serving at {self.address} answers what is no answer; is it another program?")
+        return answer
 
 
 def _spec(key: Key) -> ModelSpec:

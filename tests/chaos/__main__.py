@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from infra.local.child import ROOT, ChildError
 from infra.local.faults.rehearsal import SERVICES, Rehearsal, RehearsalOptions
 from infra.local.screen import Screen
 from tests.chaos import plan, report
-from tests.chaos.observations import Seen
+from tests.chaos.observations import Fallen, Seen
 from tests.chaos.plan import Fault
 from tests.chaos.report import Ran
 from tests.chaos.rules import judge
@@ -32,6 +33,7 @@ FOLDER: Final = ROOT / "build/chaos"
 NODES: Final = ("node-1", "node-2")
 VIOLATED, FAILED = 1, 2
 INTERRUPTED: Final = 130
+BUG: Final = "by a bug"
 
 
 def main() -> int:
@@ -69,6 +71,7 @@ def chaos(seed: int, seconds: float, *, faults: tuple[Fault, ...], folder: Path)
         finally:
             _keep(rehearsal, folder)
         reached = {name: frozenset().union(*(stage.steps(name) for stage in rehearsal.nodes)) for name in SERVICES}
+    run.seen.fallen += _bugs(folder / "logs")
     ran = Ran(
         seed=seed,
         seconds=seconds,
@@ -90,6 +93,16 @@ def _end(ran: Ran, seen: Seen, folder: Path) -> int:
     (folder / "report.md").write_text(words)
     sys.stdout.write(f"\n{words}\nplan, timeline, logs and this report are in {folder}\n")
     return VIOLATED if ran.violations else 0
+
+
+def _bugs(logs: Path) -> list[Fallen]:
+    """What the services themselves call a bug: no fault from outside may bring one about."""
+    return [
+        Fallen(inf, path.stem, f"a bug in its log: {line[:200]}")
+        for path in sorted(logs.glob("*.log"))
+        for line in path.read_text(errors="replace").splitlines()
+        if BUG in line
+    ]
 
 
 def _keep(rehearsal: Rehearsal, folder: Path) -> None:

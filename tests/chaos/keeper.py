@@ -89,7 +89,9 @@ class Keeper:
             return window
         if code == -signal.SIGKILL and child.name in self._spared:
             return None
-        self.seen.fallen.append(Fallen(self.now(), child.name, f"{exit_words(code)}: {child.tail(5)}"))
+        self.seen.fallen.append(
+            Fallen(self.now(), child.name, f"ended by itself with {exit_words(code)}: {child.tail(5)}")
+        )
         return None
 
     def _lock(self, child: Child) -> asyncio.Lock:

@@ -104,7 +104,7 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Fallen:
-    """A part that ended though nobody had ended it."""
+    """A part that ended though nobody had ended it, or that met a bug of its own."""
 
     at: float
     name: str

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from infra.local.faults import points
 from tests.chaos.growth import Change, table
 from tests.chaos.observations import Answer, Seen
 from tests.chaos.plan import Fault
@@ -44,7 +45,7 @@ def write(ran: Ran, seen: Seen) -> str:
             *_rows(("operation", "times"), sorted(ran.counts.items())),
             *_rows(("fault", "times"), sorted((fault.value, count) for fault, count in ran.faults.items())),
             *_rows(("what the bucket proxy did", "requests"), sorted(ran.spoilt.items())),
-            *_rows(("service", "named steps reached"), [(name, len(found)) for name, found in ran.steps.items()]),
+            *_rows(("service", "named steps reached", "never", "without a name"), _steps(ran.steps)),
             "## Checked",
             "",
             *_rows(("what", "how much"), _checks(seen)),
@@ -61,6 +62,23 @@ def write(ran: Ran, seen: Seen) -> str:
             *_growth(table(seen.samples)),
         ]
     )
+
+
+def _steps(reached: Mapping[str, frozenset[str]]) -> list[tuple[str, str, str, str]]:
+    named = {"puller": points.PULLER, "configurator": points.CONFIGURATOR}
+    return [
+        (
+            name,
+            f"{len(found & named[name])} of {len(named[name])}",
+            _list(named[name] - found),
+            _list(found - named[name]),
+        )
+        for name, found in reached.items()
+    ]
+
+
+def _list(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _violations(violations: Iterable[Violation]) -> list[str]:

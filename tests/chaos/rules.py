@@ -131,8 +131,8 @@ def recovery(recoveries: Iterable[Recovery], *, bound_seconds: float) -> list[Vi
 
 
 def fallen(parts: Iterable[Fallen]) -> list[Violation]:
-    """Rule 5, too: what ends by itself leaves nothing that could be measured."""
-    return [Violation(5, part.at, f"{part.name} ended by itself with {part.how}") for part in parts]
+    """Rule 5, too: what ends by itself, or goes on after a bug, leaves nothing that could be measured."""
+    return [Violation(5, part.at, f"{part.name}: {part.how}") for part in parts]
 
 
 def _is_excused(answer: Answer, windows: Iterable[Window], right: Sequence[float]) -> bool:

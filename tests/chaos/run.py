@@ -175,7 +175,16 @@ class Run:
             {version: kind.is_servable for version, kind in whole.items() if kind is not content.Kind.HALF},
             on_disk,
             frozenset(version for version, state in states.items() if state == "available"),
-            any(answer.model == model and answer.node == stage.name for answer in self.seen.answers),
+            self._has_served(stage.name, model),
+        )
+
+    def _has_served(self, node: str, model: str) -> bool:
+        """Tell whether a model has answered on a node since an operator last removed it."""
+        ends = [one.end or 0.0 for one in self.seen.windows if (one.node, one.model) == (node, model)]
+        since = max(ends, default=0.0)
+        return any(
+            answer.at > since and not answer.error and (answer.node, answer.model) == (node, model)
+            for answer in reversed(self.seen.answers)
         )
 
     def _on_disk(self, stage: Stage, model: str) -> dict[int, bool]:

@@ -11,7 +11,7 @@ It listens on loopback only: whoever can reach it may disturb the stack and noth
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
@@ -24,6 +24,7 @@ from infra.local.faults.mischief import BadFaults, BucketFaults
 from infra.local.faults.wire import Answer, Request, read_request
 
 LOOPBACK = "127.0.0.1"
+END_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ async def host(bucket: Way | None, links: tuple[Way, ...], *, control_port: int,
         made = {way.name: Link(way.behind_host, way.behind_port, garbage_port=garbage_port) for way in links}
         proxy = BucketProxy(bucket.behind_host, bucket.behind_port) if bucket else None
         proxies = Proxies(proxy, made)
+        running.push_async_callback(_end, made.values())
         if bucket and proxy:
             await running.enter_async_context(await asyncio.start_server(proxy.serve, LOOPBACK, bucket.port))
         for way in links:
@@ -107,6 +109,13 @@ async def host(bucket: Way | None, links: tuple[Way, ...], *, control_port: int,
             await running.enter_async_context(server)
         await running.enter_async_context(await asyncio.start_server(proxies.serve, LOOPBACK, control_port))
         await asyncio.get_running_loop().create_future()
+
+
+async def _end(links: Iterable[Link]) -> None:
+    """End all connections, and let those who serve them notice."""
+    for link in links:
+        link.turn(Mode.REFUSE)
+    await asyncio.sleep(END_SECONDS)
 
 
 def _object(request: Request) -> dict[str, object]:

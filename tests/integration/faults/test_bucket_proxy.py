@@ -1,0 +1,145 @@
+"""The bucket proxy before a real GCS server, read by the puller's own edge."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from events.names import ModelName, Version
+from infra.local.bucket import Bucket as Trainer
+from infra.local.faults.mischief import BucketFaults
+from infra.local.faults.remote import Refused
+from infra.local.ports import Ports
+from puller.access import Access
+from puller.bucket import Bucket
+from puller.engine import Interrupted, Replaced
+from puller.obstore_engine import ObstoreEngine
+from service.errors import Transient
+from tests.support.faults import Proxied, proxied
+from tests.support.stack import GcsServer
+
+MODEL, VERSION = ModelName("m"), Version(1)
+DATA = bytes(range(256)) * 200
+
+
+class Site:
+    """A bucket behind the proxy, and the puller's way to it."""
+
+    def __init__(self, server: GcsServer, proxies: Proxied) -> None:
+        self.server, self.proxies = server, proxies
+        self.access = Access(emulator=proxies.url)
+        self.bucket = Bucket(server.bucket.name, prefix="", access=self.access)
+        self.engine = ObstoreEngine(server.bucket.name, self.access)
+
+    async def misbehave(self, faults: BucketFaults) -> None:
+        await asyncio.to_thread(self.proxies.remote.bucket, faults)
+
+    async def upload(self, name: str, data: bytes = DATA) -> None:
+        await asyncio.to_thread(self.server.bucket.write, f"m/1/{name}", data)
+
+    async def names(self) -> list[str]:
+        return [file.name for file in (await self.bucket.listing(MODEL, VERSION)).files]
+
+    async def read(self) -> bytes:
+        """The first file, in one try."""
+        file = (await self.bucket.listing(MODEL, VERSION)).files[0]
+        return b"".join([data async for data in self.engine.stream(file, start=0, end=file.content.size)])
+
+
+@pytest.fixture
+async def site(gcs_server: GcsServer) -> AsyncIterator[Site]:
+    with Ports() as ports:
+        async with proxied(ports, bucket_url=gcs_server.url) as proxies:
+            made = Site(gcs_server, proxies)
+            await made.upload("f")
+            yield made
+            made.access.close()
+
+
+async def test_a_calm_proxy_is_not_there(site: Site) -> None:
+    """Writes, lists and reads go through, by Google's client and by obstore."""
+
+    def write() -> None:
+        with Trainer(site.proxies.url, name=site.server.bucket.name, project=site.server.project) as trainer:
+            trainer.write("m/1/g", b"more")
+            assert trainer.read("m/1/g") == b"more"
+
+    await asyncio.to_thread(write)
+    assert await site.names() == ["f", "g"]
+    assert await site.read() == DATA
+
+
+@pytest.mark.parametrize("name", ["error", "reset", "truncate", "wrong_length"])
+async def test_an_answer_that_is_broken_is_noticed(site: Site, name: str) -> None:
+    """Neither a list nor an object comes through, and the puller says so."""
+    await site.misbehave(BucketFaults(**{name: 1.0}))  # type: ignore[arg-type] # a chance
+    with pytest.raises(Transient):
+        await site.names()
+    await site.misbehave(BucketFaults())
+    file = (await site.bucket.listing(MODEL, VERSION)).files[0]
+    await site.misbehave(BucketFaults(**{name: 1.0}))  # type: ignore[arg-type] # a chance
+    try:
+        parts = [data async for data in site.engine.stream(file, start=0, end=file.content.size)]
+    except Interrupted:
+        return
+    assert len(b"".join(parts)) < file.content.size  # which the lane takes for a broken answer
+
+
+async def test_a_flipped_bit_comes_through(site: Site) -> None:
+    """Only the checksum can tell: length and status are right."""
+    await site.misbehave(BucketFaults(flip=1.0))
+    data = await site.read()
+    assert len(data) == len(DATA)
+    assert sum(a != b for a, b in zip(data, DATA, strict=True)) == 1
+
+
+async def test_a_drip_brings_all(site: Site) -> None:
+    """Slow is not broken."""
+    await site.misbehave(BucketFaults(drip=1.0, drip_seconds=0.1))
+    assert await site.read() == DATA
+
+
+async def test_a_stale_list_does_not_know_what_is_new(site: Site) -> None:
+    """It shows what an earlier list showed."""
+    assert await site.names() == ["f"]
+    await site.upload("g")
+    await site.misbehave(BucketFaults(stale=1.0))
+    assert await site.names() == ["f"]
+    await site.misbehave(BucketFaults())
+    assert await site.names() == ["f", "g"]
+
+
+async def test_small_pages_are_all_read_and_a_token_may_expire(site: Site) -> None:
+    """A list in pages is whole; one whose token is not taken any more is none."""
+    for name in ("g", "h"):
+        await site.upload(name)
+    await site.misbehave(BucketFaults(page=1))
+    assert await site.names() == ["f", "g", "h"]
+    await site.misbehave(BucketFaults(page=1, expire=1.0))
+    with pytest.raises(Transient, match="page token"):
+        await site.names()
+
+
+async def test_an_object_is_replaced_between_list_and_read(site: Site) -> None:
+    """Its generation is gone; the next list shows the same bytes under another one."""
+    before = (await site.bucket.listing(MODEL, VERSION)).files[0]
+    await site.misbehave(BucketFaults(replace=1.0))
+    with pytest.raises(Replaced):
+        await site.read()
+    await site.misbehave(BucketFaults())
+    after = (await site.bucket.listing(MODEL, VERSION)).files[0]
+    assert (after.content, after.generation == before.generation) == (before.content, False)
+    assert await site.read() == DATA
+
+
+async def test_the_tally_counts_and_nonsense_is_refused(site: Site) -> None:
+    """A rehearsal can tell what it did; a wrong fault changes nothing."""
+    await site.misbehave(BucketFaults(drip=1.0, drip_seconds=0.0))
+    await site.read()
+    tally = await asyncio.to_thread(site.proxies.remote.tally)
+    assert tally["drip"] == tally["requests"] == 2
+    with pytest.raises(Refused, match="add up"):
+        await asyncio.to_thread(site.proxies.remote._ask, "PUT", "/bucket", {"error": 0.7, "drip": 0.7})
+    assert await asyncio.to_thread(site.proxies.remote.tally) == tally
+    await asyncio.to_thread(site.proxies.remote.calm)
+    assert await site.read() == DATA

@@ -1,0 +1,131 @@
+"""A link between two ends that can be told to go bad."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from configurator.serving import Serving, ServingAway
+from events.names import ModelName
+from infra.local.faults.link import Mode
+from infra.local.faults.remote import Refused
+from infra.local.ports import LOOPBACK, Ports
+from tests.support.faults import LINK, Proxied, proxied
+from tests.support.stack import eventually
+
+SILENT_SECONDS = 0.3
+
+
+@pytest.fixture
+async def link() -> AsyncIterator[Proxied]:
+    """A link to a server that says everything again."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1000):
+            writer.write(data)
+        writer.close()
+
+    async with await asyncio.start_server(echo, LOOPBACK, 0) as server:
+        with Ports() as ports:
+            async with proxied(ports, link_port=server.sockets[0].getsockname()[1]) as proxies:
+                yield proxies
+
+
+async def turn(link: Proxied, mode: Mode) -> None:
+    await asyncio.to_thread(link.remote.link, LINK, mode)
+
+
+class Client:
+    """A connection through the link."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def connect(cls, link: Proxied) -> "Client":
+        return cls(*await asyncio.open_connection(LOOPBACK, link.port))
+
+    def say(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def hear(self, size: int) -> bytes:
+        async with asyncio.timeout(30):
+            return await self.reader.readexactly(size)
+
+    async def is_silent(self) -> bool:
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                await self.reader.readexactly(1)
+        except TimeoutError:
+            return True
+        return False
+
+    async def is_reset(self) -> bool:
+        try:
+            async with asyncio.timeout(30):
+                return await self.reader.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+async def test_a_link_passes_and_ends_when_an_end_does(link: Proxied) -> None:
+    """Both ways, and the end too."""
+    client = await Client.connect(link)
+    client.say(b"hello")
+    assert await client.hear(5) == b"hello"
+    client.writer.write_eof()
+    assert await client.is_reset()
+    client.writer.close()
+
+
+async def test_a_black_hole_holds_back_and_gives_back(link: Proxied) -> None:
+    """Old and new connections stay open and silent; afterwards what was said arrives."""
+    old = await Client.connect(link)
+    old.say(b"1")
+    await old.hear(1)
+    await turn(link, Mode.BLACK_HOLE)
+    new = await Client.connect(link)
+    for client in (old, new):
+        client.say(b"2")
+        assert await client.is_silent()
+    await turn(link, Mode.PASS)
+    for client in (old, new):
+        assert await client.hear(1) == b"2"
+        client.writer.close()
+
+
+async def test_a_link_that_refuses_resets_old_and_new(link: Proxied) -> None:
+    """As a port that nobody listens on."""
+    old = await Client.connect(link)
+    old.say(b"1")
+    await old.hear(1)
+    await turn(link, Mode.REFUSE)
+    assert await old.is_reset()
+    new = await Client.connect(link)
+    assert await new.is_reset()
+    for client in (old, new):
+        client.writer.close()
+
+
+async def test_garbage_is_no_message(link: Proxied) -> None:
+    """The configurator takes a server that answers with bytes that mean nothing for one that is away, and says why."""
+    await turn(link, Mode.GARBAGE)
+    serving = Serving(f"{LOOPBACK}:{link.port}")
+
+    async def is_answered_with_nonsense() -> bool:
+        try:
+            await serving.status(ModelName("m"))
+        except ServingAway as away:
+            return "answers what is no answer" in str(away)
+        return False  # a few bytes may happen to be a message
+
+    await eventually(is_answered_with_nonsense)
+    await serving.close()
+
+
+async def test_an_unknown_link_or_mode_is_refused(link: Proxied) -> None:
+    """A typo is not taken for done."""
+    with pytest.raises(Refused, match="there is no"):
+        await asyncio.to_thread(link.remote.link, "other", Mode.PASS)
+    with pytest.raises(Refused, match="sideways"):
+        await asyncio.to_thread(link.remote._ask, "PUT", f"/links/{LINK}", {"mode": "sideways"})
