@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import httpx
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from events.names import ModelName, Version
@@ -72,6 +73,18 @@ class World:
 
         return is_so
 
+    def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> str:
+        """Ask the master's API."""
+        answer = httpx.request(method, f"{self.url}{path}", json=body, timeout=WAIT_SECONDS, trust_env=False)
+        assert answer.is_success, answer.text
+        return answer.text
+
+    def cell(self, model: str, node: str) -> str:
+        """How a model is on a node; nothing while nobody knows of it."""
+        path = f"{self.url}/v1/models/{model}/nodes/{node}"
+        answer = httpx.get(path, timeout=WAIT_SECONDS, trust_env=False)
+        return str(answer.json()["state"]) if answer.is_success else ""
+
     def start_master(self, settings: Mapping[str, str] = {}) -> MasterServer:
         """Start one more master over the same NATS."""
         port = self.stack.supervisor.ports.reserve()
@@ -93,3 +106,8 @@ def until(what: str, is_so: Callable[[], object], *, seconds: float = WAIT_SECON
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s in vain for {what}")
         time.sleep(LOOK_SECONDS)
+
+
+def change(world: World, model: str, wish: Mapping[str, object]) -> None:
+    """Change what is wanted of a model, as another operator does."""
+    world.ask("POST", f"/v1/models/{model}/changes", {"change": wish})

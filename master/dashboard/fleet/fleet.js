@@ -113,6 +113,7 @@ class Fleet {
   renew(event) {
     const keys = new Set(/** @type {CustomEvent<string[]>} */ (event).detail);
     this.matrix.refresh(keys);
+    if (!performance.getEntriesByName("first-view").length) performance.mark("first-view");
     this.peek.refresh(keys);
   }
 

@@ -51,7 +51,7 @@ class History {
     this.panel = h(
       "section",
       { class: "panel", "aria-label": "History" },
-      h("div", { class: "scroll" }, table),
+      h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "table" }, table),
       this.more,
     );
     const change = (/** @type {Partial<Filters>} */ changes) => this.change(changes);

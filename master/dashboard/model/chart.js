@@ -31,7 +31,7 @@ export function chartOf(timelines, chosen, choose) {
   );
   return h(
     "section",
-    { class: "panel" },
+    { class: "panel way" },
     h("h2", {}, timeline ? `From upload to answer: version ${timeline.version}` : "From upload to answer"),
     picks.length > 1 && h("div", { class: "picks", role: "group", "aria-label": "Version" }, picks),
     ways.length
@@ -71,7 +71,8 @@ function drawn(ways) {
       s("text", { x: NAME + way.end * scale + 6, y: y + 16, class: "strong" }, words),
     );
   });
-  return s("svg", { viewBox: `0 0 ${WIDTH} ${shown.length * ROW}`, class: "chart", "aria-hidden": "true" }, ...rows);
+  const look = { viewBox: `0 0 ${WIDTH} ${shown.length * ROW}`, class: "chart", "aria-hidden": "true" };
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "chart" }, s("svg", look, ...rows));
 }
 
 function legend() {
@@ -106,6 +107,10 @@ function table(ways) {
     "details",
     {},
     h("summary", {}, "as a table"),
-    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows))),
+    h(
+      "div",
+      { class: "scroll", tabindex: 0, role: "group", "aria-label": "table" },
+      h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)),
+    ),
   );
 }

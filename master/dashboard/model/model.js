@@ -30,7 +30,11 @@ const EVENTS = 12;
 export function model(place, at, session) {
   const view = new Model(place, at, session);
   fill(place, h("p", { class: "wait" }, `Looking at model ${view.name}…`));
-  return view.again.stop;
+  place.className = "is-model";
+  return () => {
+    place.className = "";
+    view.again.stop();
+  };
 }
 
 class Model {

@@ -25,7 +25,7 @@ export function nodesTable(cells, { marked, more }) {
     rows.length
       ? h(
           "div",
-          { class: "scroll" },
+          { class: "scroll", tabindex: 0, role: "group", "aria-label": "table" },
           h("table", { class: "wide" }, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)),
         )
       : h("p", { class: "faint" }, "No node has this model."),

@@ -35,10 +35,14 @@ export function versionsTable(model, timelines, deedsOf) {
   const more = model.versions.length - FIRST;
   return h(
     "section",
-    { class: "panel" },
+    { class: "panel versions" },
     h("h2", {}, "Versions"),
     rows.length
-      ? h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)))
+      ? h(
+          "div",
+          { class: "scroll", tabindex: 0, role: "group", "aria-label": "table" },
+          h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
+        )
       : h("p", { class: "faint" }, "No node has a version of it."),
     more > 0 && h("p", { class: "faint" }, `and ${more} older ones`),
   );

@@ -10,8 +10,9 @@ const HEIGHT = 14;
 
 /** @param {Disk | null} disk */
 export function diskOf(disk) {
-  if (!disk)
-    {return h("section", { class: "panel" }, h("h2", {}, "Disk"), h("p", { class: "faint" }, "Nothing was reported."));}
+  if (!disk) {
+    return h("section", { class: "panel" }, h("h2", {}, "Disk"), h("p", { class: "faint" }, "Nothing was reported."));
+  }
   const free = Math.max(0, disk.free - disk.reserve);
   const reserve = Math.min(disk.reserve, disk.free);
   /** @type {[string, string, number][]} */

@@ -20,7 +20,7 @@ export function modelsTable(models) {
     rows.length
       ? h(
           "div",
-          { class: "scroll" },
+          { class: "scroll", tabindex: 0, role: "group", "aria-label": "table" },
           h(
             "table",
             { class: "wide" },

@@ -15,7 +15,7 @@ export function servicesTable(services) {
     h("h2", {}, "Services"),
     h(
       "div",
-      { class: "scroll" },
+      { class: "scroll", tabindex: 0, role: "group", "aria-label": "table" },
       h(
         "table",
         {},

@@ -1,0 +1,141 @@
+"""A fleet of 200 models on 1,000 simulated nodes: all of it is reached, and only what is in sight is drawn.
+
+Times are measured and written to build/ui/numbers.json, not judged: they are the machine's as much as ours.
+"""
+
+import asyncio
+import json
+import re
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from events.names import ModelName, NodeName, Version
+from infra.local import parts
+from infra.local.fleet import FleetPlan, SimulatedFleet
+from infra.local.fleet_report import Simulated
+from infra.local.ports import LOOPBACK
+from infra.local.supervisor import Supervisor
+from tests.ui.conftest import PICTURES, Open
+from tests.ui.world import until
+
+START_SECONDS = 240.0
+MODEL, NODE = ModelName("model-003"), NodeName("node-0005")
+NUMBERS = PICTURES / "numbers.json"
+WATCH = """name => new Promise(resolve => {
+  const cell = document.querySelector(`[data-key="${name}"]`);
+  new MutationObserver(() => cell.dataset.state === 'failed' && resolve(Date.now()))
+    .observe(cell, {attributes: true, attributeFilter: ['data-state']});
+  window.isWatching = true;
+})"""
+
+
+class Crowd:
+    """The simulated fleet, in a thread of its own, and the master over it."""
+
+    def __init__(self, url: str, fleet: SimulatedFleet, loop: asyncio.AbstractEventLoop) -> None:
+        self.url = url
+        self.fleet = fleet
+        self._loop = loop
+
+    def now(self, what: Coroutine[None, None, None]) -> None:
+        """Have the fleet do something, and wait until it is done."""
+        asyncio.run_coroutine_threadsafe(what, self._loop).result(timeout=START_SECONDS)
+
+    def change(self, change: Callable[[Simulated], Simulated]) -> None:
+        """Have one model be otherwise on one node."""
+        self.now(self.fleet.set(NODE, MODEL, change(self.fleet.nodes[NODE].models[MODEL])))
+
+
+@pytest.fixture(scope="module")
+def crowd() -> Iterator[Crowd]:
+    with Supervisor() as supervisor:
+        ports = [supervisor.ports.reserve() for _ in range(3)]
+        supervisor.start(parts.nats(supervisor.new_folder("nats"), ports[0], ports[1]))
+        nats_url = f"nats://{LOOPBACK}:{ports[0]}"
+        supervisor.start(parts.master(ports[2], {"MM_NATS_URL": nats_url}))
+        fleet = SimulatedFleet(nats_url, FleetPlan(nodes=1000, models=200))
+        loop, started, ending = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+
+        async def live() -> None:
+            async with fleet:
+                started.set()
+                await ending.wait()
+
+        thread = threading.Thread(target=lambda: loop.run_until_complete(live()))
+        thread.start()
+        try:
+            until("the simulated fleet", started.is_set, seconds=START_SECONDS)
+            yield Crowd(f"http://{LOOPBACK}:{ports[2]}", fleet, loop)
+        finally:
+            loop.call_soon_threadsafe(ending.set)
+            thread.join()
+            loop.close()
+
+
+@pytest.fixture
+def page(crowd: Crowd, open_page: Open) -> Page:
+    """The fleet view, whole."""
+    page = open_page(crowd.url)
+    expect(page.get_by_role("heading", name="200 models on 1,000 nodes")).to_be_visible()
+    page.wait_for_function("document.querySelector('.cell') && !document.querySelector('.cell.is-unknown')")
+    return page
+
+
+def test_only_what_is_in_sight_is_drawn_and_all_of_it_is_reached(page: Page) -> None:
+    """By the keyboard to the last model on the last node, with its name, and the page stays small."""
+    assert page.locator(".cell").count() < 3_000
+    page.screenshot(path=PICTURES / "large-dark.png")
+    page.locator(".cell[tabindex='0']").focus()
+    page.keyboard.press("Control+End")
+    last = page.get_by_role("gridcell", name=re.compile("model-199 on node-0999: serving, serving 7"))
+    expect(last).to_be_focused()
+    expect(page.get_by_role("tooltip")).to_contain_text("serving 7, desired 7")
+    assert page.locator(".cell").count() < 3_000
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="model-199")).to_be_visible()
+
+
+def test_filters_narrow_both_ways_and_stand_in_the_address(page: Page) -> None:
+    """What was searched can be linked to."""
+    page.get_by_label("Show only models").fill("model-19")
+    page.get_by_label("Show only nodes").fill("node-099")
+    expect(page.get_by_role("grid")).to_have_attribute("aria-colcount", "11")
+    assert "model=model-19&node=node-099" in page.url
+    page.reload()
+    expect(page.get_by_role("grid")).to_have_attribute("aria-colcount", "11")
+    expect(page.get_by_role("row")).to_have_count(1 + 1 + 10)
+    page.get_by_role("button", name="0 failed").click()
+    expect(page.get_by_text("No model on no node matches")).to_be_visible()
+
+
+def test_a_cell_changes_in_the_page_when_it_changes_on_the_node(crowd: Crowd, page: Page) -> None:
+    """One report of one node redraws one cell, and the sentence on top."""
+    cell = page.locator(f"[data-key='{MODEL} {NODE}']")
+    expect(cell).to_have_class(re.compile("is-serving"))
+    cell.hover()  # what is under the eyes stays where it is
+    seen = page.evaluate_handle(
+        f"{{ promise: ({WATCH})('{MODEL} {NODE}') }}".replace("{ promise: ", "({ promise: ") + ")"
+    )
+    sent = page.evaluate("Date.now()")
+    crowd.change(lambda one: replace(one, failed=(Version(8), "the bucket answers 503")))
+    told = page.evaluate("Date.now()")
+    drawn = seen.evaluate("one => one.promise")
+    expect(cell).to_have_class(re.compile("is-failed"))
+    expect(page.get_by_text("Not as desired")).to_be_visible()
+    first = page.evaluate("performance.getEntriesByName('first-view')[0].startTime")
+    bytes_loaded = page.evaluate(
+        "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+        ".reduce((sum, one) => sum + one.transferSize, 0)"
+    )
+    numbers = {
+        "first_view_ms": round(first),
+        "cell_after_change_ms": [round(drawn - sent), round(drawn - told)],
+        "bytes": bytes_loaded,
+    }
+    NUMBERS.write_text(json.dumps(numbers))
+    crowd.change(lambda one: replace(one, failed=None))
+    expect(page.get_by_text("Everything is as desired")).to_be_visible()
