@@ -17,6 +17,7 @@ PROGRAMS = {
     "cgroupfs-mount": "cgroupfs-mount",
 }
 PID_FILE = Path("/var/run/docker.pid")
+CONTAINERD_PID_FILE = Path("/var/run/docker/containerd/containerd.pid")
 LOG = Path("/var/log/dockerd-offline.log")
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -39,8 +40,10 @@ def start() -> bool:
     if is_running():
         return False
     _mount_cgroups()
-    if _daemon() is None:  # installing the package may have started one just now
-        PID_FILE.unlink(missing_ok=True)  # of a machine that was switched off: the daemon would not start
+    if owner(PID_FILE, "dockerd") is None:  # installing the package may have started one just now
+        for file, program in ((PID_FILE, "dockerd"), (CONTAINERD_PID_FILE, "containerd")):
+            if owner(file, program) is None:  # of a machine that was switched off: the daemon would not start
+                file.unlink(missing_ok=True)
         with LOG.open("ab") as log:
             subprocess.Popen(
                 ["dockerd", f"--pidfile={PID_FILE}", "--storage-driver=overlay2"],
@@ -56,12 +59,12 @@ def start() -> bool:
 
 def stop() -> bool:
     """Stop the engine that `start` started; whether one ran."""
-    pid = _daemon()
+    pid = owner(PID_FILE, "dockerd")
     if pid is None:
         return False
     os.kill(pid, 15)
     deadline = time.monotonic() + STOP_SECONDS
-    while _daemon() == pid:
+    while owner(PID_FILE, "dockerd") == pid:
         if time.monotonic() > deadline:
             raise Failed(f"dockerd ({pid}) did not stop within {STOP_SECONDS:g} s; its log is {LOG}")
         time.sleep(0.1)
@@ -84,14 +87,14 @@ def install_compose_v2() -> None:
     say(f"installed {run(['docker', 'compose', 'version']).strip()}")
 
 
-def _daemon() -> int | None:
-    """The process id in the file, if it is a daemon that lives: an old file can name any process."""
+def owner(pid_file: Path, program: str) -> int | None:
+    """The process id in the file, if it is this program and lives: an old file can name any process."""
     try:
-        pid = int(PID_FILE.read_text())
-        is_daemon = Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd"
+        pid = int(pid_file.read_text())
+        is_it = Path(f"/proc/{pid}/comm").read_text().strip() == program
     except (OSError, ValueError):
         return None
-    return pid if is_daemon else None
+    return pid if is_it else None
 
 
 def _mount_cgroups() -> None:

@@ -1,6 +1,7 @@
 """The small programs around the containers: filling the bucket, bills of materials, locked downloads."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from events.names import ModelName, Version
 from infra.docker import sbom
 from infra.docker.fill import RECIPES, versions
 from infra.docker.line import Line, write
+from infra.docker.offline.engine import owner
 from infra.docker.offline.programs import WHEELS, lock_of, locked
 from infra.docker.offline.shell import Failed
 from master.publish.folder import check
@@ -71,6 +73,15 @@ def test_downloads_are_locked(name: str) -> None:
     """A program out of a wheel comes with the hashes of the lock file."""
     assert lock_of(name).startswith(f"{WHEELS[name].distribution}==")
     assert "--hash=sha256:" in lock_of(name)
+
+
+def test_an_old_pid_file_names_nobody(tmp_path: Path) -> None:
+    """A process id that is another program's by now, or no process's, does not pass for a running engine."""
+    file, comm = tmp_path / "docker.pid", Path(f"/proc/{os.getpid()}/comm").read_text().strip()
+    assert owner(file, "dockerd") is None
+    file.write_text(f"{os.getpid()}\n")
+    assert owner(file, "dockerd") is None
+    assert owner(file, comm) == os.getpid()
 
 
 def test_a_distribution_that_is_not_locked_is_not_downloaded() -> None:
