@@ -104,11 +104,11 @@ class Site:
 
     def wait_node(self, node: str, state: str) -> None:
         """Wait until the swarm says so of a node."""
-        eventually(lambda: self.node_state(node) == state, f"the swarm says {node} is {state}", seconds=90)
+        eventually(lambda: self.node_state(node) == state, f"the swarm says {node} is {state}", seconds=180)
 
     def wait_whole(self) -> None:
         """Wait until everything runs as ordered."""
-        eventually(lambda: self.status().code == 0, "all runs as ordered", seconds=180, seen=lambda: self.status().said)
+        eventually(lambda: self.status().code == 0, "all runs as ordered", seconds=300, seen=lambda: self.status().said)
 
     def world(self, master: str = "node1") -> World:
         """All of it as a client sees it, through one of the masters."""

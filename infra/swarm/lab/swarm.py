@@ -9,6 +9,7 @@ import contextlib
 import ipaddress
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,11 +103,12 @@ class Lab:
         shutil.rmtree(self.sockets, ignore_errors=True)
         _remove_cgroups(self.name)
 
-    def load(self, images: Iterable[str], *, nodes: Iterable[str] | None = None) -> None:
-        """Copy images of this machine's engine to nodes, to all where none is named."""
-        words = " ".join(images)
-        for node in nodes if nodes is not None else self.nodes():
-            run(["sh", "-c", f"docker save {words} | DOCKER_HOST={self.node_host(node)} docker load --quiet"])
+    def load(self, images: Iterable[str]) -> None:
+        """Copy images of this machine's engine to every node."""
+        with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
+            _docker("save", f"--output={archive.name}", *images)
+            for node in self.nodes():
+                _docker("--host", self.node_host(node), "load", "--quiet", f"--input={archive.name}")
 
     # --- what can go wrong with a node
 
