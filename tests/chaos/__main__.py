@@ -67,7 +67,7 @@ def chaos(seed: int, seconds: float, *, faults: tuple[Fault, ...], folder: Path)
 
         run = Run(rehearsal, tell)
         try:
-            asyncio.run(run.go(steps, seconds=seconds))
+            asyncio.run(run.go(steps, until=asyncio.sleep(seconds)))
         finally:
             _keep(rehearsal, folder)
         reached = {name: frozenset().union(*(stage.steps(name) for stage in rehearsal.nodes)) for name in SERVICES}

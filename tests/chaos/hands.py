@@ -42,7 +42,7 @@ class Hands:
         """Write a version, its manifest last."""
         found = content.files(step.content, step.kind, size=step.size)
         key, digest = (step.model, step.version), content.digest(found)
-        self.seen.uploads.append(Uploaded(*key, digest, step.content))
+        self.seen.uploads.append(Uploaded(*key, digest, step.content, step.kind.is_servable))
         self.by_digest[(*key, digest)] = step.kind
         async with self.locks.setdefault(key, asyncio.Lock()):
             self.kinds.pop(key, None)

@@ -26,12 +26,16 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A content that was uploaded under a number, or on its way there: `content` is the number that it answers."""
+    """A content that was uploaded under a number, or on its way there.
+
+    `content` is the number that it answers; `is_servable` tells whether it loads and answers its own sample right.
+    """
 
     model: str
     version: int
     digest: Digest
     content: int
+    is_servable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ A window ends with the first answer after the cause is over: TensorFlow Serving 
 an answer within `RETURN_SECONDS`; or the operator wants the model again, which has to be fetched anew, and may not be
 there to be had. That it comes in the end is rule 4.
 
+An answer of a version that fails its own sample is no first answer: TensorFlow Serving shows it for a moment, then it is
+withdrawn, and there may be no other.
+
 Rule 3: the bytes under a number change only where the number was given up in between: its folder was taken away
 and, unless TensorFlow Serving began a new life, TensorFlow Serving had ended it. What is in memory is told by Predict,
 which answers with the content's own number.
@@ -39,7 +42,7 @@ def judge(seen: Seen, *, bound_seconds: float) -> list[Violation]:
     """Judge all that was seen, in the order of time."""
     found = [
         *wholeness(seen.looks, seen.answers, uploads=seen.uploads),
-        *continuity(seen.answers, seen.windows),
+        *continuity(seen.answers, seen.windows, uploads=seen.uploads),
         *immutability(seen.looks, seen.answers, ends=seen.ends),
         *recovery(seen.recoveries, bound_seconds=bound_seconds),
         *(Violation(5, at, words) for at, words in grown(seen.samples)),
@@ -68,12 +71,13 @@ def wholeness(looks: Iterable[Look], answers: Iterable[Answer], *, uploads: Iter
     return list(found.values())
 
 
-def continuity(answers: Iterable[Answer], windows: Sequence[Window]) -> list[Violation]:
+def continuity(answers: Iterable[Answer], windows: Sequence[Window], *, uploads: Iterable[Uploaded]) -> list[Violation]:
     """Rule 2: after its first answer a model fails to answer inside a window only."""
     found = []
+    withdrawn = {one.content for one in uploads if not one.is_servable}
     for (node, model), all_of in _by_model(answers).items():
         excuses = [window for window in windows if window.node == node and window.model in {"", model}]
-        right = [answer.at for answer in all_of if not answer.error]
+        right = [answer.at for answer in all_of if not answer.error and answer.content not in withdrawn]
         first, is_silent = min(right, default=float("inf")), False
         for answer in all_of:
             is_failure = bool(answer.error) and answer.asked > first

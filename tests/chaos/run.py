@@ -28,7 +28,7 @@ from tests.chaos.watch import Eyes, read_folder
 POLL_SECONDS: Final = 15.0  # of pullers and configurators in a run
 PERIODS: Final = 3
 BOUND_SECONDS: Final = PERIODS * POLL_SECONDS
-WARM_SECONDS: Final = 60.0
+WARM_SECONDS: Final = 120.0
 REST_SECONDS: Final = 6.0  # of rest before the first fault and after the last one, for samples
 LOOK_SECONDS: Final = 0.25
 STEADY_SECONDS: Final = 5.0  # as desired counts when it stays so
@@ -54,8 +54,8 @@ class NotReady(Exception):
 class Run:
     """One run on a started rehearsal."""
 
-    def __init__(self, rehearsal: Rehearsal, tell: Tell) -> None:
-        self.rehearsal, self.tell = rehearsal, tell
+    def __init__(self, rehearsal: Rehearsal, tell: Tell, *, bound_seconds: float = BOUND_SECONDS) -> None:
+        self.rehearsal, self.tell, self._bound_seconds = rehearsal, tell, bound_seconds
         self.seen = Seen()
         self.counts: dict[str, int] = {}
         self.phase = Phase.START
@@ -71,15 +71,15 @@ class Run:
         """Seconds since the run began."""
         return time.monotonic() - self._began
 
-    async def go(self, steps: Sequence[Step], *, seconds: float) -> None:
-        """Do everything; afterwards `seen` has all that was seen."""
+    async def go(self, steps: Sequence[Step], *, until: Awaitable[object]) -> None:
+        """Do everything, the steps for as long as `until` takes; afterwards `seen` has all that was seen."""
         async with _running(self._watchers()):
             await asyncio.gather(*(self.hands.upload(step) for step in first_uploads()))
             await self._warm()
             async with _running([self.keeper.run()]):
                 began = self.now()
                 self.tell(began, "the plan begins")
-                await asyncio.gather(*(self._at(began + step.at, step) for step in steps), asyncio.sleep(seconds))
+                await asyncio.gather(*(self._at(began + step.at, step) for step in steps), until)
                 await self._calm()
                 await self._recover()
                 await asyncio.sleep(REST_SECONDS)
@@ -146,7 +146,7 @@ class Run:
 
     async def _recover_one(self, stage: Stage, *, began: float) -> None:
         since, words = None, ""
-        while self.now() - began < BOUND_SECONDS * PATIENCE:
+        while self.now() - began < self._bound_seconds * PATIENCE:
             words = await self._missing(stage, await self._documents())
             since = None if words else self.now() if since is None else since
             if since is not None and self.now() - since >= STEADY_SECONDS:

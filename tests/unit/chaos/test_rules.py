@@ -142,6 +142,17 @@ def test_a_model_that_was_removed_may_take_long_to_come_back() -> None:
     assert found(seen) == []
 
 
+def test_a_version_that_is_withdrawn_does_not_count_as_an_answer() -> None:
+    """It fails its own sample; where it is the only one, the model goes with it."""
+    seen = good()
+    seen.uploads.append(Uploaded("beta", 1, "d2", 8, is_servable=False))
+    beta = [answer(5.0, content=8), answer(6.0, error="NOT_FOUND")]
+    seen.answers += [replace(one, model="beta") for one in beta]
+    assert found(seen) == []
+    seen.uploads[-1] = replace(seen.uploads[-1], is_servable=True)
+    assert broken(seen) == [2]
+
+
 def test_other_files_in_the_same_folder_break_the_third_rule() -> None:
     """Even where both contents were uploaded, and even after TensorFlow Serving had ended the version."""
     seen = good()

@@ -1,0 +1,119 @@
+"""A chaos run in which each of the five rules is broken on purpose: the checker, which knows nothing of it, finds all.
+
+What breaks them stands for components that are broken: a puller that writes into what it published, or swaps it while
+it serves; a TensorFlow Serving that falls; a configurator that does nothing, and leaves its trash.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from infra.local.faults.rehearsal import Rehearsal, RehearsalOptions, Stage
+from service.layout import OWN
+from tests.chaos import content
+from tests.chaos.content import Kind
+from tests.chaos.observations import Phase
+from tests.chaos.plan import Upload, first_uploads
+from tests.chaos.rules import Violation, judge
+from tests.chaos.run import SETTINGS, Run
+from tests.chaos.watch import REREAD_SECONDS
+from tests.support.stack import eventually
+
+BOUND_SECONDS = 3.0
+OVERWRITE = Upload(0.0, "beta", 1, 1000, Kind.GOOD, 1000, has_manifest=True, pause_seconds=0.0)
+NEWER = Upload(0.0, "gamma", 2, 1001, Kind.GOOD, 1000, has_manifest=True, pause_seconds=0.0)
+
+
+def found(violations: Sequence[Violation], rule: int, words: str) -> bool:
+    """Tell whether a rule was found broken, for this reason."""
+    return any(violation.rule == rule and words in violation.words for violation in violations)
+
+
+@pytest.mark.timeout(400)
+def test_each_rule_that_is_broken_is_found_broken() -> None:
+    """In one run, seen from outside."""
+    with Rehearsal(RehearsalOptions(settings=SETTINGS)) as rehearsal:
+        run = Run(rehearsal, lambda _at, _words: None, bound_seconds=BOUND_SECONDS)
+        asyncio.run(sabotaged(run))
+        rehearsal.nodes[1].node.configurator.resume()
+    violations = judge(run.seen, bound_seconds=BOUND_SECONDS)
+    assert found(violations, 1, "alpha version 1 on node-1 is available and its files are not what was uploaded")
+    assert found(violations, 2, "delta on node-2 stopped answering")
+    assert found(violations, 3, "alpha version 1 on node-1 changed its files")
+    assert found(violations, 3, "beta version 1 on node-1 changed its files")
+    assert not found(violations, 1, "beta")  # each of the two contents was uploaded
+    assert found(violations, 4, "gamma serves 1, wanted is 2")
+    assert found(violations, 5, "disk of node-2: trash grew from 0 to 1")
+    assert found(violations, 5, "serving-node-2: ended by itself with signal SIGKILL")
+    assert not found(violations, 4, "node-1")
+
+
+async def sabotaged(run: Run) -> None:
+    """Go through a run without any step, and break things in its middle."""
+    over = asyncio.Event()
+
+    async def break_all() -> None:
+        try:
+            await eventually(lambda: run.phase is Phase.CHAOS, seconds=200)
+            await break_rules(run)
+        finally:
+            over.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(break_all())
+        group.create_task(run.go([], until=over.wait()))
+
+
+async def break_rules(run: Run) -> None:
+    """Do what no component may ever do."""
+    first, second = run.rehearsal.nodes
+    await asyncio.to_thread(second.node.configurator.pause)
+    litter(second)
+    flip(first)
+    await run.hands.upload(OVERWRITE)
+    await asyncio.to_thread(swap, first)
+    await asyncio.to_thread(second.node.serving.kill)
+    await eventually(lambda: second.node.serving.exit_code is None)
+    await asyncio.to_thread(second.node.serving.wait_ready)
+    await run.hands.upload(NEWER)
+    await eventually(lambda: has_served(run, "node-1", NEWER.content), seconds=60)
+    await asyncio.sleep(2 * REREAD_SECONDS)  # what serves is read again
+
+
+def has_served(run: Run, node: str, number: int) -> bool:
+    return any((answer.node, answer.content) == (node, number) for answer in run.seen.answers)
+
+
+def flip(stage: Stage) -> None:
+    """Change a byte of what serves, in place."""
+    path = stage.node.models / "alpha" / "1" / content.SHARD
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+
+def swap(stage: Stage) -> None:
+    """Put the overwrite in the place of what serves, by renames."""
+    published, other = stage.node.models / "beta" / "1", stage.folder / "other"
+    for name, data in content.files(OVERWRITE.content, OVERWRITE.kind, size=OVERWRITE.size).items():
+        path = other / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    published.rename(stage.folder / "old")
+    other.rename(published)
+    shutil.rmtree(stage.folder / "old")
+
+
+def litter(stage: Stage) -> None:
+    """Leave something in the trash."""
+    (stage.node.models / OWN / "trash" / "alpha.0.x").mkdir(parents=True)
+
+
+def test_the_sabotage_changes_what_was_first_uploaded() -> None:
+    """What is overwritten is another content of the same number."""
+    before = next(upload for upload in first_uploads() if upload.model == OVERWRITE.model)
+    assert replace(OVERWRITE, content=before.content) == before
