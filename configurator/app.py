@@ -12,7 +12,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from configurator import status
 from configurator.clean import Cleaner
 from configurator.court import Court
-from configurator.disk import Disk, Sweeper
+from configurator.disk import Disk
 from configurator.news import News
 from configurator.observe import Observer
 from configurator.observe import Serving as Asked
@@ -21,6 +21,7 @@ from configurator.reloader import Reloader
 from configurator.serving import Serving
 from configurator.settings import ConfiguratorSettings
 from configurator.smoke import Predicts
+from configurator.sweeper import Sweeper
 from events import subjects
 from events.commands import ApplyRetention, Command, Reload
 from events.desired import DesiredState

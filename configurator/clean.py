@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from configurator import retention
-from configurator.disk import Disk, Folder, Space, Sweeper
+from configurator.disk import Disk, Folder, Space
 from configurator.news import News
 from configurator.settings import ConfiguratorSettings
+from configurator.sweeper import Sweeper
 from configurator.told import Key
 from configurator.view import State, View
 from events.names import ModelName

@@ -4,7 +4,6 @@ The configurator alone removes versions. A removed version leaves by one rename 
 from there by a task of its own, since that may take long. What has no receipt of ours is never touched.
 """
 
-import asyncio
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,8 @@ from configurator.good import Good
 from configurator.told import Entry, Key
 from events.names import ModelName, Version
 from service import files, layout, logs
-from service.files import disk_errors
+from service.errors import Transient
+from service.files import disk_errors, refuse_links
 from service.layout import Layout, Quarantine
 
 log = logs.get("configurator.disk")
@@ -79,6 +79,7 @@ class Disk:
     def quarantine(self, record: Quarantine) -> None:
         """Remember that a version is not to be tried again. Raises `Transient`."""
         path = self._layout.quarantine(record.model, record.version)
+        self._refuse_links(path.parent)
         files.write(path, record.model_dump_json(indent=2).encode())
 
     def release(self, key: Key) -> None:
@@ -113,6 +114,7 @@ class Disk:
     def remove(self, key: Key) -> None:
         """Take a version off the models directory, by one rename. Raises `Transient`."""
         folder = self._layout.version(*key)
+        self._refuse_links(folder.parent, self._layout.trash)
         with disk_errors(f"cannot remove {folder}"):
             self._layout.trash.mkdir(parents=True, exist_ok=True)
             folder.rename(self._layout.trash / f"{key[0]}.{key[1]}.{uuid4().hex}")
@@ -134,6 +136,7 @@ class Disk:
         if not entry.is_held:
             return self._layout.model(model)
         folder = self._held(model)
+        self._refuse_links(folder)
         with disk_errors(f"cannot make {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             for version in entry.versions:
@@ -147,7 +150,8 @@ class Disk:
         return folder
 
     def let_go(self, models: Iterable[ModelName]) -> None:
-        """Remove the stand-ins of models that are not held any more."""
+        """Remove the stand-ins of models that are not held any more. Raises `Transient`."""
+        self._refuse_links(self._layout.own / "held")
         for model in models:
             shutil.rmtree(self._held(model), ignore_errors=True)
 
@@ -163,6 +167,7 @@ class Disk:
         for model, folders in wanted.items():
             with disk_errors(f"cannot make {self._layout.model(model)}"):
                 staged = self._layout.own / "held" / uuid4().hex
+                self._refuse_links(staged.parent, self._layout.model(model))
                 for folder in folders:
                     (staged / folder.name).mkdir(parents=True)
                 if self._layout.model(model).is_dir():
@@ -181,11 +186,12 @@ class Disk:
         """Delete what is in the trash; what cannot be deleted now is tried again by the next sweep."""
         if not self._layout.trash.is_dir():
             return
-        for path in self._layout.trash.iterdir():
-            try:
-                shutil.rmtree(path)
-            except OSError as error:
-                log.warning("trash cannot be deleted yet", path=str(path), reason=error.strerror)
+        try:
+            self._refuse_links(self._layout.trash)
+            for path in self._layout.trash.iterdir():
+                _delete(path)
+        except Transient as error:
+            log.warning("trash is not deleted", reason=str(error))
 
     def _folder(self, name: ModelName, found: frozenset[Version], records: Mapping[Key, Quarantine]) -> Folder:
         of_model = {version: record for (model, version), record in records.items() if model == name}
@@ -198,6 +204,10 @@ class Disk:
             if version not in versions or self.fingerprint((name, version)) == record.fingerprint
         }
         return Folder(versions, by_hand - hollow, hollow, self._layout.model(name).is_dir(), in_force)
+
+    def _refuse_links(self, *folders: Path) -> None:
+        for folder in folders:
+            refuse_links(folder, below=self._layout.models_dir)
 
     def _held(self, model: ModelName) -> Path:
         return self._layout.own / "held" / model
@@ -212,26 +222,16 @@ class Disk:
             return None
 
 
+def _delete(path: Path) -> None:
+    try:
+        if path.is_symlink():
+            path.unlink()
+        else:
+            shutil.rmtree(path)
+    except OSError as error:
+        log.warning("trash cannot be deleted yet", path=str(path), reason=error.strerror)
+
+
 def _is_empty(folder: Path) -> bool:
     with os.scandir(folder) as entries:
         return next(entries, None) is None
-
-
-class Sweeper:
-    """Deletes the trash beside the passes."""
-
-    def __init__(self, disk: Disk) -> None:
-        self._disk = disk
-        self._wanted = asyncio.Event()
-        self._wanted.set()  # what an earlier life left behind
-
-    def start(self) -> None:
-        """Have the trash deleted soon."""
-        self._wanted.set()
-
-    async def run(self) -> None:
-        """Delete whenever asked, until cancelled."""
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            await asyncio.to_thread(self._disk.sweep)

@@ -12,7 +12,7 @@ from typing import Protocol
 from configurator import explain, good, render, told
 from configurator.clean import Cleaner
 from configurator.court import Court, Findings, retries
-from configurator.disk import Disk, Sweeper
+from configurator.disk import Disk
 from configurator.judge import judge
 from configurator.news import News
 from configurator.observe import Observer, note
@@ -20,6 +20,7 @@ from configurator.plan import Kind, Plan, Reload, Stuck, plan
 from configurator.reloader import Accepted, Overdue, Rejected, Reloader
 from configurator.serving import ServingAway
 from configurator.settings import ConfiguratorSettings
+from configurator.sweeper import Sweeper
 from configurator.told import Flight, Key, Told
 from configurator.view import State, View
 from events.names import ModelName, Version

@@ -6,6 +6,7 @@ or the whole version, and `sweep` at the start of a pass removes what was left.
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from events.names import BadName, ModelName, Version
 from events.status import Disk
 from service import files
 from service.errors import NoSpaceLeft, Transient
-from service.files import disk_errors, sync_folder
+from service.files import disk_errors, refuse_links, sync_folder
 from service.layout import Layout, Receipt, published, read_receipt
 
 FOLDER_MODE: Final = 0o755
@@ -73,6 +74,8 @@ def seal(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
     Blocking: call it in a thread.
     """
     stage = layout.stage(receipt.model, receipt.version)
+    for folder in (stage, layout.receipt(receipt.model, receipt.version).parent):
+        refuse_links(folder, below=layout.models_dir)
     paths = {stage / record.name for record in receipt.files}
     steps: Steps = (
         ("prune", lambda: prune(stage, keep=paths)),
@@ -90,6 +93,8 @@ def publish(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
     """
     model, version = receipt.model, receipt.version
     stage, target = layout.stage(model, version), layout.version(model, version)
+    for folder in (stage, target.parent):
+        refuse_links(folder, below=layout.models_dir)
     steps: Steps = (
         ("check", lambda: _check(stage, receipt, target=target)),
         ("model folder", lambda: _make_model_folder(layout, model)),
@@ -103,6 +108,7 @@ def publish(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
 
 def discard(layout: Layout, model: ModelName, version: Version) -> None:
     """Drop a version's stage: it is not wanted any more. Blocking."""
+    refuse_links(layout.stage(model, version).parent, below=layout.models_dir)
     with disk_errors(f"cannot clear the stage of {model} version {version}"):
         remove(layout.stage(model, version))
         remove(journal(layout, model, version))
@@ -117,6 +123,7 @@ def sweep(layout: Layout, *, keep: Collection[tuple[ModelName, Version]]) -> int
     with disk_errors(f"cannot sweep {layout.own}"):
         leftovers = [*_stages(layout, keep), *_receipts(layout)]
         for path in leftovers:
+            refuse_links(path.parent, below=layout.models_dir)
             remove(path)
         return len(leftovers)
 
@@ -165,7 +172,8 @@ def _check(stage: Path, receipt: Receipt, *, target: Path) -> None:
         raise Transient(f"{target} is there already, and a published version is never replaced")
     for record in receipt.files:
         path = stage / record.name
-        if not path.is_file() or path.stat().st_size != record.size:
+        found = path.lstat() if os.path.lexists(path) else None
+        if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != record.size:
             raise Transient(
                 f"{path} is not as it was verified; {receipt.model} version {receipt.version} is not published"
             )
@@ -175,7 +183,8 @@ def _set_modes(stage: Path) -> None:
     for folder, _, names in os.walk(stage):
         _set_mode(Path(folder), FOLDER_MODE)
         for name in names:
-            _set_mode(Path(folder, name), FILE_MODE)
+            if not (path := Path(folder, name)).is_symlink():  # which `publish` refuses: its target is not ours
+                _set_mode(path, FILE_MODE)
 
 
 def _set_mode(path: Path, mode: int) -> None:

@@ -47,7 +47,7 @@ class Lane:
     async def fetch(self, file: StagedFile, *, start: int, end: int, note: Note, meter: Meter) -> None:
         """Write the bytes [start, end); what was written is noted, however this ends."""
         with disk_errors(f"cannot write {file.path}"):
-            descriptor = os.open(file.path, os.O_WRONLY | os.O_CLOEXEC)
+            descriptor = os.open(file.path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             writer = _Writer(descriptor, start)
             try:
                 await self._fill(file, writer, end=end, meter=meter)

@@ -24,7 +24,7 @@ from puller.ranges import RANGE_BYTES, Piece, disjoint, joined_crc32c, missing
 from puller.threads import in_thread
 from puller.together import together
 from service import logs
-from service.files import disk_errors
+from service.files import disk_errors, refuse_links
 from service.layout import Layout, Receipt, read_receipt
 
 log = logs.get("puller.stage")
@@ -118,6 +118,7 @@ class Stage:
         self._journal.add(file.key, piece)
 
     def _prepare(self, staged: Iterable[StagedFile]) -> Mapping[Key, Sequence[Piece]]:
+        refuse_links(self._path, below=self._layout.models_dir)
         with disk_errors(f"cannot prepare {self._path}"):
             for folder in sorted({self._path, *(file.path.parent for file in staged)}):
                 _make_folder(folder, below=self._path)
@@ -208,7 +209,7 @@ def _allocate(staged: Iterable[StagedFile]) -> None:
     for file in staged:
         if file.missing or not file.file.content.size:
             with disk_errors(f"cannot make {file.path}"):
-                descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                descriptor = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
                 try:
                     if file.file.content.size:
                         os.posix_fallocate(descriptor, 0, file.file.content.size)

@@ -39,6 +39,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def refuse_links(folder: Path, *, below: Path) -> None:
+    """Raise `Transient` where a folder, or one of those above it down from `below`, is a symbolic link.
+
+    What is written or deleted through it would be somewhere else than where its path says.
+    """
+    for path in (folder, *folder.parents):
+        if path == below:
+            return
+        if path.is_symlink():
+            words = "nothing is written or deleted through it; find out who made it, and remove it"
+            raise Transient(f"{path} is a symbolic link, where only folders belong: {words}")
+
+
 @contextlib.contextmanager
 def disk_errors(what: str) -> Iterator[None]:
     """Turn the operating system's errors into ours, with what was being done."""
