@@ -138,11 +138,16 @@ class Bucket:
         return pages
 
     def _download(self, file: RemoteFile) -> bytes:
+        from google.cloud.storage.exceptions import DataCorruption  # noqa: PLC0415
         from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415
 
         blob = self._access.client.bucket(self._name).blob(file.object_name, generation=file.generation)
         retry = DEFAULT_RETRY.with_timeout(RETRY_SECONDS)
-        return bytes(blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=TIMEOUT_SECONDS, retry=retry))
+        try:
+            data = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=TIMEOUT_SECONDS, retry=retry)
+        except DataCorruption as error:
+            raise Transient(f"{file.object_name} came damaged: its CRC32C is not the bucket's; {AGAIN}") from error
+        return bytes(data)
 
     async def _run(self, call: Callable[[], R]) -> R:
         return await self._access.run(lambda: self._in_words(call))

@@ -12,7 +12,7 @@ A window ends with the first answer after the cause is over: TensorFlow Serving 
 an answer within `RETURN_SECONDS`; or the operator wants the model again, which has to be fetched anew, and may not be
 there to be had. That it comes in the end is rule 4.
 
-An answer of a version that fails its own sample is no first answer: TensorFlow Serving shows it for a moment, then it is
+An answer of a version that fails its own sample is no first answer: TensorFlow Serving has it for a moment, then it is
 withdrawn, and there may be no other.
 
 Rule 3: the bytes under a number change only where the number was given up in between: its folder was taken away

@@ -93,6 +93,15 @@ async def test_a_flipped_bit_comes_through(site: Site) -> None:
     assert sum(a != b for a, b in zip(data, DATA, strict=True)) == 1
 
 
+@pytest.mark.parametrize("name", ["flip", "truncate", "wrong_length"])
+async def test_a_small_file_that_comes_damaged_is_no_bug(site: Site, name: str) -> None:
+    """A manifest is read whole and checked by Google's client; what it says becomes a sentence, and another try."""
+    file = (await site.bucket.listing(MODEL, VERSION)).files[0]
+    await site.misbehave(BucketFaults(**{name: 1.0}))  # type: ignore[arg-type] # a chance
+    with pytest.raises(Transient, match=r"m/1/f came damaged|does not answer as it should"):
+        await site.bucket.read(file, max_bytes=len(DATA))
+
+
 async def test_a_drip_brings_all(site: Site) -> None:
     """Slow is not broken."""
     await site.misbehave(BucketFaults(drip=1.0, drip_seconds=0.1))
