@@ -121,7 +121,8 @@ class Bus:
             try:
                 await self._session(servers)
             except (NatsError, OSError, TimeoutError) as error:
-                self._note(is_connected=False, reason=f"NATS at {servers[0]}: {_words(error)}")
+                place = servers[0].rpartition("@")[2]  # without the user and password that may stand in it
+                self._note(is_connected=False, reason=f"NATS at {place}: {_words(error)}")
             servers = [*servers[1:], servers[0]]
             await asyncio.sleep(RETRY_SECONDS)
 

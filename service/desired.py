@@ -44,7 +44,7 @@ class DesiredStore:
             raw = {str(key): json.dumps(value).encode() for key, value in saved.items()}
         except FileNotFoundError:
             return
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
             log.warning("copy of desired state unreadable; waiting for nats", path=str(self._path), reason=str(error))
             return
         self._documents = self._read(raw)[0]

@@ -26,6 +26,8 @@ from service.commands import Commands
 from service.errors import BadSettings
 from service.health import Health
 
+BODY_SECONDS = 10.0
+
 SCHEMA = "#/components/schemas/{model}"
 SCHEMAS = (Report,)  # routes only name them; whoever writes a document adds them
 STATUS: dict[int | str, dict[str, object]] = {
@@ -44,9 +46,16 @@ def create_app(health: Health, *, report: Callable[[], Report], commands: Comman
     async def command(request: Request) -> Response:
         if not _is_allowed(request, token):
             return PlainTextResponse("commands need the bearer token MM_COMMAND_TOKEN", status_code=401)
-        if int(request.headers.get("content-length", MAX_REQUEST_BYTES + 1)) > MAX_REQUEST_BYTES:
+        said = request.headers.get("content-length", "")
+        if not said.isdecimal() or int(said) > MAX_REQUEST_BYTES:
             return PlainTextResponse(f"send at most {MAX_REQUEST_BYTES} bytes, with Content-Length", status_code=413)
-        answer = await commands.answer(request.path_params["name"], await request.body())
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.body()
+        except TimeoutError:
+            words = f"the body was not complete within {BODY_SECONDS:g} s"
+            return PlainTextResponse(words, status_code=408, headers={"Connection": "close"})
+        answer = await commands.answer(request.path_params["name"], body)
         status = 400 if answer.error else 200
         return Response(answer.model_dump_json(exclude_none=True), status_code=status, media_type="application/json")
 
@@ -142,4 +151,6 @@ def _is_allowed(request: Request, token: SecretStr) -> bool:
     if expected := token.get_secret_value():
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         return secrets.compare_digest(given.encode(), expected.encode())
+    if "origin" in request.headers:  # a browser's page, which has no business here, whoever the browser belongs to
+        return False
     return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback

@@ -111,7 +111,7 @@ def test_a_key_that_is_no_model_is_said_and_harms_nobody(store: DesiredStore) ->
     assert "not a model name" in store.problems[0]
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"m": 7}', b'{"../x": {}}'])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"m": 7}', b'{"../x": {}}', b"[" * 10**6])
 def test_broken_copy_is_no_document(tmp_path: Path, store: DesiredStore, content: bytes) -> None:
     """A copy that cannot be read stops nothing."""
     path = Layout(tmp_path).desired("puller")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from events.commands import Command, Sync
@@ -79,3 +80,39 @@ async def test_wrong_and_oversized_commands_are_told_apart() -> None:
     pages = client(Health())
     assert (await pages.post("/commands/sync", json={"nonsense": 1})).status_code == 400
     assert (await pages.post("/commands/sync", content=b"x" * 70000)).status_code == 413
+
+
+async def test_a_browsers_page_sends_no_commands_by_this_hosts_rights() -> None:
+    """Whoever is made to open a page on a node does not reload its models by that; with the token it is a program."""
+    elsewhere = {"Origin": "http://evil.example", "Content-Type": "text/plain"}
+    assert (await client(Health()).post("/commands/sync", content=b"{}", headers=elsewhere)).status_code == 401
+    signed = {**elsewhere, "Authorization": "Bearer secret"}
+    guarded = client(Health(), token="secret")
+    assert (await guarded.post("/commands/sync", content=b"{}", headers=signed)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 60_000, b'{"a":' * 12_000, b'{"id": ' + b"9" * 60_000 + b"}", b"\xff", b"{" * 9]
+)
+async def test_hostile_json_is_a_bad_request(body: bytes) -> None:
+    """However deep, long or broken: it is told so, and the port goes on."""
+    pages = client(Health())
+    assert (await pages.post("/commands/sync", content=body)).status_code == 400
+    assert (await pages.post("/commands/sync", json={})).status_code == 200
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "1e3", "99999999999999999999"])
+async def test_a_length_that_is_none_is_refused(length: str) -> None:
+    """It is read before the body is."""
+    answer = await client(Health()).post("/commands/sync", content=b"{}", headers={"Content-Length": length})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Bearer", "Bearer ", "Bearer wrong", "Bearer secre", "Bearer secret2", "Basic secret", "Bearer \xff"]
+)
+async def test_only_the_token_itself_is_the_token(given: str) -> None:
+    """Missing, empty, shortened, lengthened, of another kind, not even text: all are refused, from this host too."""
+    headers = {b"Authorization": given.encode("latin-1")} if given else {}
+    answer = await client(Health(), token="secret").post("/commands/sync", json={}, headers=headers)
+    assert answer.status_code == 401
