@@ -44,15 +44,14 @@ class Look:
 
     at: float
     place: Place
-    inode: int
+    folder: str  # which one, told by the kernel: another one of the same name is another one
     digest: Digest
     state: str  # TensorFlow Serving's word on the version
-    life: int  # which life of TensorFlow Serving said so
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """TensorFlow Serving has nothing of a version in memory any more."""
+    """TensorFlow Serving has nothing of a version in memory any more: it ended it, or began a new life itself."""
 
     at: float
     place: Place

@@ -15,18 +15,21 @@ there to be had. That it comes in the end is rule 4.
 An answer of a version that fails its own sample is no first answer: TensorFlow Serving has it for a moment, then it is
 withdrawn, and there may be no other.
 
-Rule 3: the bytes under a number change only where the number was given up in between: its folder was taken away
-and, unless TensorFlow Serving began a new life, TensorFlow Serving had ended it. What is in memory is told by Predict,
-which answers with the content's own number.
+Rule 3: the bytes under a number change only where the number was given up in between: TensorFlow Serving ended it, or
+began a new life itself, and the files are in another folder of that name. What is in memory is told by Predict, which
+answers with the content's own number.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 from tests.chaos.growth import grown
 from tests.chaos.observations import Answer, Ended, Fallen, Look, Place, Recovery, Seen, Uploaded, Window
+
+LATE_SECONDS: Final = 2.0  # an end is seen by asking, so a little after what followed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +104,28 @@ def immutability(looks: Iterable[Look], answers: Iterable[Answer], *, ends: Iter
         for before, after in pairwise(all_of):
             if before.digest == after.digest:
                 continue
-            has_ended = before.life != after.life or any(before.at <= at <= after.at for at in gone[place])
-            if before.inode == after.inode or not has_ended:
+            if before.folder == after.folder or not _any_between(gone[place], before.at, after.at):
                 words = f"{_name(place)} changed its files from {before.digest} to {after.digest}"
                 found.append(Violation(3, after.at, words))
-    return [*found, *_changed_answers(answers, by_place)]
+    return [*found, *_changed_answers(answers, gone)]
 
 
-def _changed_answers(answers: Iterable[Answer], looks: dict[Place, list[Look]]) -> list[Violation]:
+def _changed_answers(answers: Iterable[Answer], gone: Mapping[Place, Sequence[float]]) -> list[Violation]:
     found = []
     by_place: dict[Place, list[Answer]] = defaultdict(list)
     for answer in answers:
         if not answer.error:
             by_place[answer.node, answer.model, answer.version].append(answer)
     for place, all_of in by_place.items():
-        folders = {look.digest for look in looks.get(place, [])}
         for before, after in pairwise(all_of):
-            if before.content != after.content and len(folders) < 2:
-                words = f"{_name(place)} answered {before.content}, then {after.content}, from the same files"
+            if before.content != after.content and not _any_between(gone.get(place, ()), before.asked, after.at):
+                words = f"{_name(place)} answered {before.content}, then {after.content}, and was not ended in between"
                 found.append(Violation(3, after.at, words))
     return found
+
+
+def _any_between(moments: Iterable[float], start: float, end: float) -> bool:
+    return any(start <= moment <= end + LATE_SECONDS for moment in moments)
 
 
 def recovery(recoveries: Iterable[Recovery], *, bound_seconds: float) -> list[Violation]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from infra.local.faults.rehearsal import Stage
 from infra.local.predict import request
 from service.layout import OWN
 from tests.chaos import content
-from tests.chaos.observations import Answer, Ended, Look, Phase, Sample, Seen
+from tests.chaos.observations import Answer, Ended, Look, Phase, Place, Sample, Seen
 from tests.chaos.plan import MODELS
 from tests.chaos.processes import measure
 
@@ -44,8 +43,9 @@ class Eyes:
     seen: Seen
     now: Callable[[], float]
     phase: Callable[[], Phase]
-    read: dict[tuple[str, str, int], tuple[float, int]] = field(default_factory=dict)  # when, and which folder
+    read: dict[Place, tuple[float, str]] = field(default_factory=dict)  # when, and which folder
     statuses: dict[tuple[str, str], dict[int, str]] = field(default_factory=dict)
+    lives: dict[tuple[str, str], int] = field(default_factory=dict)  # the process that said so
 
     async def ask(self, stage: Stage, model: str) -> None:
         """Ask a model of a node for its newest version again and again, as an application does."""
@@ -95,7 +95,6 @@ class Eyes:
 
     async def _follow(self, stage: Stage, model: str, stub: ModelServiceStub) -> None:
         life = stage.node.serving.pid
-        before = self.statuses.get((stage.name, model), {})
         try:
             asked = GetModelStatusRequest(model_spec=ModelSpec(name=model))
             answer = await stub.GetModelStatus(asked, timeout=ANSWER_SECONDS)
@@ -106,25 +105,30 @@ class Eyes:
         else:
             lines = list(answer.model_version_status)
         states = {int(line.version): STATES.get(line.state, "unknown") for line in lines}
-        self.statuses[stage.name, model] = states
-        for version in before.keys() | states.keys():
-            if before.get(version, "ended") != "ended" and states.get(version, "ended") == "ended":
-                self.seen.ends.append(Ended(self.now(), (stage.name, model, version)))
+        self._compare((stage.name, model), states, life=life)
         for version, state in states.items():
             if state in IN_MEMORY:
-                await self._read(stage, (stage.name, model, version), state=state, life=life)
+                await self._read(stage, (stage.name, model, version), state=state)
 
-    async def _read(self, stage: Stage, place: tuple[str, str, int], *, state: str, life: int) -> None:
+    def _compare(self, key: tuple[str, str], states: dict[int, str], *, life: int) -> None:
+        """Note what has ended since the last time."""
+        is_new_life = self.lives.get(key, life) != life
+        for version, state in self.statuses.get(key, {}).items():
+            if state != "ended" and (is_new_life or states.get(version, "ended") == "ended"):
+                self.seen.ends.append(Ended(self.now(), (*key, version)))
+        self.statuses[key], self.lives[key] = states, life
+
+    async def _read(self, stage: Stage, place: Place, *, state: str) -> None:
         folder = stage.node.models / place[1] / str(place[2])
-        last, last_inode = self.read.get(place, (float("-inf"), 0))
-        inode = _inode(folder)
-        if inode is None or (inode == last_inode and self.now() - last < REREAD_SECONDS):
+        last, last_folder = self.read.get(place, (float("-inf"), ""))
+        which = _which(folder)
+        if not which or (which == last_folder and self.now() - last < REREAD_SECONDS):
             return  # not on disk any more, which is nobody's business as long as it serves from memory
         found = await asyncio.to_thread(read_folder, folder)
-        if found is None or _inode(folder) != inode:
+        if found is None or _which(folder) != which:
             return  # it was taken away while we read
-        self.read[place] = (self.now(), inode)
-        self.seen.looks.append(Look(self.now(), place, inode, content.digest(found), state, life))
+        self.read[place] = (self.now(), which)
+        self.seen.looks.append(Look(self.now(), place, which, content.digest(found), state))
 
 
 def read_folder(folder: Path) -> dict[str, bytes] | None:
@@ -149,11 +153,13 @@ def _count(folder: Path, pattern: str) -> int:
     return sum(1 for _ in folder.glob(pattern))
 
 
-def _inode(folder: Path) -> int | None:
+def _which(folder: Path) -> str:
+    """Which folder of this name it is: inodes are used again, so the time of its last change tells besides."""
     try:
-        return os.stat(folder).st_ino  # noqa: PTH116 - in one call
+        found = folder.stat()
     except FileNotFoundError:
-        return None
+        return ""
+    return f"{found.st_ino} {found.st_ctime_ns}"
 
 
 def _pid(stage: Stage, service: str) -> Callable[[], int]:

@@ -22,7 +22,7 @@ from tests.chaos.rules import Violation, judge
 BOUND = 45.0
 PLACE = ("node-1", "alpha", 1)
 UPLOAD = Uploaded("alpha", 1, "d1", 7)
-LOOK = Look(2.0, PLACE, 11, "d1", "available", 100)
+LOOK = Look(2.0, PLACE, "11", "d1", "available")
 
 
 def answer(at: float, *, content: int = 7, error: str = "") -> Answer:
@@ -72,7 +72,7 @@ def test_a_run_that_went_well_violates_nothing() -> None:
 def test_bytes_that_nobody_uploaded_break_the_first_rule() -> None:
     """A folder that TensorFlow Serving was told to serve has other files than any upload of its number."""
     seen = good()
-    seen.looks.append(Look(6.0, ("node-1", "alpha", 2), 12, "d1", "loading", 100))
+    seen.looks.append(Look(6.0, ("node-1", "alpha", 2), "12", "d1", "loading"))
     assert broken(seen) == [1]
 
 
@@ -87,7 +87,7 @@ def test_an_overwrite_is_another_content_that_may_be_served() -> None:
     """A node that fetched a number later may have its newer content."""
     seen = good()
     seen.uploads.append(replace(UPLOAD, digest="d2", content=8))
-    seen.looks.append(Look(6.0, ("node-2", "alpha", 1), 13, "d2", "available", 200))
+    seen.looks.append(Look(6.0, ("node-2", "alpha", 1), "13", "d2", "available"))
     seen.answers.append(replace(answer(6.0, content=8), node="node-2"))
     assert found(seen) == []
 
@@ -166,18 +166,20 @@ def test_a_folder_that_is_swapped_while_it_serves_breaks_the_third_rule() -> Non
     """A new folder under the number needs that TensorFlow Serving has ended the old one."""
     seen = good()
     seen.uploads.append(replace(UPLOAD, digest="d2"))
-    seen.looks.append(replace(LOOK, at=6.0, inode=12, digest="d2"))
+    seen.looks.append(replace(LOOK, at=6.0, folder="12", digest="d2"))
     assert broken(seen) == [3]
     seen.ends.append(Ended(5.5, PLACE))
     assert found(seen) == []
 
 
-def test_an_answer_that_changes_over_the_same_files_breaks_the_third_rule() -> None:
-    """Something else was loaded than what lies there."""
+def test_an_answer_that_changes_without_an_end_breaks_the_third_rule() -> None:
+    """Something else came into memory under the number, while it was there."""
     seen = good()
     seen.uploads.append(replace(UPLOAD, digest="d2", content=8))
     seen.answers.append(answer(5.0, content=8))
     assert broken(seen) == [3]
+    seen.ends.append(Ended(4.5, PLACE))
+    assert found(seen) == []
 
 
 def test_a_node_that_is_late_or_never_comes_breaks_the_fourth_rule() -> None:
