@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from events.wording import of_library
 from service.errors import Transient
 from service.threads import Threads
 
@@ -76,7 +77,9 @@ class Access:
         try:
             self._credentials.refresh(Request())  # type: ignore[no-untyped-call] # google-auth is partly typed
         except GoogleAuthError as error:
-            raise Transient(f"cannot sign in to Cloud Storage: {error}; trying again at each poll") from error
+            raise Transient(
+                f"cannot sign in to Cloud Storage: {of_library(error)}; trying again at each poll"
+            ) from error
         return str(self._credentials.token), self._credentials.expiry
 
     def _signed_in(self) -> "requests.Session":
@@ -94,7 +97,7 @@ class Access:
         try:
             credentials, _ = google.auth.default(scopes=[SCOPE])
         except google.auth.exceptions.DefaultCredentialsError as error:
-            raise Transient(f"no Google credentials: {error}") from error
+            raise Transient(f"no Google credentials: {of_library(error)}") from error
         return credentials
 
 

@@ -4,12 +4,12 @@ Lists are strongly consistent, so they are what every decision is made from. Lis
 gives generation, size and CRC32C); the bytes of models are moved by an engine of `puller/transfer.py`.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from events.names import Ignored, ModelName, Version, locate
+from events.wording import of_library
 from puller import objects
 from puller.access import TIMEOUT_SECONDS, Access
 from puller.objects import Catalog, Listing, RemoteFile
@@ -172,6 +172,6 @@ class Bucket:
 
 
 def _short(error: Exception) -> str:
-    """The first line of the cause, without the queries of addresses."""
+    """Quote the cause."""
     cause = getattr(error, "cause", None) or error  # what was tried until the time was over
-    return re.sub(r"\?[^\s:]*", "", str(cause).strip().partition("\n")[0])[:300]
+    return of_library(cause)

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from events.wording import of_library
 from puller.access import TIMEOUT_SECONDS, Access
 from puller.engine import PIECE_BYTES, Interrupted, Replaced
 from puller.objects import RemoteFile
@@ -51,9 +52,11 @@ class GoogleEngine:
                 timeout=TIMEOUT_SECONDS,
             )
         except GoogleAuthError as error:
-            raise Transient(f"cannot sign in to read {file.object_name} in {self._bucket}: {error}") from error
+            raise Transient(
+                f"cannot sign in to read {file.object_name} in {self._bucket}: {of_library(error)}"
+            ) from error
         except RequestException as error:
-            raise Interrupted(f"{file.object_name} in {self._bucket} cannot be read: {_short(error)}") from error
+            raise Interrupted(f"{file.object_name} in {self._bucket} cannot be read: {of_library(error)}") from error
         if problem := self._problem(file, answer, start=start, end=end):
             answer.close()
             raise problem
@@ -79,14 +82,10 @@ class GoogleEngine:
         try:
             return bytes(answer.raw.read(PIECE_BYTES, decode_content=False))
         except (HTTPError, OSError) as error:
-            raise Interrupted(f"{file.object_name} in {self._bucket} broke off: {_short(error)}") from error
+            raise Interrupted(f"{file.object_name} in {self._bucket} broke off: {of_library(error)}") from error
 
 
 def _break_off(answer: "Response") -> None:
     """Wake the thread that may still be reading: closing would wait for it."""
     with contextlib.suppress(ValueError, RuntimeError):  # nothing is being read any more
         answer.raw.shutdown()
-
-
-def _short(error: Exception) -> str:
-    return str(error).partition("?")[0][:200]

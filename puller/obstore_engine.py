@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from events.wording import of_library
 from puller.access import TIMEOUT_SECONDS, Access
 from puller.engine import PIECE_BYTES, Interrupted, Replaced
 from puller.objects import RemoteFile
@@ -46,10 +47,10 @@ class ObstoreEngine:
             raise Replaced(file) from error
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise Transient(
-                f"this account may not read {file.object_name} in {self._bucket}: {_short(error)}"
+                f"this account may not read {file.object_name} in {self._bucket}: {of_library(error)}"
             ) from error
         except (BaseError, ValueError) as error:
-            raise Interrupted(f"{file.object_name} in {self._bucket} cannot be read: {_short(error)}") from error
+            raise Interrupted(f"{file.object_name} in {self._bucket} cannot be read: {of_library(error)}") from error
 
     @cached_property
     def _store(self) -> "GCSStore":
@@ -72,7 +73,3 @@ class ObstoreEngine:
     async def _credential(self) -> "GCSCredential":
         token, ends = await self._access.run(self._access.token)
         return {"token": token, "expires_at": ends.replace(tzinfo=UTC) if isinstance(ends, datetime) else None}
-
-
-def _short(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].partition("?")[0][:200]

@@ -19,6 +19,7 @@ from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 from events.subscription import ACK_SECONDS
+from events.wording import of_library
 from puller.link import Link
 from puller.registration import Names, ensure
 from service import logs
@@ -146,7 +147,7 @@ class Subscription:
         if isinstance(error, Transient):
             return str(error)
         words = error.message if isinstance(error, GoogleAPICallError) else str(error)
-        return f"Pub/Sub, subscription {self._names.path}: {words or type(error).__name__}"
+        return f"Pub/Sub, subscription {self._names.path}: {of_library(words) or type(error).__name__}"
 
 
 @contextlib.asynccontextmanager
