@@ -22,9 +22,10 @@ async def watch(fleet: Fleet) -> AsyncIterator[BoardNews]:
         news.whole()
         while True:
             await bell.wait()
-            yield fleet.tell(news)
+            told = fleet.tell(news)
             news.clear()
             bell.clear()
+            yield told
             await bell.wait()
             await asyncio.sleep(GATHER_SECONDS)
     finally:

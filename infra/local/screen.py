@@ -85,6 +85,7 @@ def addresses(stack: Stack) -> list[tuple[str, str]]:
     ]
     if stack.master:
         around.insert(0, ("master", f"{stack.master_url}/v1/overview, described at {stack.master_url}/openapi.json"))
+        around.insert(0, ("dashboard", f"{stack.master_url}/"))
     for node in stack.nodes:
         around += [
             (f"{node.name}: TF Serving", f"gRPC {node.serving_address}, REST {node.rest_url}"),

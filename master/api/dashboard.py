@@ -24,7 +24,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
 }
 MERGED = frozenset({".css", ".html"})  # of which no single file is served
-STYLES = ("tokens", "page", "parts", "matrix", "views")  # in this order
+STYLES = ("tokens", "page", "parts", "fleet", "matrix", "views", "live")  # in this order
 NO_MODULES = frozenset({"theme.js", "signin.js"})  # runs before all others; is loaded where it is needed
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none';"

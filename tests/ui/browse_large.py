@@ -9,7 +9,9 @@ import re
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
+from functools import partial
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -22,7 +24,8 @@ from infra.local.supervisor import Supervisor
 from tests.ui.conftest import PICTURES, Open
 from tests.ui.world import until
 
-START_SECONDS = 240.0
+START_SECONDS = 400.0
+pytestmark = pytest.mark.timeout(900)
 MODEL, NODE = ModelName("model-003"), NodeName("node-0005")
 NUMBERS = PICTURES / "numbers.json"
 WATCH = """name => new Promise(resolve => {
@@ -58,22 +61,31 @@ def crowd() -> Iterator[Crowd]:
         nats_url = f"nats://{LOOPBACK}:{ports[0]}"
         supervisor.start(parts.master(ports[2], {"MM_NATS_URL": nats_url}))
         fleet = SimulatedFleet(nats_url, FleetPlan(nodes=1000, models=200))
-        loop, started, ending = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+        runner, started, ending = asyncio.Runner(), threading.Event(), asyncio.Event()
 
         async def live() -> None:
             async with fleet:
                 started.set()
                 await ending.wait()
 
-        thread = threading.Thread(target=lambda: loop.run_until_complete(live()))
+        loop = runner.get_loop()
+        thread = threading.Thread(target=lambda: runner.run(live()))
         thread.start()
+        url = f"http://{LOOPBACK}:{ports[2]}"
         try:
             until("the simulated fleet", started.is_set, seconds=START_SECONDS)
-            yield Crowd(f"http://{LOOPBACK}:{ports[2]}", fleet, loop)
+            until("the master to have heard it", partial(is_heard, url), seconds=START_SECONDS)
+            yield Crowd(url, fleet, loop)
         finally:
             loop.call_soon_threadsafe(ending.set)
             thread.join()
-            loop.close()
+            runner.close()
+
+
+def is_heard(url: str) -> bool:
+    """Tell whether the master knows of every cell, and of no trouble."""
+    overview = httpx.get(f"{url}/v1/overview", timeout=START_SECONDS, trust_env=False).json()
+    return overview["cells"] == [{"state": "serving", "count": 200_000}] and not overview["sentences"]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ The pictures of the README and docs/dashboard.md are copies of those written her
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -32,8 +33,12 @@ def lively(world: World) -> World:
     change(world, "ranker", {"kind": "pin", "versions": [2]})
     change(world, "spelling", {"kind": "pause"})
     for node in world.stack.nodes:
-        until(f"{node.name} to quarantine", lambda node=node: "quarantined" in world.cell("recall", node.name))
+        until(f"{node.name} to quarantine", partial(is_quarantined, world, node.name))
     return world
+
+
+def is_quarantined(world: World, node: str) -> bool:
+    return world.cell("recall", node) == "quarantined"
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
