@@ -24,7 +24,7 @@ from infra.local.faults.rehearsal import SERVICES, Rehearsal, RehearsalOptions
 from infra.local.screen import Screen
 from tests.chaos import plan, report
 from tests.chaos.observations import Fallen, Seen
-from tests.chaos.plan import Fault
+from tests.chaos.plan import Fault, Wishes
 from tests.chaos.report import Ran
 from tests.chaos.rules import judge
 from tests.chaos.run import BOUND_SECONDS, SETTINGS, NotReady, Run
@@ -42,7 +42,8 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     given = _parser().parse_args()
     try:
-        return chaos(given.seed, given.seconds, faults=tuple(given.fault or Fault), folder=given.folder)
+        wishes = Wishes(tuple(given.fault or Fault), given.pace)
+        return chaos(given.seed, given.seconds, wishes=wishes, folder=given.folder)
     except (ChildError, NotReady, OSError) as error:
         sys.stderr.write(f"error: the run could not be made: {error}\n")
         return FAILED
@@ -50,11 +51,11 @@ def main() -> int:
         return INTERRUPTED
 
 
-def chaos(seed: int, seconds: float, *, faults: tuple[Fault, ...], folder: Path) -> int:
+def chaos(seed: int, seconds: float, *, wishes: Wishes, folder: Path) -> int:
     """Run, judge, report."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    steps = plan.make(seed, seconds, nodes=NODES, faults=faults)
+    steps = plan.make(seed, seconds, nodes=NODES, wishes=wishes)
     (folder / "plan.jsonl").write_text("".join(f"{plan.render(step)}\n" for step in steps))
     began = time.monotonic()
     options = RehearsalOptions(nodes=NODES, settings=SETTINGS)
@@ -135,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=float, default=180.0, help="how long operations and faults go on (%(default)g)"
     )
     parser.add_argument("--seed", type=int, default=1, help="the plan is made from it (%(default)s)")
+    parser.add_argument("--pace", type=float, default=1.0, help="so many times as much time between what happens")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the records go (%(default)s)")
     parser.add_argument(
         "--fault", type=lambda name: Fault[name], action="append", metavar="NAME",

@@ -125,10 +125,22 @@ class Disturb:
 Step = Upload | Delete | Operate | Disturb
 
 
-def make(seed: int, seconds: float, *, nodes: Sequence[str], faults: Sequence[Fault] = tuple(Fault)) -> list[Step]:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a run shall be like: all faults or some of them, and `pace` times as much time between what happens."""
+
+    faults: Sequence[Fault] = tuple(Fault)
+    pace: float = 1.0
+
+
+ALL: Final = Wishes()
+
+
+def make(seed: int, seconds: float, *, nodes: Sequence[str], wishes: Wishes = ALL) -> list[Step]:
     """Make the plan of a run, in the order of time."""
     dice = random.Random(f"chaos {seed} {seconds:g}")  # noqa: S311 - repeatable on purpose
-    steps: list[Step] = [*_operations(dice, seconds), *_faults(dice, seconds, nodes=nodes, faults=faults)]
+    operations = _operations(dice, seconds, pace=wishes.pace)
+    steps: list[Step] = [*operations, *_faults(dice, seconds, nodes=nodes, wishes=wishes)]
     return sorted(steps, key=lambda step: step.at)
 
 
@@ -145,10 +157,10 @@ def render(step: Step) -> str:
     return json.dumps({"step": type(step).__name__.lower(), **asdict(step)})
 
 
-def _operations(dice: random.Random, seconds: float) -> Iterator[Step]:
+def _operations(dice: random.Random, seconds: float, *, pace: float) -> Iterator[Step]:
     newest = dict.fromkeys(MODELS, FIRST)
     content, at = len(MODELS), 0.0
-    while (at := at + dice.uniform(0.5, 3.0)) < seconds:
+    while (at := at + pace * dice.uniform(0.5, 3.0)) < seconds:
         model, roll = dice.choice(MODELS), dice.random()
         content += 1
         if roll < 0.5:
@@ -174,19 +186,19 @@ def _upload(dice: random.Random, at: float, model: str, version: int, content: i
     return Upload(at, model, version, content, kind, dice.choice(SIZES), has_manifest, pause_seconds)
 
 
-def _faults(dice: random.Random, seconds: float, *, nodes: Sequence[str], faults: Sequence[Fault]) -> Iterator[Disturb]:
+def _faults(dice: random.Random, seconds: float, *, nodes: Sequence[str], wishes: Wishes) -> Iterator[Disturb]:
     """Two rows of faults, so that two are often on at the same time; they take all there are in turn, shuffled."""
     left: list[Fault] = []
     for _ in range(2):
         at = dice.uniform(1.0, 4.0)
         while at < seconds - CALM_SECONDS:
             if not left:
-                left = list(faults)
+                left = list(wishes.faults)
                 dice.shuffle(left)
             fault = left.pop()
             lasts = min(_seconds(dice, fault, seconds), seconds - at)
             yield Disturb(round(at, 3), fault, dice.choice(nodes), round(lasts, 3), dice.randrange(2**32))
-            at += lasts + dice.uniform(0.2, 2.0)
+            at += lasts + wishes.pace * dice.uniform(0.2, 2.0)
 
 
 def _seconds(dice: random.Random, fault: Fault, seconds: float) -> float:

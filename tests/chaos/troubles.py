@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final
 
 import grpc
@@ -26,6 +26,7 @@ from tests.chaos.observations import Seen, Window
 from tests.chaos.plan import Disturb, Fault
 
 FLOOD_PER_SECOND: Final = 10_000
+FLOOD_SECONDS: Final = 2.0
 BUCKET: Final[dict[Fault, BucketFaults]] = {
     Fault.BUCKET_ERRORS: BucketFaults(error=0.4),
     Fault.BUCKET_AWAY: BucketFaults(error=1.0),
@@ -121,8 +122,10 @@ class Troubles:
                 await _suppress(asyncio.to_thread(remote.set_faults, Faults()))
             return
         if step.fault is Fault.NEWS_FLOOD:
-            count = int(FLOOD_PER_SECOND * min(2.0, step.seconds))
-            drafts: Iterator[notifications.Draft] = islice(notifications.flood(things, seed=step.detail), count)
+            count = int(FLOOD_PER_SECOND * min(FLOOD_SECONDS, step.seconds))
+            flood = islice(notifications.flood(things, seed=step.detail), count)
+            end = self.now() + step.seconds
+            drafts: Iterator[notifications.Draft] = takewhile(lambda _: self.now() < end, flood)
         elif step.fault is Fault.NEWS_REPLAY:
             drafts = notifications.replay(things[-200:])
         else:

@@ -9,9 +9,9 @@ from typing import Final
 
 from service.layout import OWN
 
-PULLER: Final = frozenset(
+DESIRED: Final = frozenset({"mkdir own", "open desired", "sync desired", "rename desired", "sync own"})
+PULLER: Final = DESIRED | frozenset(
     {
-        "mkdir own",
         "mkdir stage",
         "open journal",
         "rename journal",
@@ -30,18 +30,22 @@ PULLER: Final = frozenset(
         "sync models folder",
         "rename version",
         "sync model",
+        "sync journal",
         "remove journal",
+        "rmdir stage",
+        "remove receipt",
     }
 )
-CONFIGURATOR: Final = frozenset(
+CONFIGURATOR: Final = DESIRED | frozenset(
     {
-        "mkdir own",
+        "mkdir models folder",
         "open good",
         "sync good",
         "rename good",
         "open config",
         "sync config",
         "rename config",
+        "sync models folder",
         "mkdir quarantine",
         "open quarantine",
         "sync quarantine",
@@ -52,6 +56,7 @@ CONFIGURATOR: Final = frozenset(
         "remove receipt",
         "remove trash",
         "rmdir trash",
+        "rmdir model",
     }
 )
 BELOW_OWN: Final = {

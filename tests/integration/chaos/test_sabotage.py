@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from infra.local.faults import points
 from infra.local.faults.rehearsal import Rehearsal, RehearsalOptions, Stage
 from service.layout import OWN
 from tests.chaos import content
@@ -39,6 +40,9 @@ def test_each_rule_that_is_broken_is_found_broken() -> None:
         run = Run(rehearsal, lambda _at, _words: None, bound_seconds=BOUND_SECONDS)
         asyncio.run(sabotaged(run))
         rehearsal.nodes[1].node.configurator.resume()
+        for stage in rehearsal.nodes:
+            assert stage.steps("puller") <= points.PULLER
+            assert stage.steps("configurator") <= points.CONFIGURATOR
     violations = judge(run.seen, bound_seconds=BOUND_SECONDS)
     assert found(violations, 1, "alpha version 1 on node-1 is available and its files are not what was uploaded")
     assert found(violations, 2, "delta on node-2 stopped answering")
