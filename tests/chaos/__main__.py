@@ -76,6 +76,7 @@ def chaos(seed: int, seconds: float, *, wishes: Wishes, folder: Path) -> int:
     ran = Ran(
         seed=seed,
         seconds=seconds,
+        again=_again(seed, seconds, wishes),
         software=_commit(),
         machine=f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}",
         lasted_seconds=time.monotonic() - began,
@@ -121,6 +122,14 @@ def _keep(rehearsal: Rehearsal, folder: Path) -> None:
 def _get(url: str) -> bytes:
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5.0) as answer:
         return bytes(answer.read())
+
+
+def _again(seed: int, seconds: float, wishes: Wishes) -> str:
+    """The command that makes a run again."""
+    words = [f"--pace {wishes.pace:g}"] if wishes.pace != 1.0 else []
+    words += [f"--fault {fault.name}" for fault in wishes.faults if len(wishes.faults) < len(Fault)]
+    arguments = f' ARGS="{" ".join(words)}"' if words else ""
+    return f"make chaos SECONDS={seconds:g} SEED={seed}{arguments}"
 
 
 def _commit() -> str:

@@ -17,6 +17,7 @@ class Ran:
 
     seed: int
     seconds: float
+    again: str  # the command that makes it again
     software: str  # the commit
     machine: str
     lasted_seconds: float
@@ -31,13 +32,12 @@ class Ran:
 def write(ran: Ran, seen: Seen) -> str:
     """Write the report."""
     verdict = f"FAILED: {len(ran.violations)} violations" if ran.violations else "passed: no rule was violated"
-    again = f"make chaos SECONDS={ran.seconds:g} SEED={ran.seed}"
     return "\n".join(
         [
             f"# Chaos run, seed {ran.seed}, {ran.seconds:g} seconds: {verdict}",
             "",
             f"Commit {ran.software}; {ran.machine}; {ran.lasted_seconds:.0f} s with start and recovery.",
-            f"Again: `{again}`.",
+            f"Again: `{ran.again}`.",
             "",
             *_violations(ran.violations),
             "## Done",
