@@ -34,7 +34,7 @@ def deploy(order: Order, *, environment: Mapping[str, str], say: Callable[[str],
     settings = inputs.read_settings(order.folder, environment)
     contents = inputs.read_contents(order.folder, found)
     _tell(nodes, say)
-    hand_over(order, contents, variables={**render.variables(found), **settings})
+    hand_over(order, contents, variables=render.variables(found, settings))
     wait(order, say=say)
     sweep(order.stack, contents, say=say)
 

@@ -137,14 +137,15 @@ LABELS = ("mm.serving", "mm.nats", "mm.master")
 MASTERS = 2
 
 
-def variables(found: Places) -> dict[str, str]:
-    """What `stack.yml` is told about the swarm."""
+def variables(found: Places, settings: Mapping[str, str]) -> dict[str, str]:
+    """What `stack.yml` is told: the settings, and what they cannot say otherwise than the swarm is."""
     share = tfserving_share(found.serving)
     return {
-        "MM_NATS_URL": nats_url(found.nats),
-        "MM_NATS_COPIES": str(len(found.nats)),
         "MM_TFSERVING_CPUS": f"{share.cpus:g}",
         "MM_TFSERVING_MEMORY": f"{share.memory_mib}M",
+        **settings,
+        "MM_NATS_URL": nats_url(found.nats),
+        "MM_NATS_COPIES": str(len(found.nats)),
     }
 
 

@@ -5,6 +5,7 @@ With `--keep` the lab stays, and what is printed lets the checks be run again, o
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,7 @@ def _test(site: Site, *, keep: bool, checks: list[str]) -> int:
         else:
             with _timed("down"):
                 site.lab.down()
+            shutil.rmtree(site.folder)
 
 
 def _check(site: Site, checks: list[str]) -> int:

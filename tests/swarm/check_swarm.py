@@ -152,6 +152,25 @@ def test_tensorflow_serving_is_updated_node_by_node(site: Site, world: World, mo
     assert watcher.answers() == right(1)
 
 
+def test_label_takes_a_node_out_and_in_again(site: Site, world: World, model: str) -> None:
+    """Without its label a node serves nothing and the others go on; with it, it takes from its disk and the bucket."""
+    upload(world, model, 1)
+    wait_served(world, model, 1)
+    others = [world.nodes[node] for node in ("node1", "node2")]
+    with Watcher(others, model=model, x=X) as watcher:
+        site.docker("node", "update", "--label-rm=mm.serving", "node3")
+        eventually(
+            lambda: not site.containers("node3", "puller", "configurator", "tfserving"), "node3 runs none of ours"
+        )
+        assert site.status().code == 0
+        upload(world, model, 2)
+        wait_served(world, model, 2, "node1", "node2")
+        site.docker("node", "update", "--label-add=mm.serving=yes", "node3")
+        wait_served(world, model, 2)
+    assert watcher.failures() == []
+    assert watcher.answers() == right(1, 2)
+
+
 def test_node_that_swarm_gave_up_comes_back(site: Site, world: World, model: str) -> None:
     """A node the swarm calls down answers on; at its return it is started anew and has what it missed."""
     upload(world, model, 1)
@@ -182,6 +201,25 @@ def test_killed_worker_comes_back(site: Site, world: World, model: str) -> None:
         site.lab.start("node2")
         site.wait_node("node2", "ready")
         wait_served(world, model, 2)
+    assert watcher.failures() == []
+    assert watcher.answers() == right(1, 2)
+
+
+def test_manager_that_is_killed_comes_back(site: Site, world: World, model: str) -> None:
+    """Without its only manager the swarm works on and takes new versions; back, the manager knows its swarm again."""
+    upload(world, model, 1)
+    wait_served(world, model, 1)
+    other = site.world("node2")
+    others = [world.nodes[node] for node in ("node2", "node3")]
+    with Watcher(others, model=model, x=X) as watcher:
+        site.lab.kill("node1")
+        upload(world, model, 2)
+        wait_served(other, model, 2, "node2", "node3")
+        site.lab.start("node1")
+        for node in NODES:
+            site.wait_node(node, "ready")
+        wait_served(other, model, 2)
+    other.bucket.close()
     assert watcher.failures() == []
     assert watcher.answers() == right(1, 2)
 

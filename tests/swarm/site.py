@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from infra.swarm.lab.swarm import Lab
@@ -84,9 +85,14 @@ class Site:
 
     def container(self, service: str, node: str) -> str:
         """The id of a service's running container on a node."""
-        words = ("ps", "--quiet", f"--filter=label=com.docker.swarm.service.name={STACK}_{service}")
-        (found,) = self.docker(*words, node=node).split()
+        (found,) = self.containers(node, service)
         return found
+
+    def containers(self, node: str, *services: str) -> list[str]:
+        """The ids of the containers of services that run on a node."""
+        label = "--filter=label=com.docker.swarm.service.name"
+        shown = [self.docker("ps", "--quiet", f"{label}={STACK}_{service}", node=node) for service in services]
+        return [container for lines in shown for container in lines.split()]
 
     def images(self, service: str) -> set[str]:
         """The images that a service's tasks run."""
@@ -99,12 +105,14 @@ class Site:
         return set(self.docker("service", "ps", "--quiet", "--filter=desired-state=running", *names).split())
 
     def node_state(self, node: str) -> str:
-        """What the swarm says of a node: ready, down."""
-        return self.docker("node", "inspect", "--format={{.Status.State}}", node).strip()
+        """What the swarm says of a node: ready, down, or why it says nothing."""
+        words = ("docker", "node", "inspect", "--format={{.Status.State}}", node)
+        return self._run(*words).said.strip()  # an error while the manager itself is on its way
 
     def wait_node(self, node: str, state: str) -> None:
         """Wait until the swarm says so of a node."""
-        eventually(lambda: self.node_state(node) == state, f"the swarm says {node} is {state}", seconds=180)
+        said = partial(self.node_state, node)
+        eventually(lambda: said() == state, f"the swarm says {node} is {state}", seconds=180, seen=said)
 
     def wait_whole(self) -> None:
         """Wait until everything runs as ordered."""

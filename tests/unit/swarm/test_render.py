@@ -122,10 +122,10 @@ def test_missing_labels_are_told_all_at_once(nodes: list[Node], words: list[str]
 
 
 def test_variables_describe_the_swarm() -> None:
-    """The stack is told as many copies as there are NATS servers, and what TensorFlow Serving reserves."""
-    assert render.variables(render.places(THREE)) == {
-        "MM_NATS_URL": render.nats_url(THREE),
-        "MM_NATS_COPIES": "3",
-        "MM_TFSERVING_CPUS": "7.5",
-        "MM_TFSERVING_MEMORY": "31744M",
-    }
+    """A person may say what TensorFlow Serving reserves; where NATS is, the labels say alone."""
+    found = render.places(THREE)
+    nats = {"MM_NATS_URL": render.nats_url(THREE), "MM_NATS_COPIES": "3"}
+    computed = {"MM_TFSERVING_CPUS": "7.5", "MM_TFSERVING_MEMORY": "31744M"}
+    assert render.variables(found, {}) == {**computed, **nats}
+    given = {"MM_TFSERVING_CPUS": "4", "MM_IMAGE": "i"}
+    assert render.variables(found, {**given, "MM_NATS_URL": "nats://elsewhere"}) == {**computed, **given, **nats}

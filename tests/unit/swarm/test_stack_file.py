@@ -95,7 +95,7 @@ def test_every_config_and_secret_is_one_that_the_tool_gives(tmp_path: Path) -> N
 def test_every_variable_has_a_default_or_is_given() -> None:
     """Beside what the tool knows itself, image and bucket are all that a person must set."""
     required = set(re.findall(r"\$\{(MM_\w+)\}", TEXT))
-    assert required == {*inputs.REQUIRED, *render.variables(render.places(NODES))}
+    assert required == {*inputs.REQUIRED, *render.variables(render.places(NODES), {})}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,6 @@ def test_settings_are_those_of_the_services(name: str, settings: type[Settings])
 def test_docs_name_every_variable() -> None:
     """docs/swarm.md has a row for each setting of the stack."""
     told = (ROOT / "docs/swarm.md").read_text()
-    assert set(re.findall(r"\$\{(MM_\w+)", TEXT)) - set(render.variables(render.places(NODES))) <= set(
+    assert set(re.findall(r"\$\{(MM_\w+)", TEXT)) - set(render.variables(render.places(NODES), {})) <= set(
         re.findall(r"MM_\w+", told)
     )
