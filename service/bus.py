@@ -7,7 +7,6 @@ wait in an outbox and go out in order, each with its id as `Nats-Msg-Id`, so tha
 
 import asyncio
 import contextlib
-import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from nats.js import JetStreamContext
 
 from events import messages, subjects
 from events.status import Connection
-from service import jetstream, logs, metrics, micro, watch
+from service import jetstream, logs, metrics, micro, sign_in, watch
 from service.errors import Transient
 from service.micro import Offer
 from service.settings import Settings
@@ -120,7 +119,7 @@ class Bus:
         while True:
             try:
                 await self._session(servers)
-            except (NatsError, OSError, TimeoutError) as error:
+            except (NatsError, OSError, TimeoutError, Transient) as error:
                 place = servers[0].rpartition("@")[2]  # without the user and password that may stand in it
                 self._note(is_connected=False, reason=f"NATS at {place}: {_words(error)}")
             servers = [*servers[1:], servers[0]]
@@ -154,22 +153,15 @@ class Bus:
                 await asyncio.wait_for(client.close(), CONNECT_SECONDS)
 
     def _options(self) -> dict[str, object]:
-        settings = self._settings
-        options: dict[str, object] = {
+        return {
             "name": f"{self._source.service}@{self._source.node}",
             "inbox_prefix": subjects.inbox(self._source.node, self._source.service),
             "allow_reconnect": False,
             "connect_timeout": CONNECT_SECONDS,
             "ping_interval": 10,
             "max_outstanding_pings": 2,
+            **sign_in.options(self._settings),
         }
-        if settings.nats_nkey_file:
-            options["nkeys_seed"] = str(settings.nats_nkey_file)
-        elif settings.nats_user:
-            options |= {"user": settings.nats_user, "password": settings.nats_password.get_secret_value()}
-        if settings.nats_ca_file:
-            options["tls"] = ssl.create_default_context(cafile=str(settings.nats_ca_file))
-        return options
 
     async def _send(self, stream: JetStreamContext) -> None:
         """Empty the outbox and the kept values, then wait for more."""

@@ -13,7 +13,7 @@ SECRET = "c2VjcmV0"
     ("said", "shown"),
     [
         (f"GET https://b.example/o?X-Goog-Signature={SECRET}&y=1: 403", "GET https://b.example/o 403"),
-        (f"Max retries exceeded with url: /o?id={SECRET} (Caused by X)", "Max retries exceeded with url: /o (Caused by X)"),
+        (f"Too many retries with url: /o?id={SECRET} (Caused by X)", "Too many retries with url: /o (Caused by X)"),
         (f'error for url ("https://b.example/o?a={SECRET}")', 'error for url ("https://b.example/o")'),
         (f"cannot connect to nats://user:{SECRET}@n:4222", "cannot connect to nats://n:4222"),
         (f"first line\nAuthorization: Bearer {SECRET}", "first line"),
