@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from tests.compose.containers import Stack, docker
@@ -88,6 +89,21 @@ class Breaker:
         container = self.stack.container(service)
         docker("kill", container)
         docker("start", container)
+
+    def lose_data_of_nats(self) -> None:
+        """Have NATS come back with an empty disk."""
+        container = self.stack.container("nats")
+        image = json.loads(docker("inspect", container))[0]["Config"]["Image"]
+        docker("kill", container)
+        wipe = ("--entrypoint", "sh", image, "-c", "rm -rf /data/*")
+        docker("run", "--rm", "--network=none", "--volumes-from", container, *wipe)
+        docker("start", container)
+        self.stack.wait_healthy()
+
+    def keep_nats(self, *words: str, folder: Path) -> None:
+        """Save or restore what JetStream keeps, in a folder that the tool sees as /backup."""
+        tool = ("tests", "python", "-m", "infra.nats.backup", *words)
+        self.stack.must("run", "--rm", "--no-deps", "-v", f"{folder}:/backup", *tool)
 
     def crash(self, service: str) -> None:
         """Have the engine see the container's process die, as by the kernel's own hand."""
