@@ -19,6 +19,7 @@ from service.watch import Entry
 
 log = logs.get("service.desired")
 
+DEFAULT = Desired()  # is what holds without a document, so nothing is lost with it
 VANISHED = "it is gone from NATS, and nobody deleted it: NATS may have lost its data; the document known before holds"
 
 
@@ -54,7 +55,11 @@ class DesiredStore:
         documents, unreadable = self._read(
             {key: entry.value for key, entry in content.items() if entry.value is not None}
         )
-        vanished = {key: model for model in self._documents if (key := subjects.desired_key(model)) not in content}
+        vanished = {
+            key: model
+            for model, document in self._documents.items()
+            if (key := subjects.desired_key(model)) not in content and document != DEFAULT
+        }
         documents |= {model: self._documents[model] for model in vanished.values()}
         spoiled = {key: entry.spoiled for key, entry in content.items() if entry.spoiled}
         wrong = {**unreadable, **dict.fromkeys(vanished, VANISHED), **spoiled}

@@ -96,6 +96,13 @@ def test_what_nobody_deleted_stays(tmp_path: Path, store: DesiredStore, bell: Be
     assert [problem for problem in again.problems if "of m:" in problem] == []
 
 
+def test_nothing_is_lost_with_a_document_that_says_nothing(store: DesiredStore) -> None:
+    """The default policy needs no document, so one that holds it may go without a word."""
+    show(store, "m", b"{}")
+    store.show({})
+    assert not store.problems
+
+
 def test_what_somebody_deleted_goes(store: DesiredStore) -> None:
     """A document that was deleted gives way to the default policy."""
     show(store, "m", PINNED)
