@@ -5,7 +5,7 @@ PYTHON_ENV := .venv/bin/python
 NODE_TOOL := node_modules/.bin
 ARGS ?=
 
-.PHONY: help setup demo up check format test bench chaos compose-test swarm-test ui-test sbom lock clean
+.PHONY: help setup demo up check audit format test bench chaos compose-test swarm-test ui-test sbom lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,13 +19,19 @@ demo: setup ## the main job on the embedded stack, with a timeline (ARGS=--once 
 up: setup ## the embedded stack for your own models, until Ctrl-C
 	@$(PYTHON_ENV) -m infra.local up $(ARGS)
 
-check: setup ## format, lint, types, import contracts; the dashboard's scripts, too
+check: setup ## format, lint, types, import contracts, secrets, locks; the dashboard's scripts, too
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@$(PYTHON_ENV) -m infra.audit && build/uv/bin/uv pip check --quiet --python $(PYTHON_ENV)
 	@infra/web-tools && $(NODE_TOOL)/tsc --project . && $(NODE_TOOL)/eslint master/dashboard && \
 	  $(NODE_TOOL)/prettier --check --log-level warn master/dashboard
+
+audit: setup ## ask the internet for known holes in the dependencies (pip-audit, npm audit)
+	@for lock in services images dev tensorflow; do \
+	  build/uv/bin/uv tool run pip-audit --disable-pip --require-hashes -r requirements/$$lock.txt || exit 1; done
+	@infra/web-tools && npm audit
 
 format: setup ## rewrite the code in the project's format
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
