@@ -95,8 +95,9 @@ def stuck(view: View) -> Stuck | None:
     awaited = flight.config[flight.model].versions if flight.model else frozenset()
     if flight.model and awaited <= view.models[flight.model].quarantined.keys():
         return Stuck(flight.model, given_up=tuple(sorted((flight.model, version) for version in awaited)))
-    if _anything_loading(view):
-        return None
+    if loading := _loading(view):
+        is_without_end = all(version in view.models[name].quarantined for name, version in loading)
+        return Stuck(None, given_up=loading) if is_without_end and not flight.model else None
     named = ((name, version) for name, entry in flight.config.items() for version in entry.versions)
     missing = tuple(sorted(key for key in named if key[1] not in view.models[key[0]].on_disk))
     return Stuck(flight.model, missing=missing)
@@ -169,14 +170,10 @@ def _is_over(view: View) -> bool:
     if not flight or not flight.is_overdue:
         return False
     if flight.model is None:
-        return not _anything_loading(view) and view.now >= view.told.not_before
+        return not _loading(view) and view.now >= view.told.not_before
     statuses = [view.status((flight.model, version)) for version in flight.config[flight.model].versions]
     return any(status and (status.is_available or status.state is State.END) for status in statuses)
 
 
-def _anything_loading(view: View) -> bool:
-    return any(
-        status.state in {State.START, State.LOADING}
-        for model in view.models.values()
-        for status in model.statuses.values()
-    )
+def _loading(view: View) -> tuple[Key, ...]:
+    return tuple(sorted(key for key, status in view.statuses.items() if status.state in {State.START, State.LOADING}))

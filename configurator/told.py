@@ -120,9 +120,10 @@ def lose(told: Told, loading: Iterable[Key]) -> Told:
 
 
 def see(told: Told, *, ended: Iterable[Key], loading: Iterable[Key], now: float) -> Told:
-    """Take note of what TensorFlow Serving says of the versions that were asked for."""
+    """Take note of what TensorFlow Serving says of the versions that were asked for, by an earlier life perhaps."""
     at_end, in_load = frozenset(ended), frozenset(loading)
-    asked = {key: _seen(one, key in at_end, key in in_load, now) for key, one in told.asked.items()}
+    known = {**{key: Asked(now, is_stale=False) for key in in_load}, **told.asked}
+    asked = {key: _seen(one, key in at_end, key in in_load, now) for key, one in known.items()}
     return replace(told, asked=asked) if asked != told.asked else told
 
 

@@ -40,7 +40,7 @@ SETTINGS: Final = {
     "MM_GRACE_SECONDS": "2",
     "MM_RESERVE_MIB": "16",
     "MM_LOAD_SECONDS": "8",
-    "MM_RELOAD_SECONDS": "20",
+    "MM_RELOAD_SECONDS": "30",
     "MM_SMOKE_SECONDS": "10",
 }
 

@@ -240,6 +240,18 @@ def test_a_reload_whose_versions_were_given_up_is_stuck() -> None:
     assert stuck.given_up == ((M, 1),)
 
 
+def test_a_reload_that_waits_behind_versions_that_were_given_up_is_stuck() -> None:
+    """An earlier life asked for them, and its reload holds the lock; what else loads has to end by itself first."""
+    loading = {1: Status(State.LOADING)}
+    behind = Flight({OTHER: entry(1)}, None, NOW - STUCK_SECONDS, is_adoption=True)
+    models = {M: model([1], states=loading, bad=[1]), OTHER: model([1])}
+    seen = View(NOW, models, Told(flight=behind))
+    stuck = plan(seen).stuck
+    assert stuck is not None
+    assert stuck.given_up == ((M, 1),)
+    assert plan(replace(seen, models={**models, OTHER: model([1], states=loading)})).stuck is None
+
+
 def test_an_overdue_reload_is_over_when_its_model_has_settled() -> None:
     """The server goes on without the client, and its outcome is seen."""
     assert not plan(flying(seconds=200, overdue=True, m=model([1], states={1: Status(State.LOADING)}))).is_over

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from events.desired import Policy
 from events.messages import ReloadSent, VersionQuarantined
 from events.names import ModelName, Version
@@ -85,6 +87,19 @@ async def test_a_new_model_that_loads_without_end_gives_the_lock_back(tmp_path: 
         bench.publish(1, model="b")
         await bench.until(lambda: bench.available("b") == {1})
         assert bench.on_disk("a") == set()
+
+
+@pytest.mark.parametrize("seconds", [1.0, 15.0])
+async def test_a_load_without_end_that_the_dead_began_gives_the_lock_back(tmp_path: Path, seconds: float) -> None:
+    """The next configurator never asked for it, and its own first reload waits behind it."""
+    async with Bench(tmp_path, load_seconds=20.0, reload_seconds=10.0) as bench:
+        bench.publish(1, model="a", hang=True)
+        await bench.until(lambda: bench.serving.is_stuck)
+        await bench.run(seconds)
+        await bench.restart()
+        bench.publish(1, model="b")
+        await bench.until(lambda: bench.available("b") == {1}, seconds=120.0)
+        await bench.until(lambda: bench.on_disk("a") == set())
 
 
 async def test_a_wrong_answer_rolls_back_within_a_second(tmp_path: Path) -> None:
