@@ -1,7 +1,7 @@
 """A browser's session: the token in a cookie that no script can read.
 
 The cookie holds the token itself and is looked up as a bearer token is, so any number of masters agree with nothing
-between them, and a token that is taken away ends its sessions. Why so: docs/decisions/0009-dashboard.md.
+between them, and a token that is taken away ends its sessions. Why so: docs/decisions/0010-dashboard.md.
 """
 
 from typing import Annotated, cast

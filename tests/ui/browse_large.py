@@ -61,25 +61,26 @@ def crowd() -> Iterator[Crowd]:
         nats_url = f"nats://{LOOPBACK}:{ports[0]}"
         supervisor.start(parts.master(ports[2], {"MM_NATS_URL": nats_url}))
         fleet = SimulatedFleet(nats_url, FleetPlan(nodes=1000, models=200))
-        runner, started, ending = asyncio.Runner(), threading.Event(), asyncio.Event()
+        started, ending = threading.Event(), asyncio.Event()
+        loops: list[asyncio.AbstractEventLoop] = []
 
         async def live() -> None:
             async with fleet:
+                loops.append(asyncio.get_running_loop())
                 started.set()
                 await ending.wait()
 
-        loop = runner.get_loop()
-        thread = threading.Thread(target=lambda: runner.run(live()))
+        thread = threading.Thread(target=lambda: asyncio.run(live()))
         thread.start()
         url = f"http://{LOOPBACK}:{ports[2]}"
         try:
             until("the simulated fleet", started.is_set, seconds=START_SECONDS)
             until("the master to have heard it", partial(is_heard, url), seconds=START_SECONDS)
-            yield Crowd(url, fleet, loop)
+            yield Crowd(url, fleet, loops[0])
         finally:
-            loop.call_soon_threadsafe(ending.set)
+            until("the simulated fleet to have begun", started.is_set, seconds=START_SECONDS)
+            loops[0].call_soon_threadsafe(ending.set)
             thread.join()
-            runner.close()
 
 
 def is_heard(url: str) -> bool:
@@ -93,7 +94,8 @@ def page(crowd: Crowd, open_page: Open) -> Page:
     """The fleet view, whole."""
     page = open_page(crowd.url)
     expect(page.get_by_role("heading", name="200 models on 1,000 nodes")).to_be_visible()
-    page.wait_for_function("document.querySelector('.cell') && !document.querySelector('.cell.is-unknown')")
+    expect(page.locator(".cell.is-serving").first).to_be_visible()
+    expect(page.locator(".cell.is-unknown")).to_have_count(0)
     return page
 
 

@@ -77,7 +77,7 @@ def show(world: World, open_page: Callable[..., Page], view: str, **how: object)
     expect(page.get_by_text(words).first).to_be_visible()
     if view == "fleet":
         expect(page.locator(".cell.is-quarantined").first).to_be_visible()
-    page.wait_for_function("!document.querySelector('.cell.is-unknown')")
+    expect(page.locator(".cell.is-unknown")).to_have_count(0)
     return page
 
 
