@@ -34,7 +34,7 @@ class Ports:
 
 def _exchange(address: str, method: str, path: str, *, body: bytes | None, token: SecretStr, seconds: float) -> bytes:
     headers = {"Content-Type": "application/json"}
-    if secret := token.get_secret_value():
+    if (secret := token.get_secret_value()) and body is not None:  # not to whatever address a report may name
         headers["Authorization"] = f"Bearer {secret}"
     try:
         connection = http.client.HTTPConnection(address, timeout=seconds)

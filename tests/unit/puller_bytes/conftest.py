@@ -3,13 +3,9 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from service.layout import Layout
 from tests.support.puller_world import World
-
-settings.register_profile("busy", deadline=None)  # no promise about time is made on a machine shared with others
-settings.load_profile("busy")
 
 
 @pytest.fixture
