@@ -72,7 +72,7 @@ def chaos(seed: int, seconds: float, *, wishes: Wishes, folder: Path) -> int:
         finally:
             _keep(rehearsal, folder)
         reached = {name: frozenset().union(*(stage.steps(name) for stage in rehearsal.nodes)) for name in SERVICES}
-    run.seen.fallen += _bugs(folder / "logs")
+    run.seen.fallen += bugs(folder / "logs")
     ran = Ran(
         seed=seed,
         seconds=seconds,
@@ -87,17 +87,18 @@ def chaos(seed: int, seconds: float, *, wishes: Wishes, folder: Path) -> int:
         steps=reached,
         violations=judge(run.seen, bound_seconds=BOUND_SECONDS),
     )
-    return _end(ran, run.seen, folder)
+    return end(ran, run.seen, folder)
 
 
-def _end(ran: Ran, seen: Seen, folder: Path) -> int:
+def end(ran: Ran, seen: Seen, folder: Path) -> int:
+    """Write and show the report; the exit code."""
     words = report.write(ran, seen)
     (folder / "report.md").write_text(words)
     sys.stdout.write(f"\n{words}\nplan, timeline, logs and this report are in {folder}\n")
     return VIOLATED if ran.violations else 0
 
 
-def _bugs(logs: Path) -> list[Fallen]:
+def bugs(logs: Path) -> list[Fallen]:
     """What the services themselves call a bug: no fault from outside may bring one about."""
     return [
         Fallen(inf, path.stem, f"a bug in its log: {line[:200]}")

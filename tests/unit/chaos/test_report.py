@@ -1,5 +1,10 @@
 """The report of a chaos run: what a person reads, whole for a run that went well and for one that did not."""
 
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.__main__ import bugs, end
 from tests.chaos.observations import Answer, Look, Phase, Recovery, Sample, Seen, Uploaded, Window
 from tests.chaos.plan import Fault
 from tests.chaos.report import Ran, write
@@ -61,6 +66,25 @@ def test_a_run_that_went_well_says_what_was_done_and_checked() -> None:
         assert line in words.split("\n")
     assert "| dance version |" in words  # a step without a name on the list
     assert "Violations" not in words
+
+
+def test_the_exit_code_tells_whether_a_rule_was_violated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A build that runs it stops there; the report is kept either way."""
+    violation = Violation(5, 12.0, "puller-node-1: memory grew")
+    for chosen, code in ((ran(), 0), (ran(violation), 1)):
+        assert end(chosen, SEEN, tmp_path) == code
+        report = (tmp_path / "report.md").read_text()
+        assert report == write(chosen, SEEN)
+        assert report in capsys.readouterr().out
+
+
+def test_a_bug_in_a_log_is_found(tmp_path: Path) -> None:
+    """A service that goes on after one looks well from outside."""
+    (tmp_path / "puller-node-1.log").write_text("fine\n06:32 ERROR pass failed by a bug, trying again\nTraceback\n")
+    (tmp_path / "puller-node-2.log").write_text("fine\n")
+    (found,) = bugs(tmp_path)
+    assert found.name == "puller-node-1"
+    assert "by a bug" in found.how
 
 
 def test_a_run_that_failed_says_so_first() -> None:
