@@ -119,6 +119,7 @@ class Seen:
     """Everything seen in a run."""
 
     uploads: list[Uploaded] = field(default_factory=list)
+    told: set[Place] = field(default_factory=set)  # what TensorFlow Serving ever loaded
     looks: list[Look] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)

@@ -95,7 +95,9 @@ def _checks(seen: Seen) -> list[tuple[str, str]]:
     silent = sum(bool(answer.error) for answer in asked)
     return [
         ("Predict calls after a model's first answer", f"{len(asked)}, of which {silent} were not answered"),
-        ("versions read whole while TensorFlow Serving had them", f"{len(seen.looks)}"),
+        ("versions that TensorFlow Serving was told to serve", f"{len(seen.told)}"),
+        ("of which gone before they could be read", f"{len(seen.told - {look.place for look in seen.looks})}"),
+        ("times that one was read whole", f"{len(seen.looks)}"),
         ("different contents among them", f"{len({(look.place, look.digest) for look in seen.looks})}"),
         ("contents uploaded", f"{len(seen.uploads)}"),
         ("samples of processes and folders", f"{len(seen.samples)}"),

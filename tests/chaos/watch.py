@@ -108,6 +108,7 @@ class Eyes:
         self._compare((stage.name, model), states, life=life)
         for version, state in states.items():
             if state in IN_MEMORY:
+                self.seen.told.add((stage.name, model, version))
                 await self._read(stage, (stage.name, model, version), state=state)
 
     def _compare(self, key: tuple[str, str], states: dict[int, str], *, life: int) -> None:
