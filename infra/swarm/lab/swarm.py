@@ -11,13 +11,14 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.docker.offline.shell import Failed, answers, run
 
-HERE = Path(__file__).parent
+NODE = Path(__file__).with_name("node")
+HERE = "unix:///var/run/docker.sock"  # whatever DOCKER_HOST says: that may be the lab's own manager
 IMAGE = "model-manager/swarm-node:dev"
 # Not --privileged: it takes rights with it that engines in containers do not need, and some machines cannot give.
 CAPABILITIES = (
@@ -79,7 +80,7 @@ class Lab:
 
     def up(self, count: int = 3) -> None:
         """Make the nodes, one swarm of them, and the bucket beside it."""
-        _docker("build", "--quiet", "--network=host", f"--tag={IMAGE}", str(HERE / "node"))
+        _docker("build", "--quiet", "--network=host", f"--tag={IMAGE}", str(NODE))
         network = self._make_network()
         self.sockets.mkdir(parents=True, exist_ok=True)
         addresses = network.hosts()
@@ -96,9 +97,9 @@ class Lab:
         """Take everything away that `up` made; what is not there is no error."""
         for part in _docker("ps", "--all", f"--filter=label={self.name}", "--format={{.Names}}").split():
             _docker("rm", "--force", "--volumes", part)
-            if answers(["docker", "volume", "inspect", part]):
+            if _is_there("volume", part):
                 _docker("volume", "rm", part)
-        if answers(["docker", "network", "inspect", self.name]):
+        if _is_there("network", self.name):
             _docker("network", "rm", self.name)
         shutil.rmtree(self.sockets, ignore_errors=True)
         _remove_cgroups(self.name)
@@ -108,7 +109,7 @@ class Lab:
         with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
             _docker("save", f"--output={archive.name}", *images)
             for node in self.nodes():
-                _docker("--host", self.node_host(node), "load", "--quiet", f"--input={archive.name}")
+                _docker("load", "--quiet", f"--input={archive.name}", host=self.node_host(node))
 
     # --- what can go wrong with a node
 
@@ -144,9 +145,10 @@ class Lab:
     def _make_network(self) -> ipaddress.IPv4Network:
         """A network with a range of its own, so that addresses stay over restarts."""
         for network in NETWORKS:
-            if answers(["docker", "network", "create", f"--subnet={network}", f"--label={self.name}", self.name]):
+            words = ("network", "create", f"--subnet={network}", f"--label={self.name}", self.name)
+            if answers(["docker", "--host", HERE, *words]):
                 return network
-            if answers(["docker", "network", "inspect", self.name]):
+            if _is_there("network", self.name):
                 raise Failed(f"the lab {self.name} is there; `down` takes it away")
         raise Failed(f"no network of {NETWORKS[0]} to {NETWORKS[-1]} could be made: `docker network ls` shows why")
 
@@ -180,12 +182,10 @@ class Lab:
 
     def _join(self, nodes: Sequence[str]) -> None:
         first = self.address(nodes[0])
-        manager = {"DOCKER_HOST": self.host}
-        _docker("swarm", "init", f"--advertise-addr={first}", environment=manager)
-        token = _docker("swarm", "join-token", "--quiet", "worker", environment=manager).strip()
+        _docker("swarm", "init", f"--advertise-addr={first}", host=self.host)
+        token = _docker("swarm", "join-token", "--quiet", "worker", host=self.host).strip()
         for node in nodes[1:]:
-            there = {"DOCKER_HOST": self.node_host(node)}
-            _docker("swarm", "join", f"--token={token}", f"{first}:2377", environment=there)
+            _docker("swarm", "join", f"--token={token}", f"{first}:2377", host=self.node_host(node))
 
     def _firewall(self, node: str, verb: str) -> None:
         """Add or take away the rules that drop what comes from and goes to anybody but this machine."""
@@ -206,8 +206,12 @@ class Lab:
         return _docker("logs", "--tail=10", f"{self.name}-{node}")
 
 
-def _docker(*words: str, environment: Mapping[str, str] | None = None) -> str:
-    return run(["docker", *words], environment=environment)
+def _docker(*words: str, host: str = HERE) -> str:
+    return run(["docker", "--host", host, *words])
+
+
+def _is_there(kind: str, name: str) -> bool:
+    return answers(["docker", "--host", HERE, kind, "inspect", name])
 
 
 def _remove_cgroups(name: str) -> None:
