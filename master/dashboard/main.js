@@ -13,6 +13,7 @@ import { showHead } from "./head.js";
 
 /** A view fills its place, and returns what ends it. @typedef {(place: HTMLElement, at: Address, session: Session) => () => void} View */
 
+const RETRY_MS = 3_000;
 const HIDDEN_MS = 30_000; // a page that nobody sees gives its connection back: a browser has six for one master
 
 /** The views are loaded when they are gone to. @type {[RegExp, string, () => Promise<View>][]} */
@@ -40,7 +41,7 @@ async function start() {
     session = null;
     showHead(null, start);
     if (error instanceof Problem && error.status === 401) (await import("./signin.js")).signIn(place, start);
-    else sorry(error);
+    else sorry(error, start);
   }
 }
 
@@ -63,23 +64,24 @@ async function show() {
     const view = await load();
     if (session === viewer && here().path === at.path) leave = view(place, at, viewer);
   } catch (error) {
-    sorry(error);
+    sorry(error, show);
   }
 }
 
-/** @param {unknown} error */
-function sorry(error) {
-  fill(
-    place,
-    h(
-      "div",
-      { class: "empty", role: "alert" },
-      h("h1", {}, "The master does not answer"),
-      h("p", {}, reason(error)),
-      h("button", { click: start }, "Try again"),
-    ),
-  );
-  setTimeout(() => session || start(), 3_000);
+/**
+ * Say that there is nothing to be seen, and try again.
+ * @param {unknown} error
+ * @param {() => void} again
+ */
+function sorry(error, again) {
+  const timer = setTimeout(again, RETRY_MS);
+  leave = () => clearTimeout(timer);
+  const now = () => {
+    clearTimeout(timer);
+    again();
+  };
+  const words = [h("h1", {}, "The master does not answer"), h("p", {}, reason(error))];
+  fill(place, h("div", { class: "empty", role: "alert" }, words, h("button", { click: now }, "Try again")));
 }
 
 /** Give the connection back while nobody looks, and look anew when somebody does. */

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import httpx
@@ -17,7 +18,7 @@ from playwright.sync_api import Page, expect
 
 from events.names import ModelName, NodeName, Version
 from infra.local import parts
-from infra.local.fleet import FleetPlan, SimulatedFleet
+from infra.local.fleet import FleetPlan, SimulatedFleet, SimulatedNode
 from infra.local.fleet_report import Simulated
 from infra.local.ports import LOOPBACK
 from infra.local.supervisor import Supervisor
@@ -47,6 +48,15 @@ class Crowd:
     def now(self, what: Coroutine[None, None, None]) -> None:
         """Have the fleet do something, and wait until it is done."""
         asyncio.run_coroutine_threadsafe(what, self._loop).result(timeout=START_SECONDS)
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """What is on every disk."""
+        return self.fleet.nodes[NODE].models[MODEL].on_disk
+
+    def node(self, number: int) -> SimulatedNode:
+        """A node by its number."""
+        return self.fleet.nodes[NodeName(f"node-{number:04}")]
 
     def change(self, change: Callable[[Simulated], Simulated]) -> None:
         """Have one model be otherwise on one node."""
@@ -102,7 +112,6 @@ def page(crowd: Crowd, open_page: Open) -> Page:
 def test_only_what_is_in_sight_is_drawn_and_all_of_it_is_reached(page: Page) -> None:
     """By the keyboard to the last model on the last node, with its name, and the page stays small."""
     assert page.locator(".cell").count() < 3_000
-    page.screenshot(path=PICTURES / "large-dark.png")
     page.locator(".cell[tabindex='0']").focus()
     page.keyboard.press("Control+End")
     last = page.get_by_role("gridcell", name=re.compile("model-199 on node-0999: serving, serving 7"))
@@ -124,6 +133,38 @@ def test_filters_narrow_both_ways_and_stand_in_the_address(page: Page) -> None:
     expect(page.get_by_role("row")).to_have_count(1 + 1 + 10)
     page.get_by_role("button", name="0 failed").click()
     expect(page.get_by_text("No model on no node matches")).to_be_visible()
+
+
+def test_what_is_wrong_comes_first(crowd: Crowd, page: Page) -> None:
+    """Rows are grouped by the worst state, worst first; columns begin with the nodes that have it."""
+    now = datetime.now(UTC)
+    refused = {Version(8): "TensorFlow Serving could not load it: DATA_LOSS: checksum of a tensor does not match"}
+    wrong: dict[str, tuple[range, dict[str, object]]] = {
+        "model-042": (range(100, 103), {"failed": (Version(8), "the bucket answers 503"), "since": now}),
+        "model-017": (
+            range(100, 112),
+            {"quarantined": refused, "on_disk": (*crowd.versions, Version(8)), "since": now},
+        ),
+        "model-120": (range(106, 111), {"desired": (Version(8),), "since": now}),
+        "model-003": (range(110, 140), {"downloading": Version(8), "progress": 0.4, "since": now}),
+    }
+    whole = {number: dict(crowd.node(number).models) for number in range(100, 140)}
+    for model, (numbers, fields) in wrong.items():
+        for number in numbers:
+            models = crowd.node(number).models
+            models[ModelName(model)] = replace(models[ModelName(model)], **fields)  # type: ignore[arg-type]  # by name
+    crowd.now(crowd.fleet.report(crowd.node(number) for number in whole))
+    states = ("failed", "quarantined", "behind", "updating", "serving")
+    expect(page.locator(".groupname")).to_have_text([re.compile(f"{state} · ") for state in states])
+    expect(page.get_by_role("columnheader").nth(1)).to_contain_text("node-0100")
+    expect(page.locator(".cell.is-unknown")).to_have_count(0)
+    page.screenshot(path=PICTURES / "large-dark.png")
+    page.get_by_role("button", name="3 failed").click()
+    expect(page.get_by_role("grid")).to_have_attribute("aria-colcount", "4")
+    for number, models in whole.items():
+        crowd.node(number).models.update(models)
+    crowd.now(crowd.fleet.report(crowd.node(number) for number in whole))
+    expect(page.get_by_text("Everything is as desired")).to_be_visible()
 
 
 def test_a_cell_changes_in_the_page_when_it_changes_on_the_node(crowd: Crowd, page: Page) -> None:

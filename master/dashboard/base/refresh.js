@@ -7,6 +7,7 @@ import { follow } from "./stream.js";
 /** @import { BoardNews } from "./types.js" */
 
 const PAUSE_MS = 400;
+const RETRY_MS = 3_000;
 
 /**
  * Look now, and whenever the news touch on it, until stopped. `sorry` hears why there is nothing to be seen.
@@ -25,6 +26,7 @@ export function refresh({ look, concerns, sorry }) {
       await look();
     } catch (error) {
       if (!connection.lostSince) sorry(reason(error));
+      timer = setTimeout(run, RETRY_MS);
     }
     isLooking = false;
     if (isDue) soon();

@@ -127,6 +127,8 @@ export class Board extends EventTarget {
         this.failure = "";
       } catch (error) {
         this.failure = reason(error);
+        this.isWholeDue ||= isWhole;
+        this.soon();
       }
       this.tell("board");
     };

@@ -14,6 +14,7 @@ import { Upload } from "./upload.js";
 /** @import { Filters } from "./filters.js" */
 
 const FIRST = 60;
+const RETRY_MS = 3_000;
 const MOST = 500; // lines; older ones go
 
 /**
@@ -69,8 +70,10 @@ class Live {
       const url = address("/v1/events", { ...which, after: last });
       this.unfollow = follow(url, (message) => this.take(JSON.parse(message.data)));
     } catch (error) {
-      if (turn === this.turn) fill(this.nothing, `The events cannot be read: ${reason(error)}`);
+      if (turn !== this.turn) return;
+      fill(this.nothing, `The events cannot be read: ${reason(error)}`);
       this.nothing.hidden = false;
+      setTimeout(() => turn === this.turn && this.begin(), RETRY_MS);
     }
   }
 
