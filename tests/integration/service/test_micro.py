@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from events import subjects
 from events.commands import Answer, Command, Sync
@@ -75,10 +76,18 @@ async def test_a_command_that_wants_its_answer_on_a_key_is_not_followed(
     nats_server: NatsServer, nats_connection: Client
 ) -> None:
     """A service is nobody's hand: what it may write and who asks may not, it does not write for him."""
-    key = f"$KV.{subjects.STATUS_BUCKET}.a.puller"
+    key, sync = f"$KV.{subjects.STATUS_BUCKET}.a.puller", subjects.command(NODES[0], "puller", "sync")
     seen = await nats_connection.subscribe("$KV.>")
+
+    async def is_followed() -> bool:
+        try:
+            return bool(await nats_connection.request(sync, b"{}", timeout=5))
+        except NatsError:
+            return False  # the service has said that it listens, and the server has not heard it yet
+
     async with node(NODES[0], nats_server):
-        await nats_connection.publish(subjects.command(NODES[0], "puller", "sync"), b"{}", reply=key)
-        await nats_connection.request(subjects.command(NODES[0], "puller", "sync"), b"{}", timeout=30)
+        await eventually(is_followed, seconds=60)
+        await nats_connection.publish(sync, b"{}", reply=key)
+        await eventually(is_followed, seconds=60)  # commands are followed one after the other
         await nats_connection.flush(30)
     assert seen.pending_msgs == 0
