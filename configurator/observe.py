@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from configurator.disk import Folder, Space
 from configurator.good import Good
-from configurator.told import Told, keys, see
+from configurator.told import Told, back, keys, see
 from configurator.view import Model, State, Status, View
 from events.desired import DesiredState, Policy
 from events.names import ModelName, Version
@@ -71,6 +71,11 @@ class Observer:
         self._statuses = {}
         self._whole = None
 
+    def recognise(self, told: Told) -> Told:
+        """Take note, after a loss of the connection, whether the same TensorFlow Serving answers."""
+        known = {(name, version): status for name, found in self._statuses.items() for version, status in found.items()}
+        return back(told, known=known, ended=[key for key, status in known.items() if status.state is State.END])
+
     async def labels(self) -> dict[ModelName, dict[str, Version]]:
         """Find out where the desired labels point now. Raises `Transient`."""
         asked = [
@@ -107,9 +112,8 @@ class Observer:
 def note(view: View) -> Told:
     """Take note of how the versions asked for have moved."""
     states = {key: status.state for key, status in view.statuses.items()}
-    at_end = [key for key, state in states.items() if state is State.END]
     loading = [key for key, state in states.items() if state is State.LOADING]
-    return see(view.told, ended=at_end, loading=loading, now=view.now)
+    return see(view.told, ended=view.ended, loading=loading, now=view.now)
 
 
 async def _bounded(calls: Sequence[Coroutine[None, None, T]]) -> list[T]:

@@ -1,7 +1,6 @@
 """One pass: look, judge single versions, plan, act, and say when to look again.
 
-What is remembered between passes is what cannot be looked up: what TensorFlow Serving was told, and since when things
-are as they are. A process that is killed and started again forgets it, looks, says the whole config again, and goes on.
+What is remembered between passes is what cannot be looked up. A process that was killed forgets it, and says all again.
 """
 
 import asyncio
@@ -118,6 +117,7 @@ class Reconcile:
             raise
         edges.news.answered()
         self._lost_since = None
+        self._told = edges.observer.recognise(self._told)
         self._see(now)
         self._take(now)
         edges.news.seen(self.view)
@@ -132,7 +132,7 @@ class Reconcile:
         """Forget what TensorFlow Serving was told; versions that were being loaded may be what ended it."""
         edges = self._edges
         if edges.news.serving.is_connected:
-            self._told = told.lose(self._told, [key for key in self._told.asked if self._is_suspect(key)])
+            self._told = told.lose(self._told, filter(self._is_suspect, self._told.asked), ended=self.view.ended)
         self._epoch = edges.serving.epoch
         self._lost_since = now if self._lost_since is None else self._lost_since
         edges.observer.forget()

@@ -60,6 +60,8 @@ class Told:
     asked: Mapping[Key, Asked] = field(default_factory=dict)
     dropped: Mapping[Key, float] = field(default_factory=dict)  # since when a version it knows of is not named
     crashes: Mapping[Key, int] = field(default_factory=dict)  # how often it went away while this version was loading
+    suspects: frozenset[Key] = frozenset()  # counted at the last loss, on the word of the connection alone
+    ended: frozenset[Key] = frozenset()  # what it showed at their end then; it forgets them when it begins anew
     refused: Mapping[ModelName, int] = field(default_factory=dict)  # how often the introduction of a model failed
     failures: int = 0  # reloads that failed in a row, those aside that say again what is served
     not_before: float = 0.0
@@ -111,12 +113,20 @@ def doubt(told: Told) -> Told:
     return told if told.flight else replace(told, config=None)
 
 
-def lose(told: Told, loading: Iterable[Key]) -> Told:
+def lose(told: Told, loading: Iterable[Key], *, ended: Iterable[Key]) -> Told:
     """Note that the connection was lost, so that another TensorFlow Serving may be behind the next one."""
-    crashes = {**told.crashes}
-    for key in loading:
+    crashes, suspects = {**told.crashes}, frozenset(loading)
+    for key in suspects:
         crashes[key] = crashes.get(key, 0) + 1
-    return Told(possible=told.possible, crashes=crashes)
+    return Told(possible=told.possible, crashes=crashes, suspects=suspects, ended=frozenset(ended))
+
+
+def back(told: Told, *, known: Iterable[Key], ended: Iterable[Key]) -> Told:
+    """Note the first answer after a loss: one that knows what it ended, or is loading, never went away."""
+    is_same = bool(told.suspects & frozenset(known)) or (bool(told.ended) and told.ended <= frozenset(ended))
+    counts = {key: count - (is_same and key in told.suspects) for key, count in told.crashes.items()}
+    crashes = {key: count for key, count in counts.items() if count}
+    return replace(told, crashes=crashes, suspects=frozenset(), ended=frozenset())
 
 
 def see(told: Told, *, ended: Iterable[Key], loading: Iterable[Key], now: float) -> Told:

@@ -116,6 +116,11 @@ class View:
             (name, version): status for name, model in self.models.items() for version, status in model.statuses.items()
         }
 
+    @property
+    def ended(self) -> list[Key]:
+        """The versions that TensorFlow Serving shows at their end."""
+        return [key for key, status in self.statuses.items() if status.state is State.END]
+
     def status(self, key: Key) -> Status | None:
         """What TensorFlow Serving says of a version; None: it never heard of it."""
         model = self.models.get(key[0])

@@ -3,11 +3,18 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from events.desired import Latest, Policy
 from events.names import Version
 from tests.support.configurator import MODEL, Bench
+
+
+def names(bench: Bench) -> list[int]:
+    """The versions that the last reload names."""
+    (config,) = bench.serving.reloads[-1].model_config_list.config
+    return list(config.model_version_policy.specific.versions)
 
 
 async def test_a_restarted_tensorflow_serving_is_told_everything_at_once(tmp_path: Path) -> None:
@@ -93,6 +100,22 @@ async def test_a_version_that_takes_tensorflow_serving_down_is_found_out(tmp_pat
         assert bench.serving.is_up
         assert bench.available() == {1}
         assert "went away 2 times" in bench.words()
+
+
+@pytest.mark.parametrize("seconds", [30.0, 0.0])
+async def test_a_version_is_not_to_blame_for_a_connection_that_breaks(tmp_path: Path, seconds: float) -> None:
+    """TensorFlow Serving remembers what it ended, or is still loading: it never went away, whatever was asked of it."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1, 2)
+        bench.publish(3, load_seconds=seconds)
+        await bench.until(lambda: names(bench) == [2, 3])
+        for _ in range(3):
+            bench.serving.epoch += 1
+            bench.rung = True
+            await bench.run(0.3 if seconds else 0.0)
+            await bench.turn()
+        await bench.until(lambda: bench.serves_only(3), seconds=90.0)
+        assert "version.quarantined" not in bench.types()
 
 
 async def test_a_broken_file_is_written_anew(tmp_path: Path) -> None:

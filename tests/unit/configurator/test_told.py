@@ -1,7 +1,9 @@
 """What is known of what TensorFlow Serving was told."""
 
+import pytest
+
 from configurator import told
-from configurator.told import Entry, Flight, Told
+from configurator.told import Entry, Flight, Key, Told
 from events.names import ModelName, Version
 
 M = ModelName("m")
@@ -58,11 +60,29 @@ def test_an_old_end_does_not_count_until_something_else_was_seen() -> None:
 def test_a_loss_forgets_all_but_what_may_be_to_blame() -> None:
     """Each version that was being loaded is counted, each time."""
     state = told.send(Told(), flight(1, 2), ended=())
-    state = told.lose(told.lose(state, [TWO]), [TWO])
+    state = told.lose(told.lose(state, [TWO], ended=()), [TWO], ended=())
     assert state.config is None
     assert state.flight is None
     assert state.crashes == {TWO: 2}
     assert told.forget(state, TWO).crashes == {}
+
+
+@pytest.mark.parametrize(
+    ("known", "crashes"),
+    [
+        ({ONE: True}, {}),  # it remembers what it ended
+        ({TWO: False}, {}),  # it is still loading it
+        ({}, {TWO: 1}),
+        ({ONE: False}, {TWO: 1}),  # it began anew: what it had ended it serves
+    ],
+)
+def test_a_server_that_remembers_never_went_away(known: dict[Key, bool], crashes: dict[Key, int]) -> None:
+    """Then the connection alone broke, and no version is to blame; `known` tells which are at their end."""
+    lost = told.lose(Told(), [TWO], ended=[ONE])
+    assert lost.crashes == {TWO: 1}
+    back = told.back(lost, known=known, ended=[key for key, is_ended in known.items() if is_ended])
+    assert back.crashes == crashes
+    assert told.back(back, known={TWO: True}, ended=[TWO]) == back  # that is judged once
 
 
 def test_an_overdue_reload_is_still_under_way() -> None:
