@@ -5,7 +5,7 @@ from PIL import Image
 from infra.local.child import ROOT
 
 CHOSEN = {"large-dark": "fleet", "model-light": "model", "live-dark": "live"}
-COLOURS = 64
+COLOURS = 160
 WRITTEN, SHOWN = ROOT / "build" / "ui", ROOT / "docs" / "images"
 
 
