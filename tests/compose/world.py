@@ -6,6 +6,7 @@ The same inside the `tests` container and on the host; only the addresses differ
 import http.client
 import json
 import os
+import sys
 import tempfile
 import time
 import urllib.error
@@ -31,7 +32,8 @@ from master.views import CellView, NodeView, Overview
 
 T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 20.0
+REQUEST_SECONDS = 60.0
 EVENTUALLY_SECONDS = 120.0
 POLL_SECONDS = 0.1
 # No proxy of the environment may stand before containers on this machine.
@@ -127,7 +129,7 @@ class World:
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(f"{self._master_url}{path}", data, headers, method=method)  # noqa: S310 - a test's own address
         try:
-            with _open(asked, timeout=30) as response:
+            with _open(asked, timeout=REQUEST_SECONDS) as response:
                 return bytes(response.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -162,10 +164,14 @@ class World:
 
     # --- what tests wait for
 
+    def wait_answers(self, node: str, model: str, line: Line) -> None:
+        """Wait until a node gives a line's answers; a crowded machine may take its time."""
+        eventually(partial(self.nodes[node].answers, model, line), f"{node} answers for {model}: {line}")
+
     def wait_served(self, model: str, version: int, line: Line, *, on: tuple[str, ...] = ()) -> None:
         """Wait until nodes, all where none is named, give a version's answers and the master says so."""
         for node in on or self.nodes:
-            eventually(partial(self.nodes[node].answers, model, line), f"{node} answers as {model} {version}")
+            self.wait_answers(node, model, line)
             self.wait_cell(model, node, state="serving", serving=(version,))
 
     def wait_cell(self, model: str, node: str, *, state: str, serving: tuple[int, ...] | None = None) -> CellView:
@@ -196,12 +202,23 @@ def eventually(
     seconds: float = EVENTUALLY_SECONDS,
     seen: Callable[[], object] = lambda: "",
 ) -> None:
-    """Return when the condition is true; fail with what was seen last when it is not within the time."""
+    """Return when the condition is true; fail with what was seen last when it is not within the time.
+
+    Whoever does not answer at all is asked again.
+    """
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not _looked(condition):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {seen()}")
+            raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {_looked(seen)}")
         time.sleep(POLL_SECONDS)
+
+
+def _looked(look: Callable[[], object]) -> object:
+    try:
+        return look()
+    except OSError as error:
+        sys.stderr.write(f"asked in vain: {error}\n")
+        return None
 
 
 def new_model(kind: str) -> str:

@@ -71,9 +71,9 @@ def test_one_container_away(world: World, breaker: Breaker, model: str, service:
             assert breaker.exit_code(service) == 0, "stopped by SIGTERM within its time, and not by SIGKILL"
         world.upload(model, 2, SECOND)
         for node in absence.serving:
-            eventually(lambda: world.nodes[node].answers(model, SECOND), f"{node} serves version 2 without {service}")  # noqa: B023 - called at once
+            world.wait_answers(node, model, SECOND)
         if A not in absence.serving and not service.startswith("tfserving"):
-            assert world.nodes[A].answers(model, FIRST)
+            world.wait_answers(A, model, FIRST)
         if service != "master" and fault not in absence.unseen:
             eventually(lambda: absence.is_told(world), f"the master misses {service}", seen=lambda: seen(world))
     world.wait_served(model, 2, SECOND)
@@ -91,7 +91,7 @@ def test_bucket_away(world: World, breaker: Breaker, model: str, fault: str) -> 
         is_told = is_troubled("puller does not reach bucket")
         eventually(lambda: is_told(world), "the master misses the bucket", seen=lambda: seen(world))
         for node in world.nodes:
-            assert world.nodes[node].answers(model, FIRST)
+            world.wait_answers(node, model, FIRST)
     world.upload(model, 2, SECOND)
     world.wait_served(model, 2, SECOND)
     wait_well(world)
@@ -106,7 +106,7 @@ def test_node_cut_off(world: World, breaker: Breaker, model: str) -> None:
         world.wait_served(model, 2, SECOND, on=(B,))
         eventually(lambda: world.node(A).state is NodeState.LOST, "node-a is lost", seen=lambda: world.node(A).reason)
         world.wait_cell(model, A, state=CellState.LOST)
-        assert world.nodes[A].answers(model, FIRST)
+        world.wait_answers(A, model, FIRST)
     world.wait_served(model, 2, SECOND)
     wait_well(world)
 
@@ -143,8 +143,8 @@ def test_node_restarts_with_everything_else_away(world: World, breaker: Breaker,
     with breaker.away("nats", "pubsub", "gcs", "master", fault="kill"):
         for service in node:
             breaker.restart(service)
-        eventually(lambda: world.nodes[A].answers(model, FIRST), "node-a serves from its own disk")
-        assert world.nodes[B].answers(model, FIRST)
+        world.wait_answers(A, model, FIRST)
+        world.wait_answers(B, model, FIRST)
     world.upload(model, 2, SECOND)
     world.wait_served(model, 2, SECOND)
 
@@ -166,7 +166,7 @@ def test_full_disk(world: World, breaker: Breaker, model: str) -> None:
     world.wait_served(model, 2, SECOND, on=(A,))
     cell = world.wait_cell(model, B, state=CellState.FAILED, serving=(1,))
     assert Stage.NO_SPACE in cell.reason
-    assert world.nodes[B].answers(model, FIRST)
+    world.wait_answers(B, model, FIRST)
     other = f"{model}-small"
     world.upload(other, 1, THIRD)
     world.wait_served(other, 1, THIRD)

@@ -1,14 +1,13 @@
 """What must not be served is not, the old version goes on, and the master says why."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from infra.docker.line import Line, write
 from tests.compose.exports import DATA, HALF_PLUS_TWO, LINES, corrupt
-from tests.compose.world import World, eventually
+from tests.compose.world import World
 
 FIRST, SECOND = LINES[1], LINES[2]
 
@@ -24,7 +23,7 @@ def test_half_an_upload_waits_for_its_rest(world: World, model: str) -> None:
     for node in world.nodes:
         cell = world.wait_cell(model, node, state="behind", serving=(1,))
         assert "variables.data" in cell.reason
-        assert world.nodes[node].answers(model, FIRST)
+        world.wait_answers(node, model, FIRST)
     world.bucket.write_file(f"{model}/2/{DATA}", files[DATA])
     world.wait_served(model, 2, SECOND)
 
@@ -65,7 +64,7 @@ def test_corrupt_weights_go_to_quarantine(world: World, model: str, tmp_path: Pa
     for node in world.nodes:
         cell = world.wait_cell(model, node, state="quarantined", serving=(1,))
         assert "version 2" in cell.reason
-        assert world.nodes[node].answers(model, FIRST)
+        world.wait_answers(node, model, FIRST)
 
 
 def test_wrong_sample_goes_to_quarantine(world: World, model: str, tmp_path: Path) -> None:
@@ -79,7 +78,7 @@ def test_wrong_sample_goes_to_quarantine(world: World, model: str, tmp_path: Pat
     for node in world.nodes:
         world.wait_cell(model, node, state="quarantined", serving=(1,))
         # Until the wrong one is unloaded, clients that name no version may still meet it (docs/limits.md).
-        eventually(partial(world.nodes[node].answers, model, FIRST), f"{node} answers as version 1 again")
+        world.wait_answers(node, model, FIRST)
 
 
 @pytest.mark.parametrize("name", ["{}/latest/saved_model.pb", "{}/007/saved_model.pb", "{}/1/../../escape"])

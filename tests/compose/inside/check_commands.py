@@ -63,7 +63,7 @@ def test_pull_keeps_a_version_ready(world: World, two: str) -> None:
 
     for node in world.nodes:
         eventually(partial(is_there, node), f"{node} has version 3 on disk")
-        assert world.nodes[node].answers(two, LINES[2])
+        world.wait_answers(node, two, LINES[2])
 
 
 def test_pause_and_resume(world: World, two: str) -> None:

@@ -17,7 +17,7 @@ SERVICES.append(("master", 8000))
 @pytest.mark.parametrize(("host", "port"), SERVICES)
 def test_page_answers(host: str, port: int, page: str) -> None:
     """Each service answers each page with 200."""
-    with urllib.request.urlopen(f"http://{host}:{port}{page}", timeout=5) as response:
+    with urllib.request.urlopen(f"http://{host}:{port}{page}", timeout=30) as response:
         assert response.status == 200
         assert response.read()
 
@@ -38,6 +38,6 @@ def test_there_are_no_rights_left() -> None:
 
 def test_command_line_tool_works_from_the_image(world: World) -> None:
     """`model-manager` in the services' image talks to the master."""
-    done = subprocess.run(["model-manager", "nodes"], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(["model-manager", "nodes"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert all(node in done.stdout for node in world.nodes)
