@@ -40,6 +40,23 @@ class _Pages(Protocol):
     def __iter__(self) -> Iterator["Blob"]: ...
 
 
+class _Answered:
+    """Pages as Google's client gives them, but for an answer without a body, over which it trips."""
+
+    def __init__(self, pages: _Pages) -> None:
+        self._pages = pages
+
+    @property
+    def prefixes(self) -> set[str]:
+        return self._pages.prefixes
+
+    def __iter__(self) -> Iterator["Blob"]:
+        try:
+            yield from self._pages
+        except AttributeError as error:
+            raise Transient(f"the bucket answered a list with nothing; {AGAIN}") from error
+
+
 class Bucket:
     """One bucket, or the part of it below a prefix. Every method raises `Transient` with an operator's sentence."""
 
@@ -123,7 +140,7 @@ class Bucket:
         ignored.update(place.reason for name in names if isinstance(place := locate(name, self._prefix), Ignored))
         return folders
 
-    def _list(self, prefix: str, *, delimiter: str | None, fields: str) -> _Pages:
+    def _list(self, prefix: str, *, delimiter: str | None, fields: str) -> _Answered:
         from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415
 
         pages: _Pages = self._access.client.list_blobs(
@@ -135,7 +152,7 @@ class Bucket:
             timeout=TIMEOUT_SECONDS,
             retry=DEFAULT_RETRY.with_timeout(RETRY_SECONDS).with_delay(initial=0.2, maximum=2.0),
         )
-        return pages
+        return _Answered(pages)
 
     def _download(self, file: RemoteFile) -> bytes:
         from google.cloud.storage.exceptions import DataCorruption  # noqa: PLC0415

@@ -9,7 +9,7 @@ from events.names import ModelName, Version
 from infra.local.bucket import Bucket as Trainer
 from infra.local.faults.mischief import BucketFaults
 from infra.local.faults.remote import Refused
-from infra.local.ports import Ports
+from infra.local.ports import LOOPBACK, Ports
 from puller.access import Access
 from puller.bucket import Bucket
 from puller.engine import Interrupted, Replaced
@@ -100,6 +100,25 @@ async def test_a_small_file_that_comes_damaged_is_no_bug(site: Site, name: str) 
     await site.misbehave(BucketFaults(**{name: 1.0}))  # type: ignore[arg-type] # a chance
     with pytest.raises(Transient, match=r"m/1/f came damaged|does not answer as it should"):
         await site.bucket.read(file, max_bytes=len(DATA))
+
+
+async def test_a_list_without_a_body_is_no_bug(site: Site) -> None:
+    """Status 200 and nothing else: Google's client trips over it, and the puller tries again."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, LOOPBACK, 0) as server:
+        access = Access(emulator=f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}")
+        bucket = Bucket("models", prefix="", access=access)
+        with pytest.raises(Transient, match="answered a list with nothing"):
+            await bucket.catalog()
+        with pytest.raises(Transient, match="answered a list with nothing"):
+            await bucket.listing(MODEL, VERSION)
+        access.close()
 
 
 async def test_a_drip_brings_all(site: Site) -> None:
