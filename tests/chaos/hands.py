@@ -4,6 +4,7 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,12 +16,16 @@ from events import manifest
 from events.manifest import Content
 from events.names import MANIFEST_NAME, FileName
 from infra.local.bucket import Bucket
+from infra.local.faults.rehearsal import Stage
+from service import layout
+from service.layout import Layout
 from tests.chaos import content
 from tests.chaos.content import Kind
 from tests.chaos.observations import FOR_EVER, Seen, Uploaded, Window
 from tests.chaos.plan import Delete, Operate, Order, Upload
 
 ORDER_SECONDS: Final = 15.0
+KILLED: Final = "TensorFlow Serving went away"
 REMOVED: Final = "an operator removed the model"
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
@@ -71,7 +76,22 @@ class Hands:
             windows = [Window(REMOVED, node, step.model, now, patience_seconds=FOR_EVER) for node in self.nodes]
             self.removed.setdefault(step.model, []).extend(windows)
             self.seen.windows.extend(windows)
-        return await asyncio.to_thread(order, self.master_url, step)
+        change: dict[str, object] = {"kind": step.order.value}
+        if step.order is Order.PIN:
+            change["versions"] = [step.version]
+        return await asyncio.to_thread(order, self.master_url, step.model, change)
+
+    async def retry(self, stage: Stage) -> str:
+        """Have good versions tried again that are in quarantine because this run killed TensorFlow Serving twice.
+
+        So an operator would, who knows why it went away; the configurator cannot.
+        """
+        said = []
+        for (model, version), record in layout.quarantined(Layout(stage.node.models)).items():
+            if KILLED in record.reason and self.kinds.get((model, version), Kind.HALF).is_servable:
+                words = await asyncio.to_thread(order, self.master_url, model, {"kind": "retry", "version": version})
+                said.append(f"retry {model} {version} for {stage.name}: {words}")
+        return "; ".join(said)
 
     def restored(self, model: str, *, now: float) -> None:
         """The operator wants the model again: from now on it must come back."""
@@ -97,13 +117,10 @@ def render(found: dict[str, bytes]) -> bytes:
     )
 
 
-def order(master_url: str, step: Operate) -> str:
+def order(master_url: str, model: str, change: Mapping[str, object]) -> str:
     """Send one change; what the master said."""
-    change: dict[str, object] = {"kind": step.order.value}
-    if step.order is Order.PIN:
-        change["versions"] = [step.version]
     body = json.dumps({"change": change}).encode()
-    url = f"{master_url}/v1/models/{step.model}/changes"
+    url = f"{master_url}/v1/models/{model}/changes"
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")  # noqa: S310
     try:
         with _open(asked, timeout=ORDER_SECONDS) as answer:

@@ -133,6 +133,7 @@ class Run:
         await asyncio.to_thread(self.rehearsal.remote.calm)
         for stage in self.rehearsal.nodes:
             stage.relieve()
+            self.tell(self.now(), await self.hands.retry(stage) or f"nothing has to be retried on {stage.name}")
         documents = await self._documents()
         for model in list(self.hands.removed):
             if not documents.get(model, Desired()).policy.removed:
@@ -180,8 +181,8 @@ class Run:
 
     def _has_served(self, node: str, model: str) -> bool:
         """Tell whether a model has answered on a node since an operator last removed it."""
-        ends = [one.end or 0.0 for one in self.seen.windows if (one.node, one.model) == (node, model)]
-        since = max(ends, default=0.0)
+        windows = (one for one in self.seen.windows if (one.node, one.model) == (node, model))
+        since = max((one.end or 0.0 for one in windows), default=0.0)
         return any(
             answer.at > since and not answer.error and (answer.node, answer.model) == (node, model)
             for answer in reversed(self.seen.answers)
@@ -208,9 +209,8 @@ class Run:
 
     def _children(self) -> list[Child]:
         stack = self.rehearsal.stack
-        around = [stack.nats, stack.gcs, stack.pubsub, stack.master, self.rehearsal.proxies]
-        of_nodes = [child for stage in self.rehearsal.nodes for child in stage.node.children]
-        return [*(child for child in around if child), *of_nodes]
+        around = filter(None, [stack.nats, stack.gcs, stack.pubsub, stack.master, self.rehearsal.proxies])
+        return [*around, *(child for stage in self.rehearsal.nodes for child in stage.node.children)]
 
     def _may_crash(self, node: str) -> bool:
         stage = next(stage for stage in self.rehearsal.nodes if stage.name == node)
