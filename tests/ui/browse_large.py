@@ -30,10 +30,9 @@ pytestmark = pytest.mark.timeout(900)
 MODEL, NODE = ModelName("model-003"), NodeName("node-0005")
 NUMBERS = PICTURES / "numbers.json"
 WATCH = """name => new Promise(resolve => {
-  const cell = document.querySelector(`[data-key="${name}"]`);
-  new MutationObserver(() => cell.dataset.state === 'failed' && resolve(Date.now()))
-    .observe(cell, {attributes: true, attributeFilter: ['data-state']});
-  window.isWatching = true;
+  const look = () => document.querySelector(`[data-key="${name}"]`)?.dataset.state === "failed"
+    ? resolve(Date.now()) : requestAnimationFrame(look);
+  look();
 })"""
 
 

@@ -1,5 +1,6 @@
 /** The keyboard in the matrix: arrows, Home, End, Page up and down; headings of groups are passed over. Pure. */
 
+/** @import { NodeLine } from "../base/types.js" */
 /** @import { Row } from "./axes.js" */
 
 /** @typedef {{row: number, column: number}} Place */
@@ -29,6 +30,22 @@ export function lead(event, at, { rows, columns, page }) {
   if (!to) return null;
   const wanted = Math.max(0, Math.min(lastRow, to[0]));
   return { row: nearestModel(rows, wanted, to[0] < row ? -1 : 1), column: Math.max(0, Math.min(lastColumn, to[1])) };
+}
+
+/**
+ * Tell where the place is after rows and columns were put in another order: the focused cell's, if there is one.
+ * @param {Place} at
+ * @param {DOMStringMap} focused
+ * @param {Row[]} rows
+ * @param {NodeLine[]} columns
+ * @returns {Place}
+ */
+export function settle(at, focused, rows, columns) {
+  const row = rows.findIndex((one) => "model" in one && one.model.model === focused.model);
+  const column = columns.findIndex((one) => one.node === focused.node);
+  if (row >= 0 && column >= 0) return { row, column };
+  const nearest = nearestModel(rows, Math.max(0, Math.min(at.row, rows.length - 1)), 1);
+  return { row: nearest, column: Math.max(0, Math.min(at.column, columns.length - 1)) };
 }
 
 /**

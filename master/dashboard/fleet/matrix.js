@@ -6,7 +6,7 @@
 import { fill, h } from "../base/dom.js";
 import { go, modelPath, nodePath } from "../base/router.js";
 import { cellOf, columnHead, groupRow, paint, rowHead } from "./cells.js";
-import { lead } from "./keys.js";
+import { lead, settle } from "./keys.js";
 import { sizesFor } from "./sizes.js";
 
 /** @import { NodeLine } from "../base/types.js" */
@@ -14,6 +14,7 @@ import { sizesFor } from "./sizes.js";
 /** @import { Board } from "./board.js" */
 /** @import { Sizes } from "./sizes.js" */
 
+const IN_USE_MS = 6_000;
 const SPARE = 3; // rows and columns drawn beyond what is in sight
 
 /** Fires `look` with the cell that is pointed at or focused, and `look` with null when there is none. */
@@ -49,6 +50,10 @@ export class Matrix extends EventTarget {
     this.watcher = new ResizeObserver(() => this.later());
     this.watcher.observe(this.element);
     this.frame = 0;
+    this.usedAt = Number.NEGATIVE_INFINITY;
+    for (const sign of ["pointermove", "keydown", "scroll"]) {
+      this.element.addEventListener(sign, () => (this.usedAt = performance.now()), { passive: true });
+    }
   }
 
   stop() {
@@ -56,9 +61,9 @@ export class Matrix extends EventTarget {
     cancelAnimationFrame(this.frame);
   }
 
-  /** Somebody points at it or has the focus in it: what is under the eyes should not move. */
+  /** Somebody moves about in it: what is under the eyes should not move then. */
   get isInUse() {
-    return this.element.matches(":hover") || this.element.contains(document.activeElement);
+    return performance.now() - this.usedAt < IN_USE_MS;
   }
 
   /**
@@ -82,11 +87,12 @@ export class Matrix extends EventTarget {
     set("--height", rows.length * row);
     this.element.setAttribute("aria-rowcount", String(rows.length + 1));
     this.element.setAttribute("aria-colcount", String(columns.length + 1));
-    this.at.row = Math.min(this.at.row, rows.length - 1);
-    this.at.column = Math.min(this.at.column, columns.length - 1);
+    const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
+    this.at = settle(this.at, focused instanceof HTMLElement ? focused.dataset : {}, rows, columns);
     for (const element of this.drawn.values()) element.remove();
     this.drawn.clear();
     this.draw();
+    if (focused) this.find(this.at.row, this.at.column)?.focus({ preventScroll: true });
   }
 
   /**
