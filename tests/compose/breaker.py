@@ -2,15 +2,17 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.compose.containers import Stack, docker
+from tests.compose.containers import Stack, StackFailed, docker
 
 STOP_SECONDS, STARVED_STOP_SECONDS = 5, 30  # what SIGTERM is given before SIGKILL
+FREEZE_SECONDS = 60.0
 STARVED_LOAD = 4.0  # of a core: processes that get so little of it cannot be held to seconds
 
 
@@ -33,7 +35,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
             lambda container: docker("start", container),
         ),
         "pause": Fault(
-            lambda container: docker("pause", container),
+            lambda container: pause(container),
             lambda container: docker("unpause", container),
         ),
     }
@@ -110,6 +112,20 @@ class Breaker:
         """Have the engine see the container's process die, as by the kernel's own hand."""
         state = json.loads(docker("inspect", self.stack.container(service)))[0]["State"]
         os.kill(int(state["Pid"]), 9)
+
+
+def pause(container: str) -> None:
+    """Freeze a container. The kernel may give up when it forks just then, as for a health check: try again."""
+    deadline = time.monotonic() + FREEZE_SECONDS
+    while True:
+        try:
+            docker("pause", container)
+        except StackFailed as error:
+            if "unable to freeze" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+        else:
+            return
 
 
 def stop_seconds() -> int:
