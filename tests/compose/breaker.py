@@ -24,6 +24,20 @@ class Fault:
     end: Callable[[str], object]
 
 
+def pause(container: str) -> None:
+    """Freeze a container. The kernel may give up when it forks just then, as for a health check: try again."""
+    deadline = time.monotonic() + FREEZE_SECONDS
+    while True:
+        try:
+            docker("pause", container)
+        except StackFailed as error:
+            if "unable to freeze" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
 FAULTS: Mapping[str, Fault] = MappingProxyType(
     {
         "stop": Fault(
@@ -35,7 +49,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
             lambda container: docker("start", container),
         ),
         "pause": Fault(
-            lambda container: pause(container),
+            pause,
             lambda container: docker("unpause", container),
         ),
     }
@@ -112,20 +126,6 @@ class Breaker:
         """Have the engine see the container's process die, as by the kernel's own hand."""
         state = json.loads(docker("inspect", self.stack.container(service)))[0]["State"]
         os.kill(int(state["Pid"]), 9)
-
-
-def pause(container: str) -> None:
-    """Freeze a container. The kernel may give up when it forks just then, as for a health check: try again."""
-    deadline = time.monotonic() + FREEZE_SECONDS
-    while True:
-        try:
-            docker("pause", container)
-        except StackFailed as error:
-            if "unable to freeze" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
-        else:
-            return
 
 
 def stop_seconds() -> int:
