@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-LOOPBACK = "127.0.0.1"
+from infra.local.connections import accepting
+from infra.local.ports import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,6 @@ class HttpBucket:
     behaviours: list[Behaviour] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     url: str = ""
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection, one request."""
@@ -42,8 +42,6 @@ class HttpBucket:
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client left
-        finally:
-            writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> Request:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -68,12 +66,9 @@ class HttpBucket:
 async def running(data: bytes) -> AsyncIterator[HttpBucket]:
     """Serve an object on a free port."""
     bucket = HttpBucket(data)
-    server = await asyncio.start_server(bucket.answer, LOOPBACK, 0)
-    bucket.url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
-    async with server:
+    async with accepting(bucket.answer, LOOPBACK) as port:
+        bucket.url = f"http://{LOOPBACK}:{port}"
         yield bucket
-        bucket.closing.set()
-        await asyncio.sleep(0)  # those who stall end by themselves
 
 
 async def serve(bucket: HttpBucket, request: Request, writer: asyncio.StreamWriter) -> None:
@@ -140,7 +135,7 @@ async def stall(bucket: HttpBucket, request: Request, writer: asyncio.StreamWrit
     half = (request.start + request.end) // 2
     writer.write(bucket.head(request) + bucket.data[request.start : half])
     await writer.drain()
-    await bucket.closing.wait()
+    await asyncio.get_running_loop().create_future()
 
 
 async def stall_the_end(bucket: HttpBucket, request: Request, writer: asyncio.StreamWriter) -> None:

@@ -99,8 +99,6 @@ class BucketProxy:
         except (OSError, h11.ProtocolError):
             self.tally["broken connections"] += 1  # the client left, or the server behind is away: as it happens
             writer.transport.abort()
-        finally:
-            writer.close()
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         faults, ask = self.faults, examine(request)

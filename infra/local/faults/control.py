@@ -11,12 +11,13 @@ It listens on loopback only: whoever can reach it may disturb the stack and noth
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
 import h11
 
+from infra.local.connections import accepting
 from infra.local.faults import garbage
 from infra.local.faults.bucket_proxy import BucketProxy
 from infra.local.faults.link import Link, Mode
@@ -24,7 +25,6 @@ from infra.local.faults.mischief import BadFaults, BucketFaults
 from infra.local.faults.wire import Answer, Request, read_request
 
 LOOPBACK = "127.0.0.1"
-END_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,6 @@ class Proxies:
                 await writer.drain()
         except (OSError, h11.ProtocolError):
             writer.transport.abort()
-        finally:
-            writer.close()
 
     def _try(self, request: Request) -> Answer:
         try:
@@ -101,21 +99,12 @@ async def host(bucket: Way | None, links: tuple[Way, ...], *, control_port: int,
         made = {way.name: Link(way.behind_host, way.behind_port, garbage_port=garbage_port) for way in links}
         proxy = BucketProxy(bucket.behind_host, bucket.behind_port) if bucket else None
         proxies = Proxies(proxy, made)
-        running.push_async_callback(_end, made.values())
         if bucket and proxy:
-            await running.enter_async_context(await asyncio.start_server(proxy.serve, LOOPBACK, bucket.port))
+            await running.enter_async_context(accepting(proxy.serve, LOOPBACK, bucket.port))
         for way in links:
-            server = await asyncio.start_server(made[way.name].serve, LOOPBACK, way.port)
-            await running.enter_async_context(server)
-        await running.enter_async_context(await asyncio.start_server(proxies.serve, LOOPBACK, control_port))
+            await running.enter_async_context(accepting(made[way.name].serve, LOOPBACK, way.port))
+        await running.enter_async_context(accepting(proxies.serve, LOOPBACK, control_port))
         await asyncio.get_running_loop().create_future()
-
-
-async def _end(links: Iterable[Link]) -> None:
-    """End all connections, and let those who serve them notice."""
-    for link in links:
-        link.turn(Mode.REFUSE)
-    await asyncio.sleep(END_SECONDS)
 
 
 def _object(request: Request) -> dict[str, object]:

@@ -7,6 +7,8 @@ import asyncio
 from enum import StrEnum
 from typing import Final
 
+from infra.local.connections import close
+
 READ_BYTES: Final = 64 * 1024
 
 
@@ -62,7 +64,6 @@ class Link:
             writer.transport.abort()  # the server behind is away: the client learns of it in the same way
         finally:
             self._open.discard(writer)
-            writer.close()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = self._garbage if self.mode is Mode.GARBAGE else self._target
@@ -79,7 +80,7 @@ class Link:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             self._open.discard(behind_writer)
-            behind_writer.close()
+            await close(behind_writer)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(READ_BYTES):

@@ -7,6 +7,7 @@ import pytest
 
 from events.names import ModelName, Version
 from infra.local.bucket import Bucket as Trainer
+from infra.local.connections import accepting
 from infra.local.faults.mischief import BucketFaults
 from infra.local.faults.remote import Refused
 from infra.local.ports import LOOPBACK, Ports
@@ -109,10 +110,9 @@ async def test_a_list_without_a_body_is_no_bug(site: Site) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
-        writer.close()
 
-    async with await asyncio.start_server(answer, LOOPBACK, 0) as server:
-        access = Access(emulator=f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}")
+    async with accepting(answer, LOOPBACK) as port:
+        access = Access(emulator=f"http://{LOOPBACK}:{port}")
         bucket = Bucket("models", prefix="", access=access)
         with pytest.raises(Transient, match="answered a list with nothing"):
             await bucket.catalog()

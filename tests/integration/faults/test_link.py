@@ -7,6 +7,7 @@ import pytest
 
 from configurator.serving import Serving, ServingAway
 from events.names import ModelName
+from infra.local.connections import accepting
 from infra.local.faults.link import Mode
 from infra.local.faults.remote import Refused
 from infra.local.ports import LOOPBACK, Ports
@@ -23,11 +24,10 @@ async def link() -> AsyncIterator[Proxied]:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1000):
             writer.write(data)
-        writer.close()
 
-    async with await asyncio.start_server(echo, LOOPBACK, 0) as server:
+    async with accepting(echo, LOOPBACK) as port:
         with Ports() as ports:
-            async with proxied(ports, link_port=server.sockets[0].getsockname()[1]) as proxies:
+            async with proxied(ports, link_port=port) as proxies:
                 yield proxies
 
 

@@ -4,6 +4,8 @@ import asyncio
 
 from pydantic import SecretStr
 
+from infra.local.connections import accepting
+from infra.local.ports import LOOPBACK
 from master.ports import Ports
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
@@ -17,10 +19,9 @@ async def test_only_a_command_brings_the_token_along() -> None:
         heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
         writer.write(ANSWER)
         await writer.drain()
-        writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with accepting(answer, LOOPBACK) as port:
+        address = f"{LOOPBACK}:{port}"
         ports = Ports(SecretStr("hunter2"))
         assert await ports.status(address, seconds=30) == b"{}"
         assert await ports.command(address, "sync", body=b"{}", seconds=30) == b"{}"

@@ -11,6 +11,8 @@ from nats.js.errors import KeyNotFoundError
 from events import subjects
 from events.status import PullerReport
 from infra.local.client import nats_client
+from infra.local.connections import accepting
+from infra.local.ports import LOOPBACK
 from service import jetstream
 from tests.integration.puller.conftest import MODEL, TINY_MODEL, FragileWorld, World, read_tree, render_manifest
 from tests.support.stack import eventually
@@ -165,9 +167,8 @@ async def test_it_stops_while_a_list_of_the_bucket_does_not_end(world: World) ->
             writer.write(b" ")
             await asyncio.sleep(0.5)
 
-    async with await asyncio.start_server(drip, "127.0.0.1", 0) as bucket:
-        host, port = bucket.sockets[0].getsockname()[:2]
-        slow = replace(world, gcs=replace(world.gcs, url=f"http://{host}:{port}"))
+    async with accepting(drip, LOOPBACK) as port:
+        slow = replace(world, gcs=replace(world.gcs, url=f"http://{LOOPBACK}:{port}"))
         puller = await asyncio.to_thread(slow.start_puller, wait=False)
         await asked.wait()
         puller.child.signal(signal.SIGTERM)
