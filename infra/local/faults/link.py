@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from infra.local.connections import close
+from service.tasks import end
 
 READ_BYTES: Final = 64 * 1024
 
@@ -76,10 +77,9 @@ class Link:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             self._open.discard(behind_writer)
+            behind_writer.close()  # first of all: what follows may be cancelled
+            await end(ways)
             await close(behind_writer)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

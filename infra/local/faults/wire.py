@@ -10,6 +10,8 @@ from typing import Final
 
 import h11
 
+from infra.local.connections import close
+
 READ_BYTES: Final = 256 * 1024
 HOP: Final = frozenset({b"connection", b"transfer-encoding", b"content-length", b"keep-alive", b"host", b"expect"})
 
@@ -78,7 +80,7 @@ async def fetch(request: Request, *, host: str, port: int) -> Answer:
         await writer.drain()
         return await _read_answer(connection, reader)
     finally:
-        writer.close()
+        await close(writer)
 
 
 async def _read_answer(connection: h11.Connection, reader: asyncio.StreamReader) -> Answer:

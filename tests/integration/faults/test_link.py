@@ -7,7 +7,7 @@ import pytest
 
 from configurator.serving import Serving, ServingAway
 from events.names import ModelName
-from infra.local.connections import accepting
+from infra.local.connections import accepting, close
 from infra.local.faults.link import Mode
 from infra.local.faults.remote import Refused
 from infra.local.ports import LOOPBACK, Ports
@@ -75,7 +75,7 @@ async def test_a_link_passes_and_ends_when_an_end_does(link: Proxied) -> None:
     assert await client.hear(5) == b"hello"
     client.writer.write_eof()
     assert await client.is_reset()
-    client.writer.close()
+    await close(client.writer)
 
 
 async def test_a_black_hole_holds_back_and_gives_back(link: Proxied) -> None:
@@ -91,7 +91,7 @@ async def test_a_black_hole_holds_back_and_gives_back(link: Proxied) -> None:
     await turn(link, Mode.PASS)
     for client in (old, new):
         assert await client.hear(1) == b"2"
-        client.writer.close()
+        await close(client.writer)
 
 
 async def test_a_link_that_refuses_resets_old_and_new(link: Proxied) -> None:
@@ -104,7 +104,7 @@ async def test_a_link_that_refuses_resets_old_and_new(link: Proxied) -> None:
     new = await Client.connect(link)
     assert await new.is_reset()
     for client in (old, new):
-        client.writer.close()
+        await close(client.writer)
 
 
 async def test_garbage_is_no_message(link: Proxied) -> None:
