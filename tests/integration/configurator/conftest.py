@@ -125,8 +125,9 @@ class Node:
 
     def serves(self, *versions: int, model: str = MODEL) -> bool:
         """Tell whether exactly these versions are served, confirmed and written down."""
-        found = self.model(model)
-        return found.serving == versions and not found.difference
+        found, written = self.model(model), self.config_file.read_text()
+        is_written = all(f"versions: {version}" in written for version in versions)
+        return found.serving == versions and not found.difference and is_written
 
     def until(self, condition: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until something is true."""
