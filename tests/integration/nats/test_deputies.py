@@ -59,6 +59,7 @@ async def test_a_message_to_oneself_gives_no_right_to_answer_it(
     async with person(secured, user) as thief:
         heard = await thief.client.subscribe(subjects.HINT)
         await thief.client.publish(subjects.HINT, b"{}", reply=TARGET)
+        await thief.client.flush(30)
         await heard.next_msg(timeout=30)
         await thief.client.publish(TARGET, FORGED)
         assert await thief.refusals() == [f"publish {TARGET.lower()}"]
@@ -72,6 +73,7 @@ async def test_two_keys_of_a_node_cannot_play_into_each_others_hands(secured: Se
         heard = await other.client.subscribe(room)
         await other.client.flush(30)
         await one.client.publish(room, b"", reply=TARGET)
+        await one.client.flush(30)
         await heard.next_msg(timeout=30)
         await other.client.publish(TARGET, FORGED)
         assert await other.refusals() == [f"publish {TARGET.lower()}"]
