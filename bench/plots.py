@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -48,11 +48,7 @@ class Results:
 
     def below(self, head: str) -> list[Figure]:
         """The figures whose names begin so, without that beginning."""
-        return [
-            Figure(one.name.removeprefix(head), one.unit, one.runs, one.at_most, one.quantile, one.note)
-            for one in self.figures
-            if one.name.startswith(head)
-        ]
+        return [replace(one, name=one.name.removeprefix(head)) for one in self.figures if one.name.startswith(head)]
 
     def series(self, tail: str) -> dict[int, Figure]:
         """One figure over growing sizes: names like `1,000 models: memory`."""

@@ -206,8 +206,7 @@ class Disk:
         return Folder(versions, by_hand - hollow, hollow, self._layout.model(name).is_dir(), in_force)
 
     def _refuse_links(self, *folders: Path) -> None:
-        for folder in folders:
-            refuse_links(folder, below=self._layout.models_dir)
+        refuse_links(*folders, below=self._layout.models_dir)
 
     def _held(self, model: ModelName) -> Path:
         return self._layout.own / "held" / model

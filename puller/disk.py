@@ -74,8 +74,7 @@ def seal(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
     Blocking: call it in a thread.
     """
     stage = layout.stage(receipt.model, receipt.version)
-    for folder in (stage, layout.receipt(receipt.model, receipt.version).parent):
-        refuse_links(folder, below=layout.models_dir)
+    refuse_links(stage, layout.receipt(receipt.model, receipt.version).parent, below=layout.models_dir)
     paths = {stage / record.name for record in receipt.files}
     steps: Steps = (
         ("prune", lambda: prune(stage, keep=paths)),
@@ -93,8 +92,7 @@ def publish(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
     """
     model, version = receipt.model, receipt.version
     stage, target = layout.stage(model, version), layout.version(model, version)
-    for folder in (stage, target.parent):
-        refuse_links(folder, below=layout.models_dir)
+    refuse_links(stage, target.parent, below=layout.models_dir)
     steps: Steps = (
         ("check", lambda: _check(stage, receipt, target=target)),
         ("model folder", lambda: _make_model_folder(layout, model)),

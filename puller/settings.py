@@ -32,6 +32,7 @@ def _check_resource(name: str) -> str:
 
 
 Size = Annotated[float, Field(gt=0)]
+BOUNDS: Final = Limits()
 ResourceName = Annotated[str, AfterValidator(_check_resource)]
 
 
@@ -61,9 +62,11 @@ class PullerSettings(NodeSettings):
     max_depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = Field(
         MAX_DEPTH, description="a version with a file deeper than so many folders is refused"
     )
-    max_object_gib: Size = Field(256.0, description="a version with a larger object is refused")
-    max_version_gib: Size = Field(1024.0, description="a larger version is refused")
-    max_model_gib: Size = Field(4096.0, description="so much of the disk all versions of one model may take")
+    max_object_gib: Size = Field(BOUNDS.object_bytes / GIB, description="a version with a larger object is refused")
+    max_version_gib: Size = Field(BOUNDS.version_bytes / GIB, description="a larger version is refused")
+    max_model_gib: Size = Field(
+        BOUNDS.model_bytes / GIB, description="so much of the disk all versions of one model may take"
+    )
     http_port: Port = Field(8001, description="port of /livez, /readyz, /status and /metrics")
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from uuid import uuid4
 
@@ -39,17 +40,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def refuse_links(folder: Path, *, below: Path) -> None:
-    """Raise `Transient` where a folder, or one of those above it down from `below`, is a symbolic link.
+def refuse_links(*folders: Path, below: Path) -> None:
+    """Raise `Transient` where one of the folders, or one above it down from `below`, is a symbolic link.
 
     What is written or deleted through it would be somewhere else than where its path says.
     """
-    for path in (folder, *folder.parents):
-        if path == below:
-            return
-        if path.is_symlink():
-            words = "nothing is written or deleted through it; find out who made it, and remove it"
-            raise Transient(f"{path} is a symbolic link, where only folders belong: {words}")
+    for folder in folders:
+        for path in takewhile(lambda path: path != below, (folder, *folder.parents)):
+            _refuse_link(path)
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        words = "nothing is written or deleted through it; find out who made it, and remove it"
+        raise Transient(f"{path} is a symbolic link, where only folders belong: {words}")
 
 
 @contextlib.contextmanager

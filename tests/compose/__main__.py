@@ -8,20 +8,21 @@ import argparse
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
 from infra.docker.offline import engine, images
 from infra.docker.offline.shell import Failed, answers
 from tests.compose import leftovers
 from tests.compose.containers import FILE, ROOT, SMALL_DISK, Stack, StackFailed, environment, find_compose
+from tests.support.timed import timed
 
 TFSERVING = "model-manager/tfserving:dev"
 BASE_IMAGE = "python:3.11-slim-bookworm"
 PULL_SECONDS = 300.0
 BASE_IMAGES = ("python", "nats-alpine", "fake-gcs-server", "google-cloud-cli")
 FILL = "fill_remote_directory_with_models"
+
+_timed = partial(timed, "compose-test")
 
 
 def main() -> int:
@@ -86,16 +87,6 @@ def _check_faults(stack: Stack) -> int:
     ]
     own = {"MM_COMPOSE_PROJECT": stack.project, "MM_COMPOSE": " ".join(stack.compose)}
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **stack.environment, **own}, check=False).returncode
-
-
-@contextmanager
-def _timed(what: str) -> Iterator[None]:
-    sys.stdout.write(f"compose-test: {what}\n")
-    sys.stdout.flush()
-    started = time.monotonic()
-    yield
-    sys.stdout.write(f"compose-test: {what}: {time.monotonic() - started:.0f} s\n")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,17 +9,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from infra.docker.offline import engine, images
 from infra.docker.offline.shell import Failed, answers, run
 from infra.swarm.lab.swarm import Lab
+from tests.support.timed import timed
 from tests.swarm.site import ROOT, SERVICES, TFSERVING, Site
 
 BASE_IMAGE = "debian:bookworm-slim"
+
+_timed = partial(timed, "swarm-test")
 PULL_SECONDS = 300.0
 BASE_IMAGES = ("debian", "python", "nats-alpine", "fake-gcs-server", "google-cloud-cli")
 IMAGES = (f"{SERVICES}:dev", f"{TFSERVING}:dev", "nats:2-alpine")
@@ -85,16 +86,6 @@ def _check(site: Site, checks: list[str]) -> int:
     own = {"MM_SWARM_LAB": site.lab.name, "MM_SWARM_FOLDER": str(site.folder)}
     command = [sys.executable, "-m", "pytest", *options, "tests/swarm"]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **own}, check=False).returncode
-
-
-@contextmanager
-def _timed(what: str) -> Iterator[None]:
-    sys.stdout.write(f"swarm-test: {what}\n")
-    sys.stdout.flush()
-    started = time.monotonic()
-    yield
-    sys.stdout.write(f"swarm-test: {what}: {time.monotonic() - started:.0f} s\n")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
