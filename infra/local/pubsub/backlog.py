@@ -68,12 +68,12 @@ class Backlog:
 
     def take(self, claim: Claim, rules: Subscription, *, now: float) -> list[Delivery]:
         """Lease what is due and fits the claim."""
-        held = [lease.delivery.message.size for lease in self._leases.values() if lease.holder == claim.holder]
+        held = [lease.delivery.message.draft.size for lease in self._leases.values() if lease.holder == claim.holder]
         messages, held_bytes = len(held), sum(held)
         taken: list[Delivery] = []
         batch_bytes = 0
         while self._has_due(rules, now=now) and messages < claim.max_messages and held_bytes < claim.max_bytes:
-            size = self._waiting[0].message.size
+            size = self._waiting[0].message.draft.size
             if taken and batch_bytes + size > _MAX_BATCH_BYTES:
                 break
             taken.append(self._lease(heapq.heappop(self._waiting), claim, now=now))

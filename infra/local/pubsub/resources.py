@@ -2,18 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from infra.local.pubsub.filters import Filter
 from infra.local.pubsub.names import SubscriptionName, TopicName
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Draft:
     """What a publisher sends: a message that has neither id nor time yet."""
 
     data: bytes
     attributes: Mapping[str, str] = field(default_factory=dict)
     ordering_key: str = ""
+
+    @cached_property
+    def size(self) -> int:
+        """Count the bytes that flow control counts."""
+        attributes = sum(len(key.encode()) + len(value.encode()) for key, value in self.attributes.items())
+        return len(self.data) + len(self.ordering_key.encode()) + attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +30,6 @@ class Message:
     id: str
     draft: Draft
     published: float
-
-    @property
-    def size(self) -> int:
-        """Count the bytes that flow control counts."""
-        attributes = sum(len(key.encode()) + len(value.encode()) for key, value in self.draft.attributes.items())
-        return len(self.draft.data) + len(self.draft.ordering_key.encode()) + attributes
 
 
 @dataclass(frozen=True, slots=True)
