@@ -33,7 +33,6 @@ NODE = NodeName("bench")
 UPLOAD_SECONDS = 300.0
 WARM_BYTES = 1024 * 1024
 REMOVED = Desired(policy=Policy(removed=True))
-MEMORY = {"filesystem": "memory"}
 
 
 class Unfit(Exception):
@@ -107,12 +106,10 @@ def site(supervisor: Supervisor, *, in_memory: bool = False) -> Iterator[Site]:
     ports, folder = supervisor.ports, supervisor.new_folder("gcs")
     nats_port, gcs_port = ports.reserve(), ports.reserve()
     supervisor.start(parts.nats(supervisor.new_folder("nats"), nats_port, ports.reserve()))
-    command = parts.gcs(folder, gcs_port, events=parts.Events(0, project="", topic=""))
-    if in_memory:
-        command = replace(command, argv=tuple(MEMORY.get(word, word) for word in command.argv))
-    elif not parts.keeps_attributes(folder):
+    if not (in_memory or parts.keeps_attributes(folder)):
         raise Unfit(f"{folder} keeps no user attributes, which the GCS server needs; set TMPDIR to a folder that does")
-    gcs = supervisor.start(command)
+    events = parts.Events(0, project="", topic="")
+    gcs = supervisor.start(parts.gcs(folder, gcs_port, events=events, in_memory=in_memory))
     url = f"http://{LOOPBACK}:{gcs_port}"
     with Bucket(url, name=BUCKET, project="bench") as bucket:
         bucket.create()

@@ -46,8 +46,11 @@ def nats(folder: Path, port: int, monitor: int) -> Command:
     return Command("nats", argv, ready=http_ok(monitor, "/healthz"))
 
 
-def gcs(folder: Path, port: int, *, events: Events) -> Command:
-    """The GCS server; it publishes every change of an object to the topic, which must exist before the first upload."""
+def gcs(folder: Path, port: int, *, events: Events, in_memory: bool = False) -> Command:
+    """The GCS server; it publishes every change of an object to the topic, which must exist before the first upload.
+
+    In memory it loses its objects with a restart, and lists fast: on disk, each list reads the whole bucket.
+    """
     url = f"http://{LOOPBACK}:{port}"
     flags = {
         "scheme": "http",
@@ -55,7 +58,7 @@ def gcs(folder: Path, port: int, *, events: Events) -> Command:
         "port": str(port),
         "public-host": f"{LOOPBACK}:{port}",
         "external-url": url,
-        "backend": "filesystem" if keeps_attributes(folder) else "memory",
+        "backend": "memory" if in_memory or not keeps_attributes(folder) else "filesystem",
         "filesystem-root": str(folder),
         "event.pubsub-project-id": events.project,
         "event.pubsub-topic": events.topic,

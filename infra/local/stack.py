@@ -38,6 +38,7 @@ class StackOptions:
     bucket: str = "models"
     prefix: str = ""  # empty, or ending in '/'
     nodes: tuple[str, ...] = ("node-1",)
+    gcs_in_memory: bool = False
     master: bool = False  # on its usual port, if that is free
     settings: Mapping[str, str] = field(default_factory=dict)  # for pullers and configurators, over the stack's own
     folder: Path | None = None  # of data and logs, which stay and are found again; without it they are temporary
@@ -110,7 +111,7 @@ class Stack:
         if self.options.pubsub_port is None:
             self.pubsub = launch(parts.pubsub(self.options.pubsub, self._pubsub_port))
         events = parts.Events(self._pubsub_port, self.project, self.topic)
-        self.gcs = launch(parts.gcs(folder("gcs"), self._gcs_port, events=events))
+        self.gcs = launch(parts.gcs(folder("gcs"), self._gcs_port, events=events, in_memory=self.options.gcs_in_memory))
         # TensorFlow takes longest to start: it does so while the rest is set up.
         servings = [(plan := self._plan(name, {}), self._launch_serving(plan)) for name in self.options.nodes]
         self.supervisor.wait_ready(*[child for child in (self.nats, self.pubsub, self.gcs) if child])
