@@ -67,11 +67,15 @@ class Pass(_Report):
 
 
 class Disk(_Report):
-    """The file system that holds the models, in bytes; `reserve` is never used by us."""
+    """The file system that holds the models, in bytes; `reserve` is never used by us.
+
+    `models`: what published versions take, files that versions share counted once; None where a puller does not say.
+    """
 
     total: int
     free: int
     reserve: int
+    models: int | None = None
 
 
 class Report(_Report):

@@ -126,6 +126,7 @@ class Reporter:
         metrics.BUCKET_CONNECTED.set(report.bucket.is_connected)
         metrics.PUBSUB_CONNECTED.set(report.pubsub.is_connected)
         metrics.DISK_FREE_BYTES.set(report.disk.free)
+        metrics.MODELS_BYTES.set(report.disk.models or 0)
         for reason, count in report.ignored_objects.items():
             metrics.IGNORED_OBJECTS.labels(reason=reason).set(count)
         return report
@@ -133,7 +134,7 @@ class Reporter:
     def _disk(self) -> Disk:
         reserve_bytes = self.chosen.reserve_bytes
         try:
-            return disk.space(self.core.layout, reserve_bytes=reserve_bytes)
+            return disk.space(self.core.layout, reserve_bytes=reserve_bytes, models=self.tools.observer.bytes_held)
         except Transient:
             return Disk(total=0, free=0, reserve=reserve_bytes)  # the pass fails for the same reason, and says so
 

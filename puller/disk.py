@@ -40,11 +40,16 @@ class NoRoom(NoSpaceLeft):
         self.bytes_free = bytes_free
 
 
-def space(layout: Layout, *, reserve_bytes: int) -> Disk:
-    """Measure the file system that holds the models."""
+def space(layout: Layout, *, reserve_bytes: int, models: int | None = None) -> Disk:
+    """Measure the file system that holds the models, which take so many bytes of it."""
     with disk_errors(f"cannot measure {layout.models_dir}"):
         found = os.statvfs(layout.models_dir)
-    return Disk(total=found.f_blocks * found.f_frsize, free=found.f_bavail * found.f_frsize, reserve=reserve_bytes)
+    return Disk(
+        total=found.f_blocks * found.f_frsize,
+        free=found.f_bavail * found.f_frsize,
+        reserve=reserve_bytes,
+        models=models,
+    )
 
 
 def admit(layout: Layout, *, needed: int, reserve_bytes: int) -> None:

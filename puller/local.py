@@ -5,7 +5,7 @@ hundred of them would cost more than everything else in a pass.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from events.names import ModelName, Version
@@ -34,6 +34,12 @@ class Observer:
 
     layout: Layout
     _receipts: dict[ModelName, dict[Version, tuple[Mark, OnDisk | None]]] = field(default_factory=dict)
+    _bytes: dict[ModelName, int] = field(default_factory=dict)
+
+    @property
+    def bytes_held(self) -> int:
+        """What the versions seen last take of the disk, by their receipts."""
+        return sum(self._bytes.values())
 
     def look(self, models: Collection[ModelName] | None = None) -> Local:
         """Observe the disk; raises `Transient`."""
@@ -41,6 +47,7 @@ class Observer:
         on_disk = {model: self._read_all(model, versions) for model, versions in found.items()}
         for model in (self._receipts.keys() if models is None else set(models)) - on_disk.keys():
             self._receipts.pop(model, None)
+            self._bytes.pop(model, None)
         quarantines: dict[ModelName, dict[Version, Quarantine]] = defaultdict(dict)
         for (model, version), record in quarantined(self.layout).items():
             quarantines[model][version] = record
@@ -49,7 +56,10 @@ class Observer:
     def _read_all(self, model: ModelName, versions: Collection[Version]) -> dict[Version, OnDisk | None]:
         before = self._receipts.get(model, {})
         after = {version: self._read(model, version, before.get(version)) for version in sorted(versions)}
-        self._receipts[model] = {version: known for version, known in after.items() if known}
+        receipts = {version: known for version, known in after.items() if known}
+        if receipts != before:
+            self._receipts[model] = receipts
+            self._bytes[model] = _size(on_disk for _, on_disk in receipts.values() if on_disk)
         return {version: known[1] if known else None for version, known in after.items()}
 
     def _read(
@@ -64,3 +74,8 @@ class Observer:
             return known
         receipt = read_receipt(self.layout, model, version)
         return mark, OnDisk(receipt, receipt.fingerprint) if receipt else None
+
+
+def _size(versions: Iterable[OnDisk]) -> int:
+    """Add up a model's versions; equal files count once, for they are one file with several names."""
+    return sum({(record.crc32c, record.size): record.size for one in versions for record in one.receipt.files}.values())

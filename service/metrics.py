@@ -22,6 +22,7 @@ IGNORED_OBJECTS = Gauge("mm_ignored_objects", "Objects in the bucket that are no
 BUCKET_CONNECTED = Gauge("mm_bucket_connected", "1 while the bucket answers")
 PUBSUB_CONNECTED = Gauge("mm_pubsub_connected", "1 while the stream of notifications is open")
 DISK_FREE_BYTES = Gauge("mm_disk_free_bytes", "Free bytes where the models are")
+MODELS_BYTES = Gauge("mm_models_bytes", "Bytes of the published versions, equal files counted once")
 
 # Configurator
 SERVING_CONNECTED = Gauge("mm_serving_connected", "1 while TensorFlow Serving answers")

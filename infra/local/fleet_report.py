@@ -70,7 +70,7 @@ def report(speaker: Speaker, models: Mapping[ModelName, Simulated]) -> bytes:
         "last_pass": Pass(finished=speaker.reported, seconds=0.004),
         "nats": connected,
         "http": speaker.http,
-        "disk": Disk(total=100 * GIB, free=60 * GIB, reserve=GIB),
+        "disk": Disk(total=100 * GIB, free=60 * GIB, reserve=GIB, models=30 * GIB),
     }
     if speaker.service == "puller":
         head: Report = PullerReport.model_validate({**common, "bucket": connected, "pubsub": connected})

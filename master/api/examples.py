@@ -95,7 +95,7 @@ _NODE_ROW = NodeRow(
             last_pass=NOON + timedelta(minutes=4),
             http="node-1:8001",
             connections={"nats": _UP, "bucket": _UP, "pubsub": _UP},
-            disk=Disk(total=500 * GIB, free=300 * GIB, reserve=10 * GIB),
+            disk=Disk(total=500 * GIB, free=300 * GIB, reserve=10 * GIB, models=180 * GIB),
         ),
     ),
 )

@@ -141,6 +141,7 @@ export interface Disk {
   total: number;
   free: number;
   reserve: number;
+  models: number | null;
 }
 
 export interface Service {

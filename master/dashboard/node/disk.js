@@ -1,4 +1,4 @@
-/** The disk of the models as a bar: used, free for models, and the reserve that is never used. */
+/** The disk of the models as a bar: used by models and by others, free for models, the reserve that is never used. */
 
 import { h, s } from "../base/dom.js";
 import { bytes } from "../base/progress.js";
@@ -15,9 +15,12 @@ export function diskOf(disk) {
   }
   const free = Math.max(0, disk.free - disk.reserve);
   const reserve = Math.min(disk.reserve, disk.free);
+  const used = disk.total - disk.free;
+  const models = Math.min(used, disk.models ?? 0);
   /** @type {[string, string, number][]} */
   const parts = [
-    ["used", "used", disk.total - disk.free],
+    ...(disk.models === null ? [] : [/** @type {[string, string, number]} */ (["models", "used by models", models])]),
+    ["used", disk.models === null ? "used" : "used by others", used - models],
     ["room", "free for models", free],
     ["reserve", "reserve, never used", reserve],
   ];
