@@ -34,6 +34,7 @@ OUTBOX_EVENTS = 2000
 CONNECT_SECONDS = 2.0
 REPLY_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+PING_SECONDS, UNANSWERED_PINGS = 5, 2  # a server that lost its power closes no connection: given up after 15 s
 FORBIDDEN = "permissions violation"  # as nats-server says it
 WATCH_SECONDS = 300.0  # a watch starts anew this often: the poll that heals a watch that died silently
 
@@ -158,8 +159,8 @@ class Bus:
             "inbox_prefix": subjects.inbox(self._source.node, self._source.service),
             "allow_reconnect": False,
             "connect_timeout": CONNECT_SECONDS,
-            "ping_interval": 10,
-            "max_outstanding_pings": 2,
+            "ping_interval": PING_SECONDS,
+            "max_outstanding_pings": UNANSWERED_PINGS,
             **sign_in.options(self._settings),
         }
 
