@@ -1,24 +1,15 @@
-"""Events as CloudEvents 1.0 (JSON): one class an event type, in one list.
+"""What happens, one class an event type, in one list; `events.cloudevents` is how it is written.
 
 Events are history and hints. Nothing waits for one: losing, doubling or reordering any of them changes no decision.
 Readers ignore fields they do not know, so that services one minor version apart understand each other.
 """
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from events import wording
 from events.names import ModelName, NodeName, Version
-
-CONTENT_TYPE = "application/cloudevents+json"
-TYPE_PREFIX = "mm.v1."
-MAX_MESSAGE_BYTES = 256 * 1024
-
-
-class BadMessage(ValueError):
-    """A message that cannot be read."""
 
 
 class Event(BaseModel):
@@ -242,66 +233,12 @@ ALL: tuple[type[Event], ...] = (
     ChangeMade,
     CommandSent,
 )
-_BY_TYPE = {event.type: event for event in ALL}
 
 
 def model_of(event: Event) -> ModelName | None:
     """Tell which model an event is about, if any."""
     model = getattr(event, "model", None)
     return model if isinstance(model, ModelName) else None
-
-
-class Source(BaseModel):
-    """Who speaks."""
-
-    model_config = ConfigDict(defer_build=True, frozen=True)
-    node: NodeName
-    service: str
-
-
-class Envelope(BaseModel):
-    """A CloudEvent around one of our events."""
-
-    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
-    specversion: Literal["1.0"] = "1.0"
-    id: str
-    source: str
-    type: str
-    subject: str | None = None
-    time: datetime
-    datacontenttype: Literal["application/json"] = "application/json"
-    data: dict[str, object]
-
-
-def render(event: Event, *, source: Source, event_id: str, time: datetime) -> bytes:
-    """Write an event as a CloudEvent."""
-    subject = f"{event.model}/{event.version}" if isinstance(event, VersionEvent) else None
-    return (
-        Envelope(
-            id=event_id,
-            source=f"/nodes/{source.node}/{source.service}",
-            type=f"{TYPE_PREFIX}{event.type}",
-            subject=subject,
-            time=time,
-            data=event.model_dump(mode="json"),
-        )
-        .model_dump_json(exclude_none=True)
-        .encode()
-    )
-
-
-def parse(data: bytes) -> tuple[Envelope, Event]:
-    """Read a CloudEvent of ours; `BadMessage` says what is wrong with it."""
-    if len(data) > MAX_MESSAGE_BYTES:
-        raise BadMessage(f"the message has {len(data)} bytes, more than {MAX_MESSAGE_BYTES}")
-    try:
-        envelope = Envelope.model_validate_json(data)
-        kind = _BY_TYPE.get(envelope.type.removeprefix(TYPE_PREFIX))
-        if kind is None:
-            raise BadMessage(f"unknown event type {envelope.type[:80]!a}")
-        return envelope, kind.model_validate(envelope.data, strict=False)
-    except ValidationError as error:
-        raise BadMessage(f"not an event of ours: {wording.problems(error)}") from error
 
 
 class Hint(BaseModel):

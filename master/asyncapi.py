@@ -13,10 +13,11 @@ from typing import Literal
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue, models_json_schema
 
-from events import cluster, commands, messages, subjects
+from events import cloudevents, cluster, commands, messages, subjects
+from events.cloudevents import Envelope
 from events.commands import Answer, Command
 from events.desired import Desired
-from events.messages import Envelope, Event, Hint
+from events.messages import Event, Hint
 from events.names import ModelName, NodeName
 from events.status import ConfiguratorReport, PullerReport
 
@@ -121,7 +122,7 @@ def _operation(channel: Channel) -> JsonSchemaValue:
 
 
 def _event(kind: type[Event]) -> JsonSchemaValue:
-    own = {"type": {"const": f"{messages.TYPE_PREFIX}{kind.type}"}, "data": _ref(kind)}
+    own = {"type": {"const": f"{cloudevents.TYPE_PREFIX}{kind.type}"}, "data": _ref(kind)}
     return {"allOf": [_ref(Envelope), {"type": "object", "properties": own}]}
 
 

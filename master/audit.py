@@ -8,7 +8,7 @@ import asyncio
 
 from nats.js.errors import NotFoundError
 
-from events import messages, subjects
+from events import cloudevents, subjects
 from events.messages import ChangeMade
 from events.names import BadName, ModelName
 from master.desired import DesiredDocuments
@@ -80,7 +80,7 @@ class Audit:
             except NotFoundError:
                 return 0
         try:
-            _, event = messages.parse(last.data or b"")
-        except messages.BadMessage:
+            _, event = cloudevents.parse(last.data or b"")
+        except cloudevents.BadMessage:
             return 0
         return event.revision if isinstance(event, ChangeMade) else 0

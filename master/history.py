@@ -13,7 +13,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from events import messages, subjects
+from events import cloudevents, messages, subjects
 from events.messages import DownloadProgress
 from events.names import ModelName, NodeName, Version
 from master import timeline, words
@@ -158,8 +158,8 @@ async def _read(stream: JetStreamContext, which: Filter, *, start: int, end: int
 def _entry(message: Msg) -> Entry | None:
     """Read an event; one of a kind that only a newer version knows is passed over."""
     try:
-        envelope, event = messages.parse(message.data)
-    except messages.BadMessage:
+        envelope, event = cloudevents.parse(message.data)
+    except cloudevents.BadMessage:
         return None
     _, _, _, node, service, *_ = message.subject.split(".")
     return Entry(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from events import messages, subjects
+from events import cloudevents, subjects
 from events.commands import Command, Sync
 from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
 from events.names import ModelName
@@ -189,7 +189,7 @@ def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> Non
     """Think again about a model as soon as the node's configurator took one of its versions away."""
 
     def receive(data: bytes) -> None:
-        _, event = messages.parse(data)
+        _, event = cloudevents.parse(data)
         if isinstance(event, VersionEvent):
             hints.think_about(event.model)
         if isinstance(event, VersionRemoved):

@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from events import messages, subjects
+from events import cloudevents, messages, subjects
 from events.status import Connection
 from service import jetstream, logs, metrics, micro, sign_in, watch
 from service.errors import Transient
@@ -48,7 +48,7 @@ class Bus:
         """Keep what was given; `on_change` is called when the connection comes or goes, or fails for another reason."""
         self._settings = settings
         self._on_change = on_change
-        self._source = messages.Source(node=settings.node, service=service)
+        self._source = cloudevents.Source(node=settings.node, service=service)
         self._outbox: deque[tuple[str, str, bytes]] = deque(maxlen=OUTBOX_EVENTS)
         self._kept: dict[tuple[str, str], bytes] = {}
         self._unsent: set[tuple[str, str]] = set()
@@ -97,7 +97,7 @@ class Bus:
         if len(self._outbox) == OUTBOX_EVENTS:
             metrics.EVENTS_DROPPED.inc()
         event_id = event_id or uuid4().hex
-        data = messages.render(event, source=self._source, event_id=event_id, time=datetime.now(UTC))
+        data = cloudevents.render(event, source=self._source, event_id=event_id, time=datetime.now(UTC))
         subject = subjects.event(self._source.node, self._source.service, event.type, messages.model_of(event))
         self._outbox.append((subject, event_id, data))
         self._work.set()

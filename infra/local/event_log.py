@@ -10,7 +10,7 @@ from typing import TypeVar
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events import messages, subjects
+from events import cloudevents, subjects
 from events.messages import Event, VersionEvent
 from events.names import Version
 
@@ -40,7 +40,7 @@ class EventLog:
 
     async def take(self, message: Msg) -> None:
         """Keep one message of the event stream."""
-        envelope, event = messages.parse(message.data)
+        envelope, event = cloudevents.parse(message.data)
         self.seen.append((envelope.time, event))
         self._changed.set()
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from events import cluster, commands, messages
+from events import cloudevents, cluster, commands, messages
+from events.cloudevents import Envelope
 from events.commands import Answer, Command
 from events.desired import Desired
-from events.messages import Envelope, Event, Hint
+from events.messages import Event, Hint
 from events.names import ModelName, NodeName
 from events.status import ConfiguratorReport, PullerReport
 from master.fold import Fold
@@ -38,11 +39,11 @@ def written(model: BaseModel) -> dict[str, object]:
 def test_events_of_before_are_read(kind: type[Event]) -> None:
     """Each event type is read back with every field, and written as it was."""
     lines = [json.loads(line) for line in golden("events.jsonl").splitlines()]
-    line = next(line for line in lines if line["type"] == f"{messages.TYPE_PREFIX}{kind.type}")
-    envelope, event = messages.parse(json.dumps(line).encode())
+    line = next(line for line in lines if line["type"] == f"{cloudevents.TYPE_PREFIX}{kind.type}")
+    envelope, event = cloudevents.parse(json.dumps(line).encode())
     assert isinstance(event, kind)
-    source = messages.Source(node=NODE, service=line["source"].rsplit("/", 1)[1])
-    again = messages.render(event, source=source, event_id=envelope.id, time=envelope.time)
+    source = cloudevents.Source(node=NODE, service=line["source"].rsplit("/", 1)[1])
+    again = cloudevents.render(event, source=source, event_id=envelope.id, time=envelope.time)
     assert json.loads(again) == line
 
 
@@ -51,7 +52,7 @@ def test_events_of_later_are_read_as_far_as_they_are_known() -> None:
     line = json.loads(golden("events.jsonl").splitlines()[0])
     line["data"]["later"] = {"a": 1}
     line["later"] = "b"
-    envelope, _ = messages.parse(json.dumps(line).encode())
+    envelope, _ = cloudevents.parse(json.dumps(line).encode())
     assert isinstance(envelope, Envelope)
 
 

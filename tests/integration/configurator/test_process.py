@@ -20,7 +20,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from configurator import tensors
-from events import messages, subjects
+from events import cloudevents, messages, subjects
 from events.names import Version
 from tests.integration.configurator.conftest import ROOT, Node
 from tests.support.configurator import MODEL, NODE, write_sample
@@ -149,7 +149,7 @@ async def test_events_tell_the_story_and_hints_are_followed(bare_node: Node, nat
     heard: list[str] = []
 
     async def hear(message: Msg) -> None:
-        heard.append(type(messages.parse(message.data)[1]).type)
+        heard.append(type(cloudevents.parse(message.data)[1]).type)
 
     client = Client()
     await client.connect(nats_server.url)
@@ -159,8 +159,8 @@ async def test_events_tell_the_story_and_hints_are_followed(bare_node: Node, nat
     await eventually(lambda: bare_node.report().nats.is_connected and bare_node.report().is_ready)
     write_sample(bare_node.publish(1), [2.5, 3.0])
     published = messages.VersionPublished(model=MODEL, version=Version(1), files=1, bytes=1)
-    source = messages.Source(node=NODE, service="puller")
-    data = messages.render(published, source=source, event_id="1", time=bare_node.report().reported)
+    source = cloudevents.Source(node=NODE, service="puller")
+    data = cloudevents.render(published, source=source, event_id="1", time=bare_node.report().reported)
     await client.publish(bare_node.published_subject, data)
     await eventually(lambda: asyncio.to_thread(bare_node.serves, 1))
     expected = ["version.published", "reload.sent", "version.available", "smoke.passed", "version.served"]

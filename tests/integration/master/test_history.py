@@ -5,7 +5,7 @@ from datetime import datetime
 
 from nats.aio.client import Client
 
-from events import messages, subjects
+from events import cloudevents, messages, subjects
 from events.messages import Event
 from events.names import ModelName, NodeName, Version
 from master.answers import Entry
@@ -23,8 +23,8 @@ NODE = NodeName("node.1")
 
 async def put(client: Client, event: Event, *, node: NodeName = NODE, time: datetime | None = None, n: int = 0) -> None:
     """Put an event in the stream."""
-    source = messages.Source(node=node, service="puller")
-    data = messages.render(event, source=source, event_id=f"{node}-{event.type}-{n}", time=time or at(0))
+    source = cloudevents.Source(node=node, service="puller")
+    data = cloudevents.render(event, source=source, event_id=f"{node}-{event.type}-{n}", time=time or at(0))
     subject = subjects.event(node, "puller", event.type, messages.model_of(event))
     await client.jetstream().publish(subject, data)
 

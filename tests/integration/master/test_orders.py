@@ -6,7 +6,7 @@ import json
 import pytest
 
 from events import changes as wire
-from events import desired, messages, subjects
+from events import cloudevents, desired, messages, subjects
 from events.desired import Desired, Latest, Pinned, Policy
 from events.messages import ChangeMade
 from events.names import NodeName
@@ -177,10 +177,10 @@ async def test_rollback_goes_to_what_each_node_served_before(nats_server: NatsSe
     async with SimulatedFleet(nats_server.url, FleetPlan(nodes=2, models=1)) as fleet:
         model = next(iter(fleet.nodes[NodeName("node-0000")].models))
         async with nats_client(nats_server.url) as client:
-            source = messages.Source(node=NodeName("node-0001"), service="configurator")
+            source = cloudevents.Source(node=NodeName("node-0001"), service="configurator")
             for number, version in enumerate((V5, V7)):
                 event = messages.VersionServed(model=model, version=version)
-                data = messages.render(
+                data = cloudevents.render(
                     event, source=source, event_id=str(number), time=fleet.nodes[source.node].started
                 )
                 await client.jetstream().publish(subjects.event(source.node, source.service, event.type, model), data)

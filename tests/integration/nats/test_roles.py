@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from nats.js.api import KeyValueConfig
 
-from events import changes, messages, subjects
+from events import changes, cloudevents, messages, subjects
 from events.commands import Command, Sync
 from events.messages import VersionPublished
 from events.names import ModelName, NodeName, Version
@@ -83,7 +83,7 @@ async def test_operator_asks_reads_and_finds(secured: Secured) -> None:
         change = json.dumps({"model": MODEL}).encode()
         paused = await alice.client.request(subjects.cluster_command("pause"), change, timeout=5)
         assert json.loads(paused.data)["is_done"]
-        assert messages.parse((await seen.next_msg(timeout=5)).data)[1].type == messages.ChangeMade.type
+        assert cloudevents.parse((await seen.next_msg(timeout=5)).data)[1].type == messages.ChangeMade.type
         stream = alice.client.jetstream()
         status = await (await stream.key_value(subjects.STATUS_BUCKET)).get(subjects.status_key(NODE, "puller"))
         assert json.loads(status.value or b"")["node"] == NODE

@@ -7,7 +7,7 @@ from functools import partial
 
 from nats.aio.client import Client
 
-from events import messages, subjects
+from events import cloudevents, messages, subjects
 from events.messages import Event
 from tests.integration.puller.conftest import MODEL, TINY_MODEL, World, read_tree, render_manifest
 from tests.support.stack import eventually
@@ -23,7 +23,7 @@ async def test_an_upload_with_manifest_is_published_and_told(world: World, nats_
     heard: list[Event] = []
 
     async def hear(message: object) -> None:
-        heard.append(messages.parse(message.data)[1])  # type: ignore[attr-defined] # nats-py's message
+        heard.append(cloudevents.parse(message.data)[1])  # type: ignore[attr-defined] # nats-py's message
 
     await nats_connection.subscribe(f"{subjects.EVENTS}.>", cb=hear)
     puller = world.start_puller()

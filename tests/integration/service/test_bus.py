@@ -8,7 +8,7 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import StaleConnectionError
 
-from events import messages, subjects
+from events import cloudevents, messages, subjects
 from events.messages import ServingStarted
 from events.names import NodeName
 from infra.local.client import nats_client
@@ -40,7 +40,7 @@ async def stored(client: Client) -> list[messages.Event]:
     stream = client.jetstream()
     count = (await stream.stream_info(subjects.EVENT_STREAM)).state.messages
     found = [await stream.get_msg(subjects.EVENT_STREAM, seq) for seq in range(1, count + 1)]
-    return [messages.parse(message.data or b"")[1] for message in found]
+    return [cloudevents.parse(message.data or b"")[1] for message in found]
 
 
 async def test_events_are_kept_in_order(nats_server: NatsServer, nats_connection: Client) -> None:
@@ -177,7 +177,7 @@ async def test_hint_reaches_a_subscriber_and_bad_ones_do_no_harm(
 
     def receive(data: bytes) -> None:
         if data == b"bad":
-            raise messages.BadMessage("no")
+            raise cloudevents.BadMessage("no")
         heard.append(data)
 
     bus = make_bus(nats_server)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events import messages, subjects
-from events.messages import BadMessage, Source, VersionPublished
+from events import cloudevents, messages, subjects
+from events.cloudevents import BadMessage, Source
+from events.messages import VersionPublished
 from events.names import ModelName, NodeName, Version
 
 EVENT = VersionPublished(model=ModelName("m"), version=Version(3), files=2, bytes=10)
@@ -17,7 +18,7 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def rendered(**change: object) -> bytes:
-    document = json.loads(messages.render(EVENT, source=SOURCE, event_id="e1", time=MOMENT))
+    document = json.loads(cloudevents.render(EVENT, source=SOURCE, event_id="e1", time=MOMENT))
     return json.dumps(document | change).encode()
 
 
@@ -37,7 +38,7 @@ def test_wire_format_holds() -> None:
 
 def test_event_is_read_as_it_was_written() -> None:
     """Both ends agree."""
-    envelope, event = messages.parse(rendered())
+    envelope, event = cloudevents.parse(rendered())
     assert event == EVENT
     assert envelope.time == MOMENT
 
@@ -45,7 +46,7 @@ def test_event_is_read_as_it_was_written() -> None:
 def test_fields_of_a_later_minor_version_are_ignored() -> None:
     """An older reader understands a newer writer."""
     data = {"model": "m", "version": 3, "files": 2, "bytes": 10, "colour": "red"}
-    assert messages.parse(rendered(data=data, traceparent="00-x"))[1] == EVENT
+    assert cloudevents.parse(rendered(data=data, traceparent="00-x"))[1] == EVENT
 
 
 @pytest.mark.parametrize(
@@ -56,13 +57,13 @@ def test_fields_of_a_later_minor_version_are_ignored() -> None:
         rendered(type="mm.v1.unheard.of"),
         rendered(data={"model": "../x", "version": 3, "files": 2, "bytes": 10}),
         rendered(data={}),
-        b" " * (messages.MAX_MESSAGE_BYTES + 1),
+        b" " * (cloudevents.MAX_MESSAGE_BYTES + 1),
     ],
 )
 def test_anything_else_is_a_bad_message(data: bytes) -> None:
     """Hostile or broken messages are refused with a reason, never more."""
     with pytest.raises(BadMessage):
-        messages.parse(data)
+        cloudevents.parse(data)
 
 
 def test_every_type_is_listed_once() -> None:

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events import commands, desired, manifest, messages
+from events import cloudevents, commands, desired, manifest
+from events.cloudevents import BadMessage
 from events.commands import MAX_REQUEST_BYTES, BadRequest, Sync
 from events.desired import BadDesired
 from events.manifest import BadManifest, Content, differences
-from events.messages import BadMessage, Hint
+from events.messages import Hint
 from events.names import FileName, NodeName
 from master.fold import BadReport, Fold
 
@@ -25,7 +26,7 @@ READERS: dict[str, tuple[Read, type[Exception]]] = {
     "manifest": (manifest.parse, BadManifest),
     "desired": (desired.parse, BadDesired),
     "command": (lambda data: commands.parse(Sync, data, now=NOW), BadRequest),
-    "event": (messages.parse, BadMessage),
+    "event": (cloudevents.parse, BadMessage),
     "hint": (Hint.model_validate_json, ValueError),
     "report": (lambda data: Fold().report(NodeName("n"), "puller", data), BadReport),
 }
