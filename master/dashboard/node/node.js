@@ -89,7 +89,8 @@ function deedsOf(found, session, done) {
 
 /** @param {NodeView} found */
 function disks(found) {
-  return found.services.find((service) => service.disk)?.disk ?? null;
+  const disks = found.services.flatMap((service) => service.disk ?? []);
+  return disks.find((disk) => disk.models !== null) ?? disks[0] ?? null; // the puller's says more than the configurator's
 }
 
 /**
