@@ -89,8 +89,8 @@ function deedsOf(found, session, done) {
 
 /** @param {NodeView} found */
 function disks(found) {
-  const disks = found.services.flatMap((service) => service.disk ?? []);
-  return disks.find((disk) => disk.models !== null) ?? disks[0] ?? null; // the puller's says more than the configurator's
+  const told = found.services.flatMap((service) => service.disk ?? []);
+  return told.find((disk) => disk.models !== null) ?? told[0] ?? null; // the puller's says more than the configurator's
 }
 
 /**
