@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from infra.local.versions import FIRST, SECOND
 from tests.ui.conftest import Open
-from tests.ui.world import World, until
+from tests.ui.world import World, change, until
 
 
 def test_an_upload_is_followed_live_until_every_node_serves_it(world: World, open_page: Open) -> None:
@@ -22,6 +22,30 @@ def test_an_upload_is_followed_live_until_every_node_serves_it(world: World, ope
             expect(row.get_by_text(re.compile(f"✓ {step}"))).to_be_visible()
     events = page.get_by_role("list", name="Events, newest first")
     expect(events.get_by_text(re.compile("version 1 of followed is served|followed.* is served")).first).to_be_visible()
+
+
+def test_a_button_that_is_pressed_while_the_page_changes_does_its_work(world: World, open_page: Open) -> None:
+    """What is drawn anew between press and release waits for the release, and then is there."""
+    world.serve("pressed", FIRST)
+    page = open_page(f"{world.url}/models/pressed")
+    page.get_by_role("button", name="Retention").hover()
+    page.mouse.down()
+    change(world, "pressed", {"kind": "pause"})
+    expect(page.locator(".mark").get_by_text("paused")).to_be_visible()
+    page.mouse.up()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+
+
+def test_the_focus_stays_on_a_button_that_is_drawn_anew(world: World, open_page: Open) -> None:
+    """Who came to a button by the keyboard need not come again because something else has changed."""
+    world.serve("focused", FIRST)
+    page = open_page(f"{world.url}/models/focused")
+    page.get_by_role("button", name="Retention").focus()
+    change(world, "focused", {"kind": "pause"})
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    expect(page.get_by_role("button", name="Retention")).to_be_focused()
 
 
 def test_a_rollback_from_the_page_changes_what_tensorflow_serving_answers(world: World, open_page: Open) -> None:

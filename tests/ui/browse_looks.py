@@ -16,7 +16,7 @@ from tests.ui.world import World, change, until
 VIEWS: dict[str, tuple[str, str]] = {
     "fleet": ("/", "Not as desired"),
     "model": ("/models/ranker", "From upload to answer"),
-    "node": ("/nodes/node-1", "used by models"),
+    "node": ("/nodes/node-1", "B used by models"),
     "live": ("/live?model=ranker&version=2", "served on 2 of 2 nodes"),
     "history": ("/history", "pinned to version"),
 }
