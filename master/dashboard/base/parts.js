@@ -69,8 +69,9 @@ function exchange(before, after) {
   const had = focused && before.contains(focused) ? focused : null;
   before.replaceWith(after);
   if (!had) return;
-  const alike = [...after.querySelectorAll(had.localName)].find(
-    (one) => one.textContent === had.textContent && one.getAttribute("title") === had.getAttribute("title"),
-  );
+  const candidates = [...after.querySelectorAll(had.localName)];
+  const isAlike = (/** @type {Element} */ one) =>
+    one.textContent === had.textContent && one.getAttribute("title") === had.getAttribute("title");
+  const alike = candidates.length === 1 ? candidates[0] : candidates.find(isAlike);
   /** @type {Focusable | undefined} */ (alike)?.focus({ preventScroll: true });
 }

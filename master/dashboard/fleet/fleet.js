@@ -1,6 +1,7 @@
 /** The fleet: a sentence on how it is, and models by nodes. */
 
 import { fill, h } from "../base/dom.js";
+import { Parts } from "../base/parts.js";
 import { note } from "../base/router.js";
 import { CELL_STATES } from "../base/states.js";
 import { columnsOf, rowsOf } from "./axes.js";
@@ -10,7 +11,7 @@ import { Matrix } from "./matrix.js";
 import { Peek } from "./peek.js";
 import { verdict } from "./sentences.js";
 
-/** @import { CellState } from "../base/types.js" */
+/** @import { CellState, Overview } from "../base/types.js" */
 /** @import { Address } from "../base/router.js" */
 /** @import { Filter } from "./axes.js" */
 
@@ -42,8 +43,8 @@ class Fleet {
     this.chips = new Chips((state) => this.turn(state));
     this.isWhole = false; // all sentences are shown, not the first alone
     this.order = "";
-    this.said = "";
     this.sentence = h("div", { class: "wait" }, "Looking at the fleet…");
+    this.words = new Parts(this.sentence);
     this.nothing = h("p", { class: "empty", hidden: true });
     this.tools = h("div", { class: "tools" }, this.search("model"), this.search("node"), this.chips.element);
     this.board.addEventListener("board", () => this.follow());
@@ -120,9 +121,7 @@ class Fleet {
   /** Draw all around the matrix, and have it ask for the cells it lacks. */
   draw() {
     const { overview, failure } = this.board;
-    const saying = JSON.stringify([overview, failure, this.isWhole]);
-    if (saying !== this.said) this.say();
-    this.said = saying;
+    if (failure || overview) this.say(overview, failure);
     if (!overview) return;
     this.chips.show(overview.cells, this.filter.states);
     const isThere = this.matrix.rows.length > 0 && this.matrix.columns.length > 0;
@@ -132,16 +131,22 @@ class Fleet {
     else fill(this.nothing, this.emptiness());
   }
 
-  say() {
-    const { overview, failure } = this.board;
+  /**
+   * @param {Overview | null} overview
+   * @param {string} failure
+   */
+  say(overview, failure) {
     const turn = () => {
       this.isWhole = !this.isWhole;
       this.draw();
     };
-    if (failure) {
-      fill(this.sentence, h("p", { class: "wrong", role: "alert" }, `The fleet cannot be shown: ${failure}`));
-    } else if (overview) fill(this.sentence, verdict(overview, this.isWhole, turn));
-    if (failure || overview) this.sentence.className = "";
+    if (this.sentence.className) this.words.clear();
+    this.sentence.className = "";
+    this.words.show("sentence", [overview, failure, this.isWhole], () =>
+      overview && !failure
+        ? verdict(overview, this.isWhole, turn)
+        : h("p", { class: "wrong", role: "alert" }, `The fleet cannot be shown: ${failure}`),
+    );
   }
 
   emptiness() {

@@ -3,9 +3,10 @@
  * Page up and down; Enter opens what the cell is about.
  */
 
-import { fill, h } from "../base/dom.js";
+import { h } from "../base/dom.js";
 import { go, modelPath, nodePath } from "../base/router.js";
-import { cellOf, columnHead, groupRow, paint, rowHead } from "./cells.js";
+import { cellOf, groupRow, paint, rowHead } from "./cells.js";
+import { Heads } from "./heads.js";
 import { lead, settle } from "./keys.js";
 import { sizesFor } from "./sizes.js";
 
@@ -32,12 +33,12 @@ export class Matrix extends EventTarget {
     this.sizes = sizesFor(0, 0);
     /** @type {Map<number, HTMLElement>} */
     this.drawn = new Map();
-    this.heads = h("div", { class: "heads", role: "row", "aria-rowindex": 1 });
+    this.heads = new Heads();
     this.body = h("div", { class: "body", role: "rowgroup" });
     this.element = h(
       "div",
       { class: "matrix", role: "grid", "aria-label": "Models by nodes", tabindex: -1 },
-      this.heads,
+      this.heads.element,
       this.body,
     );
     this.element.addEventListener("scroll", () => this.later(), { passive: true });
@@ -51,7 +52,7 @@ export class Matrix extends EventTarget {
     this.watcher.observe(this.element);
     this.frame = 0;
     this.usedAt = Number.NEGATIVE_INFINITY;
-    for (const sign of ["pointermove", "keydown", "scroll"]) {
+    for (const sign of ["pointermove", "pointerdown", "keydown", "scroll"]) {
       this.element.addEventListener(sign, () => (this.usedAt = performance.now()), { passive: true });
     }
   }
@@ -115,11 +116,7 @@ export class Matrix extends EventTarget {
   draw() {
     const { from, to, left, right } = this.sight();
     const columns = this.columns.slice(left, right);
-    fill(
-      this.heads,
-      h("div", { class: "corner", role: "columnheader" }, "model"),
-      columns.map((node, index) => columnHead(node, left + index)),
-    );
+    if (!this.heads.show(columns, left)) this.later();
     for (const [index, element] of this.drawn) {
       if (index < from || index >= to || !this.isStillFit(element, left, right)) {
         element.remove();
