@@ -4,7 +4,7 @@ from PIL import Image
 
 from infra.local.child import ROOT
 
-CHOSEN = {"large-dark": "fleet", "model-light": "model", "live-dark": "live"}
+CHOSEN = {"large-dark": "fleet", "model-light": "model", "node-dark": "node", "live-dark": "live"}
 COLOURS = 160
 WRITTEN, SHOWN = ROOT / "build" / "ui", ROOT / "docs" / "images"
 
