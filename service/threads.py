@@ -26,12 +26,16 @@ class Threads:
         await self._places.acquire()
         outcome: Future[R] = Future()
         ended = asyncio.wrap_future(outcome)
-        ended.add_done_callback(lambda _: self._places.release())
+        ended.add_done_callback(self._end)
         try:
             threading.Thread(target=partial(_settle, outcome, call), daemon=True).start()
         except RuntimeError as error:  # the machine has no thread left
             outcome.set_exception(error)
         return await asyncio.shield(ended)
+
+    def _end(self, ended: "asyncio.Future[R]") -> None:
+        self._places.release()
+        ended.exception()  # whoever still waits has it raised; asking keeps asyncio from reporting it as lost
 
 
 def _settle(outcome: "Future[R]", call: Callable[[], R]) -> None:

@@ -1,6 +1,7 @@
 """Blocking calls run beside the loop, so many at once, and hold up nobody who wants to end."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -49,6 +50,27 @@ async def test_an_abandoned_call_keeps_its_place_until_it_ends() -> None:
     assert not second.done()
     go_on.set()
     assert await second == "done"
+
+
+async def test_the_error_of_an_abandoned_call_is_nobodys() -> None:
+    """A call that fails after its waiter gave up is not reported as an error that somebody forgot."""
+    threads, began, go_on, reported = Threads(1), threading.Event(), threading.Event(), list[str]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["message"]))
+
+    def fail() -> None:
+        began.set()
+        go_on.wait()
+        raise OSError("the server went away")
+
+    waiting = asyncio.create_task(threads.run(fail))
+    await asyncio.to_thread(began.wait)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    go_on.set()
+    await threads.run(lambda: None)  # has its place when the first call has ended
+    gc.collect()
+    assert not reported
 
 
 def test_a_call_that_never_ends_does_not_keep_the_process() -> None:
