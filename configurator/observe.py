@@ -56,9 +56,9 @@ class Observer:
         names = frozenset(named) | good.keys() | self._desired().models
         self.folders, self.space = await asyncio.to_thread(lambda: (self._disk.look(names), self._disk.space()))
 
-    async def ask(self, now: float, *, moving: frozenset[ModelName]) -> None:
-        """Ask TensorFlow Serving for the states of versions. Raises `Transient`."""
-        is_whole = self._whole is None or now - self._whole >= WHOLE_SECONDS or not moving
+    async def ask(self, now: float, *, moving: frozenset[ModelName], is_new: bool) -> None:
+        """Ask TensorFlow Serving for the states of versions; of all while it is new to us. Raises `Transient`."""
+        is_whole = is_new or self._whole is None or now - self._whole >= WHOLE_SECONDS or not moving
         names = [name for name in self.folders if is_whole or name in moving or name not in self._statuses]
         answers = await _bounded([self._serving.status(name) for name in names])
         self._statuses = {name: self._statuses[name] for name in self.folders if name in self._statuses}

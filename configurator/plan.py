@@ -158,7 +158,7 @@ def _is_moving(view: View, name: ModelName, entry: Entry | None) -> bool:
     if any(status.state is not State.END for version, status in model.statuses.items() if version not in named):
         return True
     if entry is None or current is None:
-        return current is not None or bool(model.wanted)
+        return current is not None or bool(model.wanted | (model.good & model.candidates))
     if replace(entry, labels=labels(model, entry)) != current:
         return True
     return not entry.versions | model.wanted <= model.confirmed

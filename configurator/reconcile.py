@@ -70,6 +70,7 @@ class Reconcile:
         self._lost_since: float | None = None
         self._moving: frozenset[ModelName] = frozenset()
         self._moved = 0.0
+        self._was_busy = False  # a reload was under way when this pass began to look: it may have changed what was seen
         self.view = View(0.0, {}, self._told)
 
     def say_again(self) -> None:
@@ -104,12 +105,13 @@ class Reconcile:
 
     async def _look(self, now: float) -> None:
         edges = self._edges
+        self._was_busy = edges.reloader.is_busy
         if edges.serving.epoch != self._epoch:
             self._lose(now, "the connection was lost")
         await edges.observer.look_at_disk(self._told, self._good)
         try:
-            await edges.observer.ask(now, moving=self._moving)
             is_new = self._told.config is None and self._told.flight is None
+            await edges.observer.ask(now, moving=self._moving, is_new=is_new)
             self._labels = await edges.observer.labels() if is_new else {}
         except ServingAway as error:
             self._lose(now, str(error))
@@ -204,7 +206,7 @@ class Reconcile:
             self._see(now)
         if chosen.stuck:
             return await self._rescue(chosen.stuck)
-        if chosen.reload and not self._edges.reloader.is_busy:
+        if chosen.reload and not self._was_busy:
             await self._send(chosen.reload)
         return ""
 
@@ -241,10 +243,8 @@ class Reconcile:
 
     def _again(self, chosen: Plan, due_seconds: float | None) -> float | None:
         """Tell when to look again: soon while something has just begun, then less and less often."""
-        is_still = (
-            not self._moving and self._told.flight is None and (self._told.config is not None or not chosen.reload)
-        )
+        is_told = self._told.flight is None and (self._told.config is not None or not chosen.reload)
         age = self._edges.clock() - self._moved
-        waits = [] if is_still else [min(LATER_SECONDS, age * AGE_SHARE)]
+        waits = [] if is_told and not self._moving else [min(LATER_SECONDS, age * AGE_SHARE)]
         waits += [] if due_seconds is None else [due_seconds]
         return max(SOON_SECONDS, min(waits)) if waits else None

@@ -85,6 +85,15 @@ class Window:
     patience_seconds: float = RETURN_SECONDS
 
 
+@dataclass(slots=True)
+class Pause:
+    """A time in which a node's configurator did not run, because of what the run itself did; `end` None: still so."""
+
+    node: str
+    start: float
+    end: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What a process, or a node's folders, take up."""
@@ -124,6 +133,7 @@ class Seen:
     ends: list[Ended] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
+    pauses: list[Pause] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
     fallen: list[Fallen] = field(default_factory=list)

@@ -9,8 +9,8 @@
 Rule 2 excuses silence only inside a `Window`: the run itself killed, stopped or crashed that TensorFlow Serving (a
 disturbed connection between configurator and TensorFlow Serving excuses nothing), or an operator removed the model.
 A window ends with the first answer after the cause is over: TensorFlow Serving runs again, which must be followed by
-an answer within `RETURN_SECONDS`; or the operator wants the model again, which has to be fetched anew, and may not be
-there to be had. That it comes in the end is rule 4.
+an answer within `RETURN_SECONDS` of the configurator's running time (nobody else can tell it anything); or the operator
+wants the model again, which has to be fetched anew, and may not be there to be had. That it comes in the end is rule 4.
 
 An answer of a version that fails its own sample is no first answer: TensorFlow Serving has it for a moment, then it is
 withdrawn, and there may be no other.
@@ -20,6 +20,7 @@ began a new life itself, and the files are in another folder of that name. What 
 answers with the content's own number.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from itertools import pairwise
 from typing import Final
 
 from tests.chaos.growth import grown
-from tests.chaos.observations import Answer, Ended, Fallen, Look, Place, Recovery, Seen, Uploaded, Window
+from tests.chaos.observations import Answer, Ended, Fallen, Look, Pause, Place, Recovery, Seen, Uploaded, Window
 
 LATE_SECONDS: Final = 2.0  # an end is seen by asking, so a little after what followed it
 
@@ -45,7 +46,7 @@ def judge(seen: Seen, *, bound_seconds: float) -> list[Violation]:
     """Judge all that was seen, in the order of time."""
     found = [
         *wholeness(seen.looks, seen.answers, uploads=seen.uploads),
-        *continuity(seen.answers, seen.windows, uploads=seen.uploads),
+        *continuity(seen.answers, seen.windows, seen.pauses, uploads=seen.uploads),
         *immutability(seen.looks, seen.answers, ends=seen.ends),
         *recovery(seen.recoveries, bound_seconds=bound_seconds),
         *(Violation(5, at, words) for at, words in grown(seen.samples)),
@@ -74,17 +75,24 @@ def wholeness(looks: Iterable[Look], answers: Iterable[Answer], *, uploads: Iter
     return list(found.values())
 
 
-def continuity(answers: Iterable[Answer], windows: Sequence[Window], *, uploads: Iterable[Uploaded]) -> list[Violation]:
+def continuity(
+    answers: Iterable[Answer], windows: Iterable[Window], pauses: Iterable[Pause], *, uploads: Iterable[Uploaded]
+) -> list[Violation]:
     """Rule 2: after its first answer a model fails to answer inside a window only."""
     found = []
     withdrawn = {one.content for one in uploads if not one.is_servable}
+    patient = [(window, _limit(window, pauses)) for window in windows]
     for (node, model), all_of in _by_model(answers).items():
-        excuses = [window for window in windows if window.node == node and window.model in {"", model}]
-        right = [answer.at for answer in all_of if not answer.error and answer.content not in withdrawn]
+        right = sorted(answer.at for answer in all_of if not answer.error and answer.content not in withdrawn)
+        excuses = [
+            (window.start, _until(window, limit, right))
+            for window, limit in patient
+            if window.node == node and window.model in {"", model}
+        ]
         first, is_silent = min(right, default=float("inf")), False
         for answer in all_of:
             is_failure = bool(answer.error) and answer.asked > first
-            if is_failure and not is_silent and not _is_excused(answer, excuses, right):
+            if is_failure and not is_silent and not _is_excused(answer, excuses):
                 found.append(Violation(2, answer.at, f"{model} on {node} stopped answering: {answer.error}"))
                 is_silent = True
             is_silent = is_silent and bool(answer.error)
@@ -144,16 +152,28 @@ def fallen(parts: Iterable[Fallen]) -> list[Violation]:
     return [Violation(5, part.at, f"{part.name}: {part.how}") for part in parts]
 
 
-def _is_excused(answer: Answer, windows: Iterable[Window], right: Sequence[float]) -> bool:
-    return any(window.start <= answer.at and answer.asked <= _until(window, right) for window in windows)
+def _is_excused(answer: Answer, excuses: Iterable[tuple[float, float]]) -> bool:
+    return any(start <= answer.at and answer.asked <= end for start, end in excuses)
 
 
-def _until(window: Window, right: Sequence[float]) -> float:
-    """When a window ends: at the first answer after its cause is over, or when patience does."""
+def _limit(window: Window, pauses: Iterable[Pause]) -> float:
+    """When patience with a window ends; it does not run out while the configurator is not running."""
     if window.end is None:
         return float("inf")
-    back = next((at for at in right if at > window.end), float("inf"))
-    return min(back, window.end + window.patience_seconds)
+    limit = window.end + window.patience_seconds
+    for pause in sorted((one for one in pauses if one.node == window.node), key=lambda one: one.start):
+        if pause.start <= limit:
+            end = float("inf") if pause.end is None else pause.end
+            limit += max(0.0, end - max(pause.start, window.end))
+    return limit
+
+
+def _until(window: Window, limit: float, right: Sequence[float]) -> float:
+    """When a window ends: at the first of these answers after its cause is over, or when patience does."""
+    if window.end is None:
+        return limit
+    after = bisect_right(right, window.end)
+    return min(right[after], limit) if after < len(right) else limit
 
 
 def _by_model(answers: Iterable[Answer]) -> dict[tuple[str, str], list[Answer]]:

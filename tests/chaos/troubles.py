@@ -22,7 +22,7 @@ from infra.local.pubsub.faults import Faults
 from infra.local.pubsub.remote import Remote
 from service.layout import OWN
 from tests.chaos.keeper import Keeper
-from tests.chaos.observations import Seen, Window
+from tests.chaos.observations import Pause, Seen, Window
 from tests.chaos.plan import Disturb, Fault
 
 FLOOD_PER_SECOND: Final = 10_000
@@ -186,8 +186,12 @@ class Troubles:
         service = "puller" if step.fault.value.startswith("puller") else "configurator"
         child = stage.service(service)
         if step.fault in {Fault.PULLER_STOP, Fault.CONFIGURATOR_STOP}:
+            pause = Pause(stage.name, self.now())
+            if step.fault is Fault.CONFIGURATOR_STOP:
+                self.seen.pauses.append(pause)
             async with self._stopped(child):
                 yield ""
+            pause.end = self.now()
         elif step.fault in {Fault.PULLER_STEP, Fault.CONFIGURATOR_STEP}:
             name = dice.choice(sorted(points.PULLER if service == "puller" else points.CONFIGURATOR))
             stage.suffer(service, Trouble(kill_at=name, kill_nth=dice.randrange(1, 4)))

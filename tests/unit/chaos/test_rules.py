@@ -10,6 +10,7 @@ from tests.chaos.observations import (
     Ended,
     Fallen,
     Look,
+    Pause,
     Phase,
     Recovery,
     Sample,
@@ -122,6 +123,30 @@ def test_an_excuse_is_no_excuse_for_ever() -> None:
     seen.answers += [answer(5.0, error="UNAVAILABLE"), answer(7.9 + RETURN_SECONDS, error="NOT_FOUND")]
     assert found(seen) == []
     seen.answers.append(answer(8.1 + RETURN_SECONDS, error="NOT_FOUND"))
+    assert broken(seen) == [2]
+
+
+def test_an_excuse_does_not_run_out_while_the_configurator_is_stopped() -> None:
+    """Nobody else could have told an empty TensorFlow Serving anything; on another node it excuses nothing."""
+    seen = good()
+    seen.windows.append(Window("killed, restarts empty", "node-1", "", 4.9, 8.0))
+    seen.answers += [answer(5.0, error="UNAVAILABLE"), answer(17.9 + RETURN_SECONDS, error="NOT_FOUND")]
+    seen.pauses.append(Pause("node-2", 10.0, 20.0))
+    assert broken(seen) == [2]
+    seen.pauses.append(Pause("node-1", 10.0, 20.0))
+    assert found(seen) == []
+    seen.answers.append(answer(18.1 + RETURN_SECONDS, error="NOT_FOUND"))
+    assert broken(seen) == [2]
+
+
+def test_only_what_is_left_of_a_pause_prolongs_an_excuse() -> None:
+    """The time before TensorFlow Serving ran again does not count, nor does a pause after patience has run out."""
+    seen = good()
+    seen.windows.append(Window("killed", "node-1", "", 4.9, 8.0))
+    seen.pauses += [Pause("node-1", 2.0, 11.0), Pause("node-1", 500.0, 600.0)]
+    seen.answers += [answer(5.0, error="UNAVAILABLE"), answer(10.9 + RETURN_SECONDS, error="NOT_FOUND")]
+    assert found(seen) == []
+    seen.answers.append(answer(11.1 + RETURN_SECONDS, error="NOT_FOUND"))
     assert broken(seen) == [2]
 
 

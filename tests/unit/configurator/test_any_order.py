@@ -100,6 +100,10 @@ class AnyOrder(RuleBasedStateMachine):
     def restart_serving(self) -> None:
         self.bench.serving.start(self.bench.settings.config_file)
 
+    @rule()
+    def restart_serving_empty(self) -> None:
+        self.bench.serving.start()
+
     @precondition(lambda self: self.bench.serving.is_running)
     @rule()
     def stop_serving(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from events.desired import Latest, Policy
+from events.desired import Latest, Pinned, Policy
 from events.names import Version
 from tests.support.configurator import MODEL, Bench
 
@@ -38,6 +38,42 @@ async def test_a_tensorflow_serving_that_forgot_everything_gets_it_back(tmp_path
         await bench.serve(1, 2)
         bench.serving.start()
         await bench.until(lambda: bench.available() == {2})
+
+
+async def test_what_is_kept_comes_back_as_fast_as_what_is_wanted(tmp_path: Path) -> None:
+    """The version that serves on while the wanted one is not there yet does not wait for the next poll."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1)
+        bench.want(Policy(want=Pinned(versions=(Version(9),))))
+        await bench.run(3.0)
+        bench.serving.start()
+        await bench.until(lambda: bench.available() == {1}, seconds=8.0)
+
+
+@pytest.mark.parametrize("tenths", range(10))
+async def test_what_a_lost_reload_brought_is_not_taken_away_again(tmp_path: Path, tenths: int) -> None:
+    """A configurator was stopped, and what it sends first reaches another TensorFlow Serving than it thinks.
+
+    The reload brings back what the empty one lacked. When the loss is noticed then, and what is served said again, none
+    of that may be missing because it came after the last look.
+    """
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1)
+        bench.publish(1, model="other")
+        await bench.until(lambda: bench.available("other") == {1})
+        await bench.run(2.0 + tenths / 10)
+        bench.serving.start()
+        bench.serving.epoch -= 1  # not noticed yet
+        bench.want(Policy(want=Pinned(versions=(Version(9),))))
+        bench.publish(2, model="other")
+        await bench.turn()
+        bench.serving.epoch += 1
+        await bench.until(bench.available)
+        losses: list[float] = []
+        bench.on_step = lambda: None if bench.available() else losses.append(bench.serving.now)
+        await bench.run(20.0)
+        assert not losses
+        assert bench.available("other") == {2}
 
 
 async def test_away_is_reported_once_and_tried_on(tmp_path: Path) -> None:
