@@ -1,5 +1,6 @@
 """What every test gets: the fixtures of `tests.support.stack`, and the rule that unit tests open no socket."""
 
+import signal
 import sys
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import HealthCheck, settings
 # No promise about time is made on a machine that is shared with others.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and with them every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.support.stack"]
 
