@@ -53,11 +53,12 @@ class World:
         Upload(self.stack.bucket, prefix="", model=ModelName(model), version=version).send(self._folder / str(version))
 
     def serve(self, model: str, *versions: Version) -> None:
-        """Upload versions one after the other, and wait until each answers on both nodes."""
+        """Upload versions one after the other, and wait until each answers on both nodes, and nothing else does."""
         for version in versions:
             self.upload(model, version)
             for node in self.stack.nodes:
                 until(f"{node.name} to answer version {version} of {model}", self.answers(node, model, version))
+                until(f"the master to know it of {node.name}", self.serves_only(node.name, model, version))
 
     def answers(self, node: Node, model: str, version: Version) -> Callable[[], bool]:
         """Tell whether a node's TensorFlow Serving answers with a version, and answers right."""
@@ -81,9 +82,15 @@ class World:
 
     def cell(self, model: str, node: str) -> str:
         """How a model is on a node; nothing while nobody knows of it."""
-        path = f"{self.url}/v1/models/{model}/nodes/{node}"
-        answer = httpx.get(path, timeout=WAIT_SECONDS, trust_env=False)
-        return str(answer.json()["state"]) if answer.is_success else ""
+        return str(self._cell(model, node).get("state", ""))
+
+    def serves_only(self, node: str, model: str, version: Version) -> Callable[[], bool]:
+        """Tell whether the master knows that a version is served and no other is any more."""
+        return lambda: self._cell(model, node).get("serving") == [version]
+
+    def _cell(self, model: str, node: str) -> Mapping[str, object]:
+        answer = httpx.get(f"{self.url}/v1/models/{model}/nodes/{node}", timeout=WAIT_SECONDS, trust_env=False)
+        return dict(answer.json()) if answer.is_success else {}
 
     def start_master(self, settings: Mapping[str, str] = {}) -> MasterServer:
         """Start one more master over the same NATS."""
