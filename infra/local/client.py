@@ -7,6 +7,7 @@ import nats
 from nats.aio.client import Client
 
 RECONNECT_SECONDS = 0.1
+TAKEN_SECONDS = 30
 
 
 @asynccontextmanager
@@ -23,3 +24,12 @@ async def nats_client(url: str) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
+
+
+async def taken(client: Client) -> None:
+    """Wait until the server has taken all that was sent, so that what others send from now on finds a subscription.
+
+    One flush of nats-py does not say so: its PING overtakes what still waits to be sent. Of two, the second follows it.
+    """
+    await client.flush(TAKEN_SECONDS)
+    await client.flush(TAKEN_SECONDS)

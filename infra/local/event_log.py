@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from events import cloudevents, subjects
 from events.messages import Event, VersionEvent
 from events.names import Version
+from infra.local.client import taken
 
 Kind = TypeVar("Kind", bound=VersionEvent)
 
@@ -50,7 +51,7 @@ async def listening(client: Client) -> AsyncIterator[EventLog]:
     """Keep every event from now on."""
     log = EventLog()
     subscription = await client.subscribe(f"{subjects.EVENTS}.>", cb=log.take)
-    await client.flush()
+    await taken(client)
     try:
         yield log
     finally:

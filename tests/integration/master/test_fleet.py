@@ -23,6 +23,12 @@ def all_well(master: Master, nodes: int = 3) -> Callable[[], bool]:
     return lambda: master.fleet.overview(master.freshness()).nodes[NodeState.WELL] == nodes
 
 
+def served(master: Master) -> int:
+    """Count the models that are served as desired, on all nodes."""
+    cells = master.fleet.overview(master.freshness()).cells
+    return sum(tally.count for tally in cells if tally.state is CellState.SERVING)
+
+
 def seen(master: Master) -> list[str]:
     """All that a master shows, but for how fresh it is."""
     fleet = master.fleet
@@ -73,13 +79,14 @@ async def test_nats_away_shows_the_last_known_and_its_age(nats_server: NatsServe
         running_master(nats_server, grace_seconds=5.0) as master,
         SimulatedFleet(nats_server.url, PLAN),
     ):
-        await eventually(all_well(master))
-        before = seen(master)
+        await eventually(lambda: served(master) == PLAN.nodes * PLAN.models)
         await asyncio.to_thread(nats_server.child.kill)
         await eventually(lambda: master.freshness().is_stale)
         assert master.freshness().reason
-        assert seen(master) == before
+        known = seen(master)
         await asyncio.sleep(HEARTBEAT_SECONDS * 1.5)
+        assert seen(master) == known
+        assert served(master) == PLAN.nodes * PLAN.models
         worst: list[int] = []
         watching = asyncio.create_task(_watch(master, worst))
         await asyncio.to_thread(nats_server.child.start)

@@ -15,6 +15,7 @@ from nats.js.errors import NotFoundError
 from events import subjects
 from events.desired import BadDesired, Desired, Policy, parse
 from events.names import ModelName, NodeName
+from infra.local.client import taken
 from master.fold import BadReport, Fold
 from tests.support.nats import Secured, person
 from tests.support.stack import eventually
@@ -59,7 +60,6 @@ async def test_a_message_to_oneself_gives_no_right_to_answer_it(
     async with person(secured, user) as thief:
         heard = await thief.client.subscribe(subjects.HINT)
         await thief.client.publish(subjects.HINT, b"{}", reply=TARGET)
-        await thief.client.flush(30)
         await heard.next_msg(timeout=30)
         await thief.client.publish(TARGET, FORGED)
         assert await thief.refusals() == [f"publish {TARGET.lower()}"]
@@ -71,9 +71,8 @@ async def test_two_keys_of_a_node_cannot_play_into_each_others_hands(secured: Se
     room = subjects.retention_request(NODE)
     async with person(secured, "puller.node-a") as one, person(secured, "configurator.node-a") as other:
         heard = await other.client.subscribe(room)
-        await other.client.flush(30)
+        await taken(other.client)
         await one.client.publish(room, b"", reply=TARGET)
-        await one.client.flush(30)
         await heard.next_msg(timeout=30)
         await other.client.publish(TARGET, FORGED)
         assert await other.refusals() == [f"publish {TARGET.lower()}"]

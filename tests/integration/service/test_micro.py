@@ -11,6 +11,7 @@ from nats.errors import Error as NatsError
 from events import subjects
 from events.commands import Answer, Command, Sync
 from events.names import NodeName
+from infra.local.client import taken
 from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
@@ -89,5 +90,5 @@ async def test_a_command_that_wants_its_answer_on_a_key_is_not_followed(
         await eventually(is_followed, seconds=60)
         await nats_connection.publish(sync, b"{}", reply=key)
         await eventually(is_followed, seconds=60)  # commands are followed one after the other
-        await nats_connection.flush(30)
+        await taken(nats_connection)
     assert seen.pending_msgs == 0
