@@ -19,11 +19,11 @@ export function diskOf(disk) {
   const models = Math.min(used, disk.models ?? 0);
   /** @type {[string, string, number][]} */
   const parts = [
-    ...(disk.models === null ? [] : [/** @type {[string, string, number]} */ (["models", "used by models", models])]),
     ["used", disk.models === null ? "used" : "used by others", used - models],
     ["room", "free for models", free],
     ["reserve", "reserve, never used", reserve],
   ];
+  if (disk.models !== null) parts.unshift(["models", "used by models", models]);
   let x = 0;
   const bars = parts.map(([name, words, size]) => {
     const width = (WIDTH * size) / Math.max(1, disk.total);
