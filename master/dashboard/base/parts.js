@@ -21,16 +21,17 @@ export class Parts {
    * @param {(values: T) => Element} make
    */
   show(name, values, make) {
-    const before = this.parts.get(name)?.element;
-    if (before?.isConnected && before.matches(":active")) {
+    const known = this.parts.get(name);
+    const before = known?.element.isConnected ? known : null;
+    if (before?.element.matches(":active")) {
       this.wait(name, () => this.show(name, values, make));
       return;
     }
     this.waiting.delete(name);
     const shown = JSON.stringify(values);
-    if (before?.isConnected && this.parts.get(name)?.shown === shown) return;
+    if (before?.shown === shown) return;
     const element = make(values);
-    if (before?.isConnected) exchange(before, element);
+    if (before) exchange(before.element, element);
     else this.place.append(element);
     this.parts.set(name, { element, shown });
   }
