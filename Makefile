@@ -5,7 +5,7 @@ PYTHON_ENV := .venv/bin/python
 NODE_TOOL := node_modules/.bin
 ARGS ?=
 
-.PHONY: help setup demo up check audit format test bench chaos compose-test swarm-test ui-test sbom lock clean
+.PHONY: help setup demo up check audit format test attack bench chaos compose-test swarm-test ui-test sbom lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ format: setup ## rewrite the code in the project's format
 
 test: setup ## every test that needs no container engine
 	@$(PYTHON_ENV) -m pytest -n 3 --dist worksteal $(ARGS)
+
+attack: setup ## attack a production-like cluster from outside, with bounds on time and memory (ARGS="-k …")
+	@$(PYTHON_ENV) -m pytest -o "python_files=test_*.py attack_*.py" --timeout 600 tests/attack $(ARGS)
 
 bench: setup ## measure, print a table, write build/bench/*.json
 	@$(PYTHON_ENV) -m bench $(ARGS)

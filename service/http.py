@@ -23,6 +23,7 @@ import service.metrics  # noqa: F401 - what /metrics shows is registered there
 from events.commands import MAX_REQUEST_BYTES
 from events.status import Report
 from service.commands import Commands
+from service.connections import ACCEPTED_AT_ONCE, Connections, counted, places
 from service.errors import BadSettings
 from service.health import Health
 
@@ -104,7 +105,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Take the port, or raise `BadSettings` with the reason."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=128)
+        listener = socket.create_server((host, port), family=family, backlog=ACCEPTED_AT_ONCE)
     except OSError as error:
         raise BadSettings(f"cannot listen on {host}:{port} (MM_HTTP_HOST, MM_HTTP_PORT): {error.strerror}") from error
     # Connections inherit it. asyncio sets it only on sockets that were made as TCP by number; without it an answer on a
@@ -117,7 +118,8 @@ async def serve(app: FastAPI, listener: socket.socket) -> None:
     """Answer requests until cancelled, then finish those under way within a second."""
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=counted(Connections(places())),
+        backlog=ACCEPTED_AT_ONCE,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -17,6 +17,7 @@ from events.status import Report
 from service import http, logs, micro
 from service.bus import Bus
 from service.commands import Commands, Handle
+from service.connections import raise_file_limit
 from service.desired import DesiredStore
 from service.errors import BadSettings
 from service.health import Health
@@ -87,6 +88,7 @@ def main(service: str, settings: NodeSettings, *, http_port: int, build: Callabl
 def launch(settings: Settings, program: Callable[[], Coroutine[None, None, None]]) -> int:
     """Run a program with logs as the settings say; the exit code."""
     logs.configure(settings.log_format, settings.log_level)
+    raise_file_limit()
     try:
         asyncio.run(program())
     except BadSettings as error:

@@ -17,7 +17,7 @@ from master.api.limits import MAX_STREAMS_EACH
 from master.auth import Role
 from master.settings import MasterSettings
 from puller.settings import PullerSettings
-from service import jetstream, saved_model
+from service import connections, jetstream, saved_model
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +71,10 @@ def test_numbers_are_those_of_the_code() -> None:
         f"at most\n  {saved_model.MAX_FIELDS:,} fields",
         f"requests up to {commands.MAX_REQUEST_BYTES // 1024} KiB",
         f"a body within {BODY_SECONDS:g} s",
+        f"a head within {connections.HEAD_SECONDS:g} s, {connections.MAX_CONNECTIONS_EACH} connections of an address",
+        f"{connections.MAX_CONNECTIONS:,} in all",
+        f"{connections.RESERVED_FILES} files are kept",
+        f"of its answer for {connections.TAKE_SECONDS:g} s",
         f"keeps {jetstream.DESIRED_HISTORY} revisions",
         f"{MasterSettings.model_fields['requests_per_second'].default:g} requests a second, {MAX_STREAMS_EACH} streams",
     }
