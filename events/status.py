@@ -78,6 +78,14 @@ class Disk(_Report):
     models: int | None = None
 
 
+class Source(_Report):
+    """Where a puller looks for versions, and on which topic it hears of them; no topic where it only polls."""
+
+    bucket: str
+    prefix: str = ""
+    topic: str = ""
+
+
 class Report(_Report):
     """What every service reports."""
 
@@ -99,6 +107,7 @@ class PullerReport(Report):
     bucket: Connection
     pubsub: Connection
     disk: Disk
+    source: Source | None = None  # None where a puller does not say
     models: dict[ModelName, list[PulledVersion]] = Field(default_factory=dict)
     ignored_objects: dict[str, int] = Field(default_factory=dict)  # reason -> objects in the last full listing
     unparseable_messages: int = 0

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import ConfigDict
 
 from events.names import ModelName, NodeName
-from events.status import Connection, Disk, Report
+from events.status import Connection, Disk, Report, Source
 from master.cells import NEVER, Cell
 from master.views import CellState, NodeLine, NodeRow, NodeState, Service, Tally
 
@@ -23,6 +23,7 @@ class Head(Report):
     serving: Connection | None = None
     serving_address: str = ""
     disk: Disk | None = None
+    source: Source | None = None
 
     @property
     def connections(self) -> dict[str, Connection]:
@@ -140,6 +141,7 @@ def _service(known: Known) -> Service:
         http=head.http,
         connections=head.connections,
         disk=head.disk,
+        source=head.source,
         serving_address=head.serving_address,
     )
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from events.desired import Latest, Pinned
 from events.names import ModelName, NodeName, Version
-from events.status import Connection, Disk, Progress, ServedStage, Stage
+from events.status import Connection, Disk, Progress, ServedStage, Source, Stage
 
 T = TypeVar("T")
 
@@ -88,6 +88,7 @@ class Service(View):
     http: str = Field(description="host:port of its own HTTP port; empty if it did not say")
     connections: dict[str, Connection] = Field(description="nats, bucket, pubsub, serving: what it talks to")
     disk: Disk | None = None
+    source: Source | None = Field(default=None, description="where the puller looks for versions")
     serving_address: str = Field(default="", description="where the configurator reaches TensorFlow Serving")
 
 

@@ -118,6 +118,7 @@ class Reporter:
             bucket=tools.survey.link.state,
             pubsub=self.pubsub_link.state,
             disk=self._disk(),
+            source=self.chosen.source,
             models=tools.ledger.models(tools.fetching.progress),
             ignored_objects=tools.survey.sightings.ignored,
             unparseable_messages=self.intake.unparseable.total(),

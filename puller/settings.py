@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from events import subscription
 from events.names import MAX_DEPTH, parse_prefix
+from events.status import Source
 from puller.limits import GIB, Limits
 from puller.objects import MAX_FILES
 from service.settings import NodeSettings, Port, Seconds
@@ -74,6 +75,12 @@ class PullerSettings(NodeSettings):
         if self.topic and not self.project:
             raise ValueError("MM_TOPIC needs MM_PROJECT, the project the topic is in")
         return self
+
+    @property
+    def source(self) -> Source:
+        """Where this puller looks, for its report."""
+        topic = f"projects/{self.project}/topics/{self.topic}" if self.topic else ""
+        return Source(bucket=self.bucket, prefix=self.prefix, topic=topic)
 
     @property
     def subscription_name(self) -> str:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from events.commands import Answer
 from events.desired import Desired, Latest, Pinned, Policy
 from events.names import ModelName, NodeName, Version
-from events.status import Connection, Disk, Progress, ServedStage, Stage
+from events.status import Connection, Disk, Progress, ServedStage, Source, Stage
 from master.answers import Entry, Foreseen, Gathered, HistoryPage, Made, NodeTimeline, Stored, Timeline
 from master.api.paging import seal
 from master.api.respond import STALE
@@ -96,6 +96,7 @@ _NODE_ROW = NodeRow(
             http="node-1:8001",
             connections={"nats": _UP, "bucket": _UP, "pubsub": _UP},
             disk=Disk(total=500 * GIB, free=300 * GIB, reserve=10 * GIB, models=180 * GIB),
+            source=Source(bucket="models", prefix="prod/", topic="projects/p/topics/models"),
         ),
     ),
 )

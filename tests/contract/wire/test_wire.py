@@ -74,6 +74,7 @@ def test_events_of_later_are_read_as_far_as_they_are_known() -> None:
         ("puller_report.json", PullerReport),
         ("puller_report_with_warnings.json", PullerReport),
         ("puller_report_with_bytes_of_models.json", PullerReport),
+        ("puller_report_with_source.json", PullerReport),
         ("configurator_report.json", ConfiguratorReport),
         ("configurator_report_with_address.json", ConfiguratorReport),
         ("desired.json", Desired),
