@@ -29,7 +29,19 @@ export default [
         "error",
         { property: "innerHTML", message: "text stays text: build elements with h()" },
         { property: "outerHTML", message: "text stays text: build elements with h()" },
+        { object: "JSON", message: "versions above 2^53 would be rounded: read() and write() of base/json.js" },
+        { property: "json", message: "versions above 2^53 would be rounded: read() of base/json.js" },
+      ],
+      "no-restricted-globals": [
+        "error",
+        { name: "Number", message: "versions above 2^53 would be rounded: whole() of base/json.js" },
+        { name: "parseInt", message: "versions above 2^53 would be rounded: whole() of base/json.js" },
+        { name: "parseFloat", message: "versions above 2^53 would be rounded: whole() of base/json.js" },
       ],
     },
+  },
+  {
+    files: ["master/dashboard/base/json.js"], // where the rules above are kept
+    rules: { "no-restricted-properties": "off", "no-restricted-globals": "off" },
   },
 ];

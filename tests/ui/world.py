@@ -39,7 +39,7 @@ class World:
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.stack = stack
-        self._folder = folder
+        self.folder = folder
         write_scripted(folder)
         write_corrupt(folder / str(SECOND), folder / str(CORRUPT))
 
@@ -50,7 +50,7 @@ class World:
 
     def upload(self, model: str, version: Version = FIRST) -> None:
         """Upload one of the made versions, its manifest last."""
-        Upload(self.stack.bucket, prefix="", model=ModelName(model), version=version).send(self._folder / str(version))
+        Upload(self.stack.bucket, prefix="", model=ModelName(model), version=version).send(self.folder / str(version))
 
     def serve(self, model: str, *versions: Version) -> None:
         """Upload versions one after the other, and wait until each answers on both nodes, and nothing else does."""

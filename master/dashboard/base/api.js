@@ -1,5 +1,7 @@
 /** The master's API. Errors are its problem documents; without an answer the problem says so. */
 
+import { read, write } from "./json.js";
+
 export class Problem extends Error {
   /**
    * @param {number} status 0: there was no answer
@@ -59,7 +61,7 @@ export function get(path, query = {}, signal = undefined) {
  */
 export function send(method, path, body, headers = {}) {
   if (body === undefined) return ask(path, { method, headers });
-  return ask(path, { method, headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return ask(path, { method, headers: { ...headers, "Content-Type": "application/json" }, body: write(body) });
 }
 
 /**
@@ -69,7 +71,7 @@ export function send(method, path, body, headers = {}) {
 export async function check(answer) {
   if (answer.ok) return;
   if (answer.status === 401) signals.dispatchEvent(new Event("signed-out"));
-  const document = await answer.json().catch(() => ({}));
+  const document = await json(answer).catch(() => ({}));
   throw new Problem(answer.status, document.detail ?? `the master answers ${answer.status}`, document.title ?? "");
 }
 
@@ -96,5 +98,10 @@ async function ask(url, request) {
     throw new Problem(0, "the master does not answer");
   }
   await check(answer);
-  return answer.status === 204 ? /** @type {T} */ (undefined) : answer.json();
+  return answer.status === 204 ? /** @type {T} */ (undefined) : json(answer);
+}
+
+/** @param {Response} answer */
+async function json(answer) {
+  return read(await answer.text());
 }

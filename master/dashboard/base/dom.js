@@ -1,7 +1,7 @@
 /** Elements in few words. Text is always text: nothing here reads markup. */
 
-/** @typedef {Node | string | number | null | undefined | false} Child */
-/** @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Properties */
+/** @typedef {Node | string | number | bigint | null | undefined | false} Child */
+/** @typedef {Record<string, string | number | bigint | boolean | null | undefined | ((event: any) => void)>} Properties */
 
 /**
  * Make an element. A property that is a function listens to the event of that name; the others are attributes, and
@@ -69,8 +69,8 @@ function dress(element, properties) {
  * @returns {(Node | string)[]}
  */
 function shown(children) {
-  const there = /** @type {(Node | string | number)[]} */ (
+  const there = /** @type {(Node | string | number | bigint)[]} */ (
     children.flat().filter((child) => child !== null && child !== undefined && child !== false)
   );
-  return there.map((child) => (typeof child === "number" ? String(child) : child));
+  return there.map((child) => (child instanceof Node ? child : String(child)));
 }

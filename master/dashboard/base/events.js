@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { modelPath, nodePath } from "./router.js";
 import { moment } from "./times.js";
 
-/** @import { Entry } from "./types.js" */
+/** @import { Entry, Version } from "./types.js" */
 
 /** Which look an event has, by the first fit. @type {[RegExp, string, string][]} */
 const LOOKS = [
@@ -41,7 +41,7 @@ function about(entry) {
 
 /**
  * @param {string} model
- * @param {number} version
+ * @param {Version} version
  */
 export function followPath(model, version) {
   return `/live?model=${encodeURIComponent(model)}&version=${version}`;

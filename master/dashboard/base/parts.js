@@ -1,5 +1,7 @@
 /** Parts of a view, each drawn anew only when what it shows is otherwise: focus and open details stay. */
 
+import { write } from "./json.js";
+
 /** @typedef {Element & HTMLOrSVGElement} Focusable */
 
 export class Parts {
@@ -28,7 +30,7 @@ export class Parts {
       return;
     }
     this.waiting.delete(name);
-    const shown = JSON.stringify(values);
+    const shown = write(values);
     if (before?.shown === shown) return;
     const element = make(values);
     if (before) exchange(before.element, element);

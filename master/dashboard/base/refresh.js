@@ -2,6 +2,7 @@
 
 import { reason } from "./api.js";
 import { connection } from "./connection.js";
+import { read } from "./json.js";
 import { follow } from "./stream.js";
 
 /** @import { BoardNews } from "./types.js" */
@@ -37,7 +38,7 @@ export function refresh({ look, concerns, sorry }) {
   };
   const unfollow = follow("/v1/board/news", (message) => {
     /** @type {BoardNews} */
-    const news = JSON.parse(message.data);
+    const news = read(message.data);
     if (news.is_whole || concerns(news)) soon();
   });
   void run();

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-/** @import { CellState, NodeState, Tally } from "./types.js" */
+/** @import { CellState, NodeState, Tally, Version } from "./types.js" */
 
 /** Worst first, as the master orders them. @type {Record<CellState, {sign: string, words: string}>} */
 export const CELLS = {
@@ -62,7 +62,7 @@ export function sign(text) {
 
 /**
  * Write versions.
- * @param {number[]} versions
+ * @param {Version[]} versions
  */
 export function listed(versions) {
   return versions.length ? versions.join(", ") : "none";

@@ -5,6 +5,7 @@
 
 import { check, Problem, reason } from "./api.js";
 import { connection } from "./connection.js";
+import { read as readJson } from "./json.js";
 
 const SILENT_MS = 12_000; // the master says something every 5 s
 const FIRST_PAUSE_MS = 250;
@@ -87,7 +88,7 @@ async function listen(url, take, line, signal) {
  */
 function hand(message, take, line) {
   if (message.id) line.last = message.id;
-  if (message.event === "stale") connection.stale(JSON.parse(message.data));
+  if (message.event === "stale") connection.stale(readJson(message.data));
   else if (message.event === "fresh") connection.fresh();
   else if (message.event !== "end" && message.data) take(message);
 }

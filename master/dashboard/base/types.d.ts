@@ -5,6 +5,9 @@
 
 export type CellState = "lost" | "failed" | "quarantined" | "behind" | "updating" | "serving" | "absent";
 
+/** An int64: where a number would be rounded, a bigint (base/json.js). */
+export type Version = number | bigint;
+
 export type NodeState = "lost" | "troubled" | "well";
 
 export interface Tally {
@@ -13,11 +16,11 @@ export interface Tally {
 }
 
 export interface VersionTally {
-  version: number;
+  version: Version;
   nodes: number;
 }
 
-export type Want = { kind: "latest"; count: number } | { kind: "pinned"; versions: number[] };
+export type Want = { kind: "latest"; count: number } | { kind: "pinned"; versions: Version[] };
 
 export interface Freshness {
   is_stale: boolean;
@@ -40,7 +43,7 @@ export interface ModelRow {
   cells: Tally[];
   serving: VersionTally[];
   want: Want;
-  labels: Record<string, number>;
+  labels: Record<string, Version>;
   is_paused: boolean;
   is_removed: boolean;
   own_policies: number;
@@ -48,7 +51,7 @@ export interface ModelRow {
 }
 
 export interface VersionSpread {
-  version: number;
+  version: Version;
   serving: number;
   on_disk: number;
   fetching: number;
@@ -77,7 +80,7 @@ export interface Board {
 
 export interface MatrixCell {
   state: CellState;
-  serving: number[];
+  serving: Version[];
 }
 
 export interface NewCell extends MatrixCell {
@@ -111,14 +114,14 @@ export interface CellRow {
   state: CellState;
   reason: string;
   since: string;
-  desired: number[];
-  serving: number[];
-  labels: Record<string, number>;
+  desired: Version[];
+  serving: Version[];
+  labels: Record<string, Version>;
   progress: Progress | null;
 }
 
 export interface VersionRow {
-  version: number;
+  version: Version;
   pulled: string | null;
   served: string | null;
   reason: string;
@@ -172,7 +175,7 @@ export interface Entry {
   service: string;
   kind: string;
   model: string | null;
-  version: number | null;
+  version: Version | null;
   sentence: string;
   data: Record<string, unknown>;
 }
@@ -197,7 +200,7 @@ export interface NodeTimeline {
 
 export interface Timeline {
   model: string;
-  version: number;
+  version: Version;
   uploaded: string | null;
   nodes: NodeTimeline[];
   changes: Entry[];

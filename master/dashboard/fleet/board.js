@@ -2,6 +2,7 @@
 
 import { get, reason } from "../base/api.js";
 import { connection } from "../base/connection.js";
+import { read } from "../base/json.js";
 import { follow } from "../base/stream.js";
 
 /** @import { Board as Whole, BoardNews, MatrixCell, MatrixPart, ModelRow, NodeLine, Overview } from "../base/types.js" */
@@ -29,7 +30,7 @@ export class Board extends EventTarget {
     this.lookedAt = -LOOK_MS;
     this.isWholeDue = false;
     this.timer = 0;
-    this.stops = [follow("/v1/board/news", (message) => this.take(JSON.parse(message.data)))];
+    this.stops = [follow("/v1/board/news", (message) => this.take(read(message.data)))];
     const outdate = () => this.wholeSoon();
     connection.addEventListener("back", outdate);
     this.stops.push(() => connection.removeEventListener("back", outdate));

@@ -1,6 +1,7 @@
 /** The headings of the columns in sight. */
 
 import { fill, h } from "../base/dom.js";
+import { write } from "../base/json.js";
 import { columnHead } from "./cells.js";
 
 /** @import { NodeLine } from "../base/types.js" */
@@ -18,7 +19,7 @@ export class Heads {
    * @returns {boolean}
    */
   show(columns, left) {
-    const shown = JSON.stringify([left, columns]);
+    const shown = write([left, columns]);
     if (shown === this.shown) return true;
     if (this.element.matches(":active")) return false;
     this.shown = shown;

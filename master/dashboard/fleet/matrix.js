@@ -51,7 +51,7 @@ export class Matrix extends EventTarget {
     this.watcher = new ResizeObserver(() => this.later());
     this.watcher.observe(this.element);
     this.frame = 0;
-    this.usedAt = Number.NEGATIVE_INFINITY;
+    this.usedAt = -Infinity;
     for (const sign of ["pointermove", "pointerdown", "keydown", "scroll"]) {
       this.element.addEventListener(sign, () => (this.usedAt = performance.now()), { passive: true });
     }

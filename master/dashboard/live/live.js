@@ -3,6 +3,7 @@
 import { get, reason } from "../base/api.js";
 import { fill, h } from "../base/dom.js";
 import { line } from "../base/events.js";
+import { read } from "../base/json.js";
 import { note } from "../base/router.js";
 import { follow } from "../base/stream.js";
 import { address } from "../base/api.js";
@@ -68,7 +69,7 @@ class Live {
       } else fill(this.list);
       this.tell();
       const url = address("/v1/events", { ...which, after: last });
-      this.unfollow = follow(url, (message) => this.take(JSON.parse(message.data)));
+      this.unfollow = follow(url, (message) => this.take(read(message.data)));
     } catch (error) {
       if (turn !== this.turn) return;
       fill(this.nothing, `The events cannot be read: ${reason(error)}`);

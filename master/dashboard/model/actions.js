@@ -2,9 +2,10 @@
 
 import { gather } from "../base/act.js";
 import { part, send } from "../base/api.js";
+import { whole } from "../base/json.js";
 
 /** @import { Action, Field, Preview, Values } from "../base/act.js" */
-/** @import { Made, ModelView, VersionSpread } from "../base/types.js" */
+/** @import { Made, ModelView, Version, VersionSpread } from "../base/types.js" */
 
 /** A change as the API takes it. @typedef {{kind: string} & Record<string, unknown>} Change */
 
@@ -120,7 +121,7 @@ function preview(made) {
 }
 
 /**
- * @param {number[]} versions
+ * @param {Version[]} versions
  * @param {string} none
  * @returns {Field}
  */
@@ -131,5 +132,5 @@ function choice(versions, none) {
 
 /** @param {string | undefined} text */
 function numbered(text) {
-  return text ? Number(text) : null;
+  return text ? whole(text) : null;
 }

@@ -5,7 +5,7 @@ import { sign } from "../base/states.js";
 import { span } from "../base/times.js";
 import { KINDS, waysOf } from "./stages.js";
 
-/** @import { Timeline } from "../base/types.js" */
+/** @import { Timeline, Version } from "../base/types.js" */
 /** @import { Way } from "./stages.js" */
 
 const FIRST = 16;
@@ -15,8 +15,8 @@ const ROW = 24;
 
 /**
  * @param {Timeline[]} timelines
- * @param {number} chosen
- * @param {(version: number) => void} choose
+ * @param {Version} chosen
+ * @param {(version: Version) => void} choose
  */
 export function chartOf(timelines, chosen, choose) {
   const timeline =

@@ -14,7 +14,7 @@ import { versionsTable } from "./versions.js";
 import { wanted } from "./wanted.js";
 
 /** @import { Action } from "../base/act.js" */
-/** @import { CellRow, Entry, HistoryPage, ModelView, Page, Session, Timeline } from "../base/types.js" */
+/** @import { CellRow, Entry, HistoryPage, ModelView, Page, Session, Timeline, Version } from "../base/types.js" */
 /** @import { Address } from "../base/router.js" */
 
 const TIMELINES = 3; // versions whose way is told
@@ -47,6 +47,7 @@ class Model {
     this.name = decodeURIComponent(at.path.split("/")[2] ?? "");
     this.marked = at.query.get("node") ?? "";
     this.mayAct = session.role !== "viewer";
+    /** @type {Version} */
     this.chosen = -1; // version whose way is shown; -1: the newest
     this.limit = NODES;
     this.place = place;

@@ -4,7 +4,7 @@ import { h } from "../base/dom.js";
 import { followPath } from "../base/events.js";
 import { span, moment } from "../base/times.js";
 
-/** @import { ModelView, Timeline, VersionSpread } from "../base/types.js" */
+/** @import { ModelView, Timeline, Version, VersionSpread } from "../base/types.js" */
 
 const FIRST = 20;
 
@@ -68,8 +68,8 @@ function stages(version) {
 }
 
 /**
- * @param {Record<string, number>} labels
- * @param {number} version
+ * @param {Record<string, Version>} labels
+ * @param {Version} version
  */
 function labelsOn(labels, version) {
   return Object.entries(labels)
