@@ -3,22 +3,36 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from events.names import BadName, Version
+from events.names import MAX_VERSION, BadName, Version
 from master.cli import words
 from master.cli.ends import Exit, Failure
 from master.cli.session import Json, Session
 
 if TYPE_CHECKING:  # Google's client costs more start-up time than all of the other commands
     from master.google.storage import GoogleBucket
-    from master.publish.folder import Read
+    from master.publish.folder import Folder, Read
     from master.publish.target import Target
+    from master.publish.upload import Uploaded
 
 Url = Annotated[str, typer.Argument(metavar="gs://BUCKET/[PREFIX/]MODEL/[VERSION]", help="where it goes")]
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What is looked at before anything is sent."""
+
+    require_assets: Annotated[
+        bool, typer.Option(help="refuse a version that lacks an asset its graph names, as nodes do by default")
+    ] = True
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="publish also where no node looks, or where the version is doubtful")
+    ] = False
 
 
 def publish(
@@ -26,9 +40,7 @@ def publish(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="one version of a SavedModel")],
     url: Url,
     *,
-    require_assets: Annotated[
-        bool, typer.Option(help="refuse a version that lacks an asset its graph names, as nodes do by default")
-    ] = True,
+    checks: Checks,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check the folder, choose the version, send nothing")
     ] = False,
@@ -42,44 +54,44 @@ def publish(
     """
     from master.google.storage import GoogleBucket, connect  # noqa: PLC0415 - see above
     from master.publish.folder import check, look  # noqa: PLC0415 - see above
-    from master.publish.upload import upload  # noqa: PLC0415 - see above
 
     target = _target(url)
-    size = sum(check(folder, require_assets=require_assets).values())
+    size = sum(check(folder, require_assets=checks.require_assets).values())
+    if not checks.anyway and (doubts := _doubts(session, folder, target)):
+        raise Failure("; ".join(doubts), advice="put that right, or say --anyway to publish all the same")
     bucket = GoogleBucket(connect("", emulator=session.settings.storage_emulator), target.bucket)
-    version = target.version if target.version is not None else _next(bucket, target)
-    address = target.url(version)
+    place = Place(target, _version(session, target, bucket.folders(target.model_folder)))
     if dry_run:
-        session.screen.say(f"would publish {words.size(size)} as {address}")
+        session.screen.say(f"would publish {words.size(size)} as {place.address}")
         return Exit.DONE
     with _bar(session, "checksums", size) as read:
         checked = look(folder, read=read)
-    try:
-        with _bar(session, "upload", size) as moved:
-            done = upload(bucket, checked, base=target.folder(version), moved=moved)
-    except BaseException:
-        session.screen.note(f"to go on where it stopped: model-manager publish {folder} {address}")
-        raise
-    answer = {
-        "url": address,
-        "version": version,
-        "bytes": size,
-        "files": len(checked.files),
-        "sent": done.sent,
-        "resumed": done.resumed,
-        "was_there": done.was_there,
-    }
-    if as_json:
-        session.screen.json(answer)
-    elif done.was_there:
-        session.screen.say(f"{address} was published already, with exactly these files")
-    else:
-        before = f", {done.resumed} of them before" if done.resumed else ""
-        session.screen.say(
-            f"published {address}: {len(checked.files)} files{before}, {words.size(size)}, and the manifest"
-        )
-        session.screen.note(f"to see it served: model-manager wait {target.model} {version}")
+    with _bar(session, "upload", size) as moved:
+        done = _upload(session, bucket, checked, place=place, moved=moved)
+    _tell(session, place, Sent(size, len(checked.files), done), as_json=as_json)
     return Exit.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the version goes, its number chosen."""
+
+    target: "Target"
+    version: Version
+
+    @property
+    def address(self) -> str:
+        """The version's address."""
+        return self.target.url(self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent."""
+
+    size: int
+    files: int
+    done: "Uploaded"
 
 
 def _target(url: str) -> "Target":
@@ -91,13 +103,45 @@ def _target(url: str) -> "Target":
         raise Failure(str(error), code=Exit.USAGE) from error
 
 
-def _next(bucket: "GoogleBucket", target: "Target") -> Version:
-    from master.publish.target import BadTarget, next_version  # noqa: PLC0415 - see above
+def _doubts(session: Session, folder: Path, target: "Target") -> list[str]:
+    """Say why the version may be of no use where it goes: nobody looks there, or it cannot be judged."""
+    from master.publish.folder import guessed  # noqa: PLC0415 - see above
+    from master.publish.watch import unseen, watch_of  # noqa: PLC0415 - see above
 
+    nobody_looks = ""
     try:
-        return next_version(_versions(bucket.folders(target.model_folder)), unix_time=time.time())
-    except BadTarget as error:
-        raise Failure(str(error)) from error
+        nobody_looks = unseen(watch_of(session.master.nodes()), target)
+    except Failure as failure:  # a training image may know no master
+        session.screen.note(f"whether a node looks at gs://{target.bucket}/{target.prefix} is not known: {failure}")
+    highest = (
+        f"version {MAX_VERSION} is the highest there can be: no later version of {target.model} could follow it"
+        if target.version == MAX_VERSION
+        else ""
+    )
+    return [doubt for doubt in (guessed(folder), nobody_looks, highest) if doubt]
+
+
+def _version(session: Session, target: "Target", folders: list[str]) -> Version:
+    """Choose the number, or look whether the given one can be meant."""
+    from master.publish.target import BadTarget, higher, next_version, spelled_otherwise  # noqa: PLC0415 - see above
+
+    if target.version is None:
+        try:
+            return next_version(_versions(folders), unix_time=time.time())
+        except BadTarget as error:
+            raise Failure(str(error)) from error
+    if other := spelled_otherwise(folders, target.version):
+        raise Failure(
+            f"gs://{target.bucket}/{target.model_folder}{other}/ is there, and TensorFlow Serving takes it for version "
+            f"{target.version}, too",
+            advice="delete that folder, or publish under another number",
+        )
+    if later := higher(folders, target.version):
+        session.screen.note(
+            f"version {later} of {target.model} is in the bucket: nodes that follow the newest do not take "
+            f"{target.version}"
+        )
+    return target.version
 
 
 def _versions(names: list[str]) -> Iterator[Version]:
@@ -106,6 +150,36 @@ def _versions(names: list[str]) -> Iterator[Version]:
             yield Version.parse(name)
         except BadName:
             continue  # TensorFlow Serving does not take it for a version either
+
+
+def _upload(session: Session, bucket: "GoogleBucket", folder: "Folder", *, place: Place, moved: "Read") -> "Uploaded":
+    from master.publish.upload import VersionExists, upload  # noqa: PLC0415 - see above
+
+    try:
+        return upload(bucket, folder, base=place.target.folder(place.version), moved=moved)
+    except VersionExists as error:
+        free = f"gs://{place.target.bucket}/{place.target.model_folder}"
+        advice = f"without a number the next free one is chosen: model-manager publish {folder.path} {free}"
+        raise Failure(str(error), advice=advice) from error
+    except BaseException:
+        session.screen.note(f"to go on where it stopped: model-manager publish {folder.path} {place.address}")
+        raise
+
+
+def _tell(session: Session, place: Place, sent: Sent, *, as_json: bool) -> None:
+    address, done = place.address, sent.done
+    if as_json:
+        counts = {"sent": done.sent, "resumed": done.resumed, "was_there": done.was_there}
+        session.screen.json(
+            {"url": address, "version": place.version, "bytes": sent.size, "files": sent.files, **counts}
+        )
+        return
+    if done.was_there:
+        session.screen.say(f"{address} was published already, with exactly these files")
+        return
+    before = f", {done.resumed} of them before" if done.resumed else ""
+    session.screen.say(f"published {address}: {sent.files} files{before}, {words.size(sent.size)}, and the manifest")
+    session.screen.note(f"to see it served: model-manager wait {place.target.model} {place.version}")
 
 
 @contextmanager

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import google_crc32c
 
-from events.manifest import Content
+from events import manifest
+from events.manifest import BadManifest, Content
 from events.names import MANIFEST_NAME, BadName, FileName
+from master.publish import diagnosis
 from service.errors import Invalid, ModelManagerError
 from service.saved_model import Needs, needs_of
-from service.structure import READABLE_GRAPH, empty, missing
+from service.structure import GRAPHS, READABLE_GRAPH, empty, missing
 
 READ_BYTES = 1024 * 1024
+MAX_NAMED = 3
+_RENAME = f"publishing writes a {MANIFEST_NAME} of its own: rename this file, or delete it"
 READERS = 4  # a checksum runs at a gigabyte a second and more; what waits is the disk
 
 Read = Callable[[int], None]
@@ -40,16 +44,56 @@ def look(path: Path, *, read: Read = nobody) -> Folder:
     names = files_of(path)
     with ThreadPoolExecutor(READERS) as pool:
         contents = list(pool.map(lambda name: content_of(path / name, read=read), names))
-    return Folder(path, dict(zip(names, contents, strict=True)))
+    files = dict(zip(names, contents, strict=True))
+    if (own := _manifest(path)) is not None:
+        _compare(path, own, files)
+    return Folder(path, files)
 
 
 def check(folder: Path, *, require_assets: bool = True) -> dict[FileName, int]:
     """The sizes of the version's files; `BadFolder` where a puller would not take them for a whole version."""
     sizes = {name: (folder / name).stat().st_size for name in files_of(folder)}
+    if not any(name in sizes for name in GRAPHS) and (instead := diagnosis.of_no_version(folder)):
+        raise BadFolder(instead)
+    if (own := _manifest(folder)) is not None:
+        found = {name: Content(size, own[name].crc32c if name in own else 0) for name, size in sizes.items()}
+        _compare(folder, own, found)
     wrong = empty(sizes) or missing(sizes.keys(), _needs(folder, sizes), require_assets=require_assets)
     if wrong:
         raise BadFolder(f"{folder} is no whole version of a SavedModel: {'; '.join(wrong)}")
     return sizes
+
+
+def guessed(folder: Path) -> str:
+    """Say why only a guess can tell whether the version is whole; empty where the graph itself tells it."""
+    if (folder / READABLE_GRAPH).is_file():
+        return ""
+    graph = next((name for name in GRAPHS if (folder / name).is_file()), READABLE_GRAPH)
+    return (
+        f"{folder} has its graph in {graph}, of which nobody reads what files it needs: whether the version is whole "
+        f"cannot be told; save it with {READABLE_GRAPH}"
+    )
+
+
+def _manifest(folder: Path) -> Mapping[FileName, Content] | None:
+    """Read the manifest that lies in the folder; None where there is none. `BadFolder` where it is another document."""
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        return None
+    if path.stat().st_size > manifest.MAX_MANIFEST_BYTES:
+        raise BadFolder(f"{path} is no manifest: it has more than {manifest.MAX_MANIFEST_BYTES} bytes; {_RENAME}")
+    try:
+        return manifest.parse(path.read_bytes())
+    except BadManifest as error:
+        raise BadFolder(f"{path} would not be published: {error}; {_RENAME}") from error
+
+
+def _compare(folder: Path, own: Mapping[FileName, Content], found: Mapping[FileName, Content]) -> None:
+    if wrong := manifest.differences(own, found):
+        raise BadFolder(
+            f"{folder} is not the version that its own {MANIFEST_NAME} lists ({'; '.join(wrong[:MAX_NAMED])}); "
+            f"put the files right, or delete {MANIFEST_NAME} if the files are meant as they are"
+        )
 
 
 def _needs(folder: Path, sizes: Mapping[FileName, int]) -> Needs | None:
@@ -61,9 +105,9 @@ def _needs(folder: Path, sizes: Mapping[FileName, int]) -> Needs | None:
 
 
 def files_of(folder: Path) -> list[FileName]:
-    """The files of a version, without a manifest that an earlier download left there; raises `BadFolder`."""
+    """The files of a version, without its manifest; raises `BadFolder`."""
     if not folder.is_dir():
-        raise BadFolder(f"{folder} is no folder")
+        raise BadFolder(diagnosis.of_no_folder(folder))
     paths = [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
     try:
         names = sorted(FileName.parse(path.relative_to(folder).as_posix()) for path in paths)

@@ -8,6 +8,8 @@ from events.names import MAX_VERSION, BadName, ModelName, Version, parse_prefix
 
 _URL = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(.+)", re.ASCII)
 
+MAX_DIGITS = 64  # of a folder's name that is read as a number
+
 
 class BadTarget(ValueError):
     """An address that names no model in a bucket."""
@@ -52,6 +54,21 @@ def parse(url: str) -> Target:
         return Target(found[1], parse_prefix("/".join(parts)), model, version)
     except BadName as error:
         raise BadTarget(f"{url!a}: {error}") from error
+
+
+def spelled_otherwise(folders: Iterable[str], version: Version) -> str:
+    """Find a folder that TensorFlow Serving takes for the same version, such as 007 for 7; empty where none is."""
+    return next((name for name in folders if _number(name) == version and name != str(version)), "")
+
+
+def higher(folders: Iterable[str], version: Version) -> Version | None:
+    """Find the highest version above this one."""
+    numbers = [number for name in folders if (number := _number(name)) is not None and version < number <= MAX_VERSION]
+    return Version(max(numbers)) if numbers else None
+
+
+def _number(folder: str) -> int | None:
+    return int(folder) if folder.isascii() and folder.isdigit() and len(folder) <= MAX_DIGITS else None
 
 
 def next_version(there: Iterable[Version], *, unix_time: float) -> Version:

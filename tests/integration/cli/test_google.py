@@ -80,10 +80,43 @@ def test_the_next_number_is_chosen_where_none_is_given(gcs_server: GcsServer, ve
     assert gcs_server.bucket.names("line/100000000000/") == []
 
 
+def test_a_number_that_is_taken_is_told_with_how_a_free_one_is_found(gcs_server: GcsServer, version: Path) -> None:
+    """Another content under the same number, and a folder that TensorFlow Serving takes for the same number."""
+    gcs_server.bucket.write("taken/007/saved_model.pb", b"x")
+    alike = command(gcs_server, "publish", version, "gs://models/taken/7")
+    assert alike.returncode == Exit.FAILED
+    assert "gs://models/taken/007/ is there, and TensorFlow Serving takes it for version 7, too" in alike.stderr
+    gcs_server.bucket.write("taken/8/saved_model.pb", b"x")
+    other = command(gcs_server, "publish", version, "gs://models/taken/8")
+    assert other.returncode == Exit.FAILED
+    assert f"model-manager publish {version} gs://models/taken/" in other.stderr
+
+
+def test_a_version_below_the_newest_is_published_with_a_word(gcs_server: GcsServer, version: Path) -> None:
+    """Nodes that follow the newest do not take it, and somebody may wait for it in vain."""
+    gcs_server.bucket.write("behind/9/saved_model.pb", b"x")
+    done = command(gcs_server, "publish", version, "gs://models/behind/3")
+    assert done.returncode == Exit.DONE
+    assert "version 9 of behind is in the bucket: nodes that follow the newest do not take 3" in done.stderr
+
+
+def test_without_a_master_a_version_is_published_with_a_word(gcs_server: GcsServer, version: Path) -> None:
+    """A training image may know none; that nobody was asked is said."""
+    done = command(gcs_server, "publish", version, "gs://models/alone/1")
+    assert done.returncode == Exit.DONE
+    assert "whether a node looks at gs://models/ is not known: no master answers" in done.stderr
+
+
+def test_what_is_doubtful_is_published_with_anyway(gcs_server: GcsServer, version: Path) -> None:
+    """The highest number is one of the doubts."""
+    done = command(gcs_server, "publish", version, f"gs://models/last/{2**63 - 1}", "--anyway")
+    assert done.returncode == Exit.DONE, done.stderr
+
+
 @pytest.mark.parametrize(
     ("url", "code", "words"),
     [
-        ("gs://nowhere/line/1", Exit.FAILED, "cannot list gs://nowhere/line/1/"),
+        ("gs://nowhere/line/1", Exit.FAILED, "cannot list gs://nowhere/line/"),
         ("s3://models/line/1", Exit.USAGE, "is not gs://"),
     ],
 )
@@ -102,7 +135,7 @@ def test_an_unreachable_bucket_is_told_within_seconds(gcs_server: GcsServer, ver
     failed = command(gcs_server, "publish", version, "gs://models/line/1", STORAGE_EMULATOR_HOST="http://127.0.0.1:9")
     assert failed.returncode == Exit.FAILED
     assert "Traceback" not in failed.stderr
-    assert "cannot list gs://models/line/1/" in failed.stderr
+    assert "cannot list gs://models/line/" in failed.stderr
 
 
 def test_bootstrap_makes_what_is_missing_and_can_be_repeated(gcs_server: GcsServer) -> None:
