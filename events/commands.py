@@ -11,10 +11,13 @@ from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from events import wording
+from events import cost, wording
 from events.names import ModelName, NodeName
+from events.status import MAX_REPORT_BYTES, MAX_REPORT_VALUES
 
 MAX_REQUEST_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024  # of an answer in sentences, one for each model; one with a report is as big as that
+MAX_ANSWER_VALUES = 20_000
 
 
 class BadRequest(ValueError):
@@ -75,6 +78,13 @@ class Answer(BaseModel):
     sentences: tuple[str, ...] = ()
     error: str = ""
     report: dict[str, object] | None = None
+
+
+def too_big(kind: type[Command], data: bytes) -> str:
+    """Say why an answer is too big to be read; empty where it is not."""
+    if kind is Status:
+        return cost.problem(data, most_bytes=MAX_REPORT_BYTES + MAX_ANSWER_BYTES, most_values=MAX_REPORT_VALUES)
+    return cost.problem(data, most_bytes=MAX_ANSWER_BYTES, most_values=MAX_ANSWER_VALUES)
 
 
 PULLER: tuple[type[Command], ...] = (Status, Sync)

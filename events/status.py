@@ -3,12 +3,19 @@
 Every difference between desired and serving has a state, an age (`since`) and a reason that a person understands.
 """
 
-from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from events.names import ModelName, NodeName, Version
+
+MAX_REPORT_BYTES = 6 * 1024**2  # 0.4 KB for each model and service; a message of NATS has 8 MB at most (infra/nats)
+MAX_REPORT_VALUES = 500_000  # in all lists and objects together
+MAX_MODELS = 15_000  # of one service
+
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]  # a number of four hundred digits is a number to JSON
 
 
 class _Report(BaseModel):
@@ -34,8 +41,8 @@ class Stage(StrEnum):
 class Progress(_Report):
     """How far a transfer is."""
 
-    bytes_done: int
-    bytes_total: int
+    bytes_done: Count
+    bytes_total: Count
     bytes_per_second: float
     seconds_left: float | None
 
@@ -46,7 +53,7 @@ class PulledVersion(_Report):
     version: Version
     state: Stage
     reason: str = ""
-    since: datetime
+    since: AwareDatetime
     progress: Progress | None = None
 
 
@@ -54,14 +61,14 @@ class Connection(_Report):
     """Whether something outside answers, since when, and what it said last."""
 
     is_connected: bool
-    since: datetime
+    since: AwareDatetime
     reason: str = ""
 
 
 class Pass(_Report):
     """The last pass: when it ended, how long it took, what went wrong."""
 
-    finished: datetime | None = None
+    finished: AwareDatetime | None = None
     seconds: float = 0.0
     error: str = ""
 
@@ -72,10 +79,10 @@ class Disk(_Report):
     `models`: what published versions take, files that versions share counted once; None where a puller does not say.
     """
 
-    total: int
-    free: int
-    reserve: int
-    models: int | None = None
+    total: Count
+    free: Count
+    reserve: Count
+    models: Count | None = None
 
 
 class Source(_Report):
@@ -92,8 +99,8 @@ class Report(_Report):
     node: NodeName
     service: str
     software: str  # version of model.manager
-    started: datetime
-    reported: datetime
+    started: AwareDatetime
+    reported: AwareDatetime
     is_ready: bool
     last_pass: Pass
     nats: Connection
@@ -109,8 +116,8 @@ class PullerReport(Report):
     disk: Disk
     source: Source | None = None  # None where a puller does not say
     models: dict[ModelName, list[PulledVersion]] = Field(default_factory=dict)
-    ignored_objects: dict[str, int] = Field(default_factory=dict)  # reason -> objects in the last full listing
-    unparseable_messages: int = 0
+    ignored_objects: dict[str, Count] = Field(default_factory=dict)  # reason -> objects in the last full listing
+    unparseable_messages: Count = 0
 
 
 class ServedStage(StrEnum):
@@ -130,7 +137,7 @@ class ServedVersion(_Report):
     version: Version
     state: ServedStage
     reason: str = ""
-    since: datetime
+    since: AwareDatetime
 
 
 class ServedModel(_Report):
@@ -140,7 +147,7 @@ class ServedModel(_Report):
     serving: tuple[Version, ...]
     labels: dict[str, Version] = Field(default_factory=dict)
     difference: str = ""
-    differs_since: datetime | None = None
+    differs_since: AwareDatetime | None = None
     versions: list[ServedVersion] = Field(default_factory=list)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, Field, TypeAdapter, ValidationError
 
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
@@ -17,11 +17,14 @@ from master.views import CellState
 FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
 COMING = frozenset({Stage.SETTLING, Stage.WAITING, Stage.DOWNLOADING})
 ON_DISK = frozenset({Stage.PUBLISHED, Stage.MUTATED})
+MAX_VERSIONS = 10_000  # of a model on a node
 UNREADABLE = "the node's report cannot be read; update the master"
 NEVER = datetime.fromtimestamp(0, UTC)
 
 T = TypeVar("T")
-_PULLED = TypeAdapter(tuple[PulledVersion, ...])
+_PULLED: TypeAdapter[tuple[PulledVersion, ...]] = TypeAdapter(
+    Annotated[tuple[PulledVersion, ...], FailFast(), Field(max_length=MAX_VERSIONS)]
+)
 
 
 class Place(Enum):

@@ -8,6 +8,8 @@ from events import desired, subjects
 from events.names import ModelName, NodeName
 from master.answers import Stored
 from master.fold import Fold
+from master.nodes import Refused
+from master.reports import BadReport
 from service import logs, metrics
 from service.bus import Bus
 from service.watch import Entry, Follow, anything
@@ -68,8 +70,8 @@ class Ear:
             node, service = _whose(entry.key)
             if entry.value is None:
                 self._fold.forget(node, service)
-            else:
-                self._fold.report(node, service, entry.value)
+                return
+            hear_report(self._fold, (node, service), entry.value, at=entry.time)
 
         return follow
 
@@ -137,6 +139,23 @@ class Ear:
             return desired.parse(entry.value or b"")
         except desired.BadDesired:
             return self._documents[model].document if model in self._documents else desired.Desired()
+
+
+def hear_report(fold: Fold, place: tuple[NodeName, str], data: bytes, *, at: datetime) -> bool:
+    """Take a service's report into the fold; where it cannot be read that is this service's trouble, and is shown."""
+    node, service = place
+    try:
+        fold.report(node, service, data)
+    except BadReport as error:
+        metrics.BAD_MESSAGES.labels(subject=subjects.STATUS_BUCKET).inc()
+        log.warning("report refused", node=node, service=service, reason=str(error))
+        fold.refuse(node, service, Refused(str(error), at))
+    except Exception:  # noqa: BLE001 - whatever one report does to the master, the others must be heard
+        log.bug("report not understood", node=node, service=service)
+        fold.refuse(node, service, Refused("not understood: a bug, the master's log has more", at))
+    else:
+        return True
+    return False
 
 
 def _whose(key: str) -> tuple[NodeName, str]:

@@ -9,26 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pydantic_core import from_json, to_json
-
 from events.desired import Desired
 from events.names import ModelName, NodeName, Version
-from master import nodes
+from master import nodes, reports
 from master.answers import Stored
 from master.cells import Cell
 from master.errors import NotFound
 from master.news import News
-from master.nodes import SERVICES, Head, Known, Node
+from master.nodes import SERVICES, Known, Node, Refused
 from master.views import CellState
 
 # Reports of one service that come by different ways can overtake each other by seconds. One that seems older by more
 # was made after its node's clock was set back.
 OVERTAKING = timedelta(minutes=5)
 UNSET = Stored(document=Desired(), revision=0)
-
-
-class BadReport(ValueError):
-    """A report that cannot be read."""
 
 
 @dataclass(slots=True)
@@ -62,11 +56,8 @@ class Fold:
         """
         if service not in SERVICES:
             return False
-        head, models = _read(data)
-        if node not in self.nodes:
-            self.nodes[node] = Node(node)
-            self._tell_whole()
-        found = self.nodes[node]
+        head, models = reports.read(data)
+        found = self._node(node)
         known = found.services.get(service)
         if known and timedelta() < known.head.reported - head.reported < OVERTAKING:
             return False
@@ -74,6 +65,16 @@ class Fold:
         self._hear(node, service)
         self._take(found, service, models)
         return True
+
+    def refuse(self, node: NodeName, service: str, refused: Refused) -> None:
+        """Take the news that a service's report cannot be read; what it said before holds, and that is said."""
+        if service not in SERVICES:
+            return
+        found = self._node(node)
+        known = found.services.setdefault(service, Known(service, nodes.unread(node, service, refused.since)))
+        since = known.refused.since if known.refused else refused.since
+        known.refused = Refused(refused.reason, since)
+        self._hear(node, service)
 
     def alive(self, node: NodeName, service: str) -> None:
         """Take a sign of life."""
@@ -131,6 +132,12 @@ class Fold:
         if name not in self.models:
             raise NotFound(f"no node has a model {name}, and no desired state is kept for it")
         return self.models[name]
+
+    def _node(self, name: NodeName) -> Node:
+        if name not in self.nodes:
+            self.nodes[name] = Node(name)
+            self._tell_whole()
+        return self.nodes[name]
 
     def _hear(self, name: NodeName, service: str) -> None:
         """Note whether a service is heard; count the node's cells anew where that hides or shows them."""
@@ -228,13 +235,3 @@ class Fold:
     def _tell_whole(self) -> None:
         for news in self.readers:
             news.whole()
-
-
-def _read(data: bytes) -> tuple[Head, dict[ModelName, bytes]]:
-    """Read a report; its models are only told apart."""
-    try:
-        raw = from_json(data)
-        head = Head.model_validate(raw)
-        return head, {ModelName.parse(name): to_json(body) for name, body in raw.get("models", {}).items()}
-    except (ValueError, AttributeError) as error:
-        raise BadReport(f"report not readable: {error}") from error

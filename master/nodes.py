@@ -3,11 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, FailFast, Field
 
 from events.names import ModelName, NodeName
-from events.status import Connection, Disk, Report, Source
+from events.status import MAX_MODELS, Connection, Disk, Pass, Report, Source
 from master.cells import NEVER, Cell
 from master.views import CellState, NodeLine, NodeRow, NodeState, Service, Tally
 
@@ -18,6 +19,7 @@ class Head(Report):
     """A service's report without its models."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+    warnings: Annotated[tuple[str, ...], FailFast(), Field(max_length=MAX_MODELS)] = ()
     bucket: Connection | None = None
     pubsub: Connection | None = None
     serving: Connection | None = None
@@ -32,12 +34,21 @@ class Head(Report):
         return {name: connection for name, connection in found.items() if connection}
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a service's report was not taken, in words that follow `the report is`, and since when none was."""
+
+    reason: str
+    since: datetime
+
+
 @dataclass(slots=True)
 class Known:
     """A service that has reported."""
 
     name: str
     head: Head
+    refused: Refused | None = None  # the newest report, where it is not the one that `head` is of
     lost_since: datetime | None = None  # None while it is heard
 
 
@@ -65,6 +76,14 @@ class Node:
         """Tell since when nobody knows what is served: the configurator is lost, or never reported and the rest is."""
         said = self.services.get("configurator") or self.services.get("puller")
         return said.lost_since if said else None
+
+
+def unread(node: NodeName, service: str, at: datetime) -> Head:
+    """What is known of a service of which no report could be read yet."""
+    heard = Connection(is_connected=True, since=at)
+    return Head(
+        node=node, service=service, software="", started=at, reported=at, is_ready=False, last_pass=Pass(), nats=heard
+    )
 
 
 def row(node: Node) -> NodeRow:
@@ -108,6 +127,8 @@ def _troubles(known: Known) -> list[tuple[str, datetime]]:
     if known.lost_since:
         return [(f"the {known.name} is silent since {moment(known.lost_since)}", known.lost_since)]
     head = known.head
+    if known.refused:
+        return [(f"the {known.name}'s report is {known.refused.reason}", known.refused.since)]
     found = [
         (f"the {known.name} does not reach {name}: {connection.reason}", connection.since)
         for name, connection in head.connections.items()

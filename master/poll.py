@@ -12,9 +12,8 @@ from pydantic_core import to_json
 
 from events.commands import Status
 from events.names import NodeName
-from master.ear import Ear
+from master.ear import Ear, hear_report
 from master.fleet import Fleet
-from master.fold import BadReport
 from master.ports import Ports
 from master.relay import Relay
 from service import logs
@@ -26,6 +25,7 @@ log = logs.get("master.poll")
 
 OVERDUE = timedelta(seconds=2 * REPORT_SECONDS)
 HTTP_SECONDS = 2.0
+ASKED_AT_ONCE = 100  # reports that are in memory at once, 100 kB each with 200 models
 AWAY_SECONDS = 15.0  # so often the HTTP ports are asked while NATS is away
 
 Place = tuple[NodeName, str]
@@ -60,11 +60,13 @@ class Poll:
         silent: list[Place] = []
         for service in sorted({service for _, service in places}):
             nodes = [node for node, name in places if name == service]
-            gathered = await self.relay.ask(service, Status(actor="master"), nodes=nodes)
-            for answer in gathered.answers:
-                if answer.report:
-                    self._take((answer.node, service), to_json(answer.report))
-            silent += [(node, service) for node in gathered.unanswered]
+            for start in range(0, len(nodes), ASKED_AT_ONCE):
+                some = nodes[start : start + ASKED_AT_ONCE]
+                gathered = await self.relay.ask(service, Status(actor="master"), nodes=some)
+                for answer in gathered.answers:
+                    if answer.report:
+                        self._take((answer.node, service), to_json(answer.report))
+                silent += [(node, service) for node in gathered.unanswered]
         return silent
 
     async def _ask_port(self, place: Place) -> None:
@@ -81,10 +83,5 @@ class Poll:
             self._take(place, data)
 
     def _take(self, place: Place, data: bytes) -> None:
-        node, service = place
-        try:
-            self.fleet.fold.report(node, service, data)
-        except BadReport as error:
-            log.warning("answer to a poll ignored", node=node, service=service, reason=str(error))
-        else:
-            self.fleet.fold.alive(node, service)
+        if hear_report(self.fleet.fold, place, data, at=self.clock()):
+            self.fleet.fold.alive(*place)

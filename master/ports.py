@@ -5,11 +5,13 @@ from functools import partial
 
 from pydantic import SecretStr
 
+from events.commands import MAX_ANSWER_BYTES
+from events.status import MAX_REPORT_BYTES
 from service.errors import Transient
 from service.threads import Threads
 
 PARALLEL = 32  # a node that is gone holds a thread for a time-out of 2 s: 1,000 of them are through in about a minute
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = MAX_REPORT_BYTES + MAX_ANSWER_BYTES
 
 
 class Ports:
@@ -41,7 +43,7 @@ def _exchange(address: str, method: str, path: str, *, body: bytes | None, token
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            data = response.read(MAX_BYTES)
+            data = response.read(MAX_BYTES + 1)  # one more tells that it is too big
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:

@@ -10,14 +10,14 @@ from uuid import uuid4
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from pydantic import ValidationError
 
 from events import subjects
-from events.commands import Answer, ApplyRetention, Command, Status, Sync
+from events.commands import ApplyRetention, Command, Status, Sync
 from events.messages import CommandSent
 from events.names import NodeName
 from master.answers import Gathered
 from master.fleet import Fleet
+from master.gathering import MAX_BYTES, Gathering
 from master.ports import Ports
 from service import jetstream, logs
 from service.bus import Bus
@@ -64,60 +64,58 @@ class Relay:
         asked = frozenset(self._fleet.node_names if nodes is None else nodes)
         deadline = datetime.now(UTC) + timedelta(seconds=seconds)
         request = request.model_copy(update={"id": request.id or uuid4().hex, "deadline": deadline})
+        gathering = Gathering(service, request, asked)
         heard = asked.intersection(self._fleet.heard_names)
         async with asyncio.TaskGroup() as tasks:
-            lost = tasks.create_task(self._ask_ports(service, request, asked - heard, seconds=seconds * NATS_SHARE))
-            scatter = Scatter(heard, is_to_all=nodes is None)
-            found = await self._ask_nats(service, request, scatter, seconds=seconds * NATS_SHARE)
-        found |= lost.result()
+            tasks.create_task(self._ask_ports(gathering, asked - heard, seconds=seconds * NATS_SHARE))
+            await self._ask_nats(gathering, Scatter(heard, is_to_all=nodes is None), seconds=seconds * NATS_SHARE)
         left = seconds - (time.monotonic() - started)
-        found |= await self._ask_ports(service, request, heard - found.keys(), seconds=left)
-        unanswered = tuple(sorted(asked - found.keys()))
+        await self._ask_ports(gathering, heard & gathering.waiting, seconds=left)
+        unanswered = tuple(sorted(gathering.waiting))
+        if gathering.is_over:
+            log.warning("more answers came than all nodes have to give; the rest is left out", command=request.name)
         if request.name != Status.name and not request.dry_run:
             self._bus.emit(_record(request, nodes, unanswered))
         return Gathered(
-            answers=tuple(found[name] for name in sorted(found)),
+            answers=tuple(gathering.found[name] for name in sorted(gathering.found)),
             unanswered=unanswered,
             seconds=round(time.monotonic() - started, 3),
         )
 
-    async def _ask_nats(
-        self, service: str, request: Command, scatter: Scatter, *, seconds: float
-    ) -> dict[NodeName, Answer]:
+    async def _ask_nats(self, gathering: Gathering, scatter: Scatter, *, seconds: float) -> None:
         """Ask nodes over NATS until all have answered, or it is known that no more answers come."""
         if not scatter.nodes:
-            return {}
+            return
         try:
             client = self._bus.client()
             with jetstream.errors("carry the command"):
-                return await _gather(client, service, request, scatter=scatter, seconds=seconds)
+                await _gather(client, gathering, scatter=scatter, seconds=seconds)
         except Transient as error:
-            log.warning("command goes over http", command=request.name, reason=str(error))
-            return {}
+            log.warning("command goes over http", command=gathering.request.name, reason=str(error))
 
-    async def _ask_ports(
-        self, service: str, request: Command, nodes: Collection[NodeName], *, seconds: float
-    ) -> dict[NodeName, Answer]:
+    async def _ask_ports(self, gathering: Gathering, nodes: Collection[NodeName], *, seconds: float) -> None:
         """Ask nodes on their HTTP ports, as far as they told where those are."""
-        body = request.model_dump_json(exclude_none=True).encode()
+        name, body = gathering.request.name, gathering.request.model_dump_json(exclude_none=True).encode()
 
-        async def ask(node: NodeName) -> Answer | None:
-            address = self._fleet.http_address(node, service)
+        async def ask(node: NodeName) -> None:
+            address = self._fleet.http_address(node, gathering.service)
+            if not address or gathering.is_over:
+                return
             try:
-                data = await self._ports.command(address, request.name, body=body, seconds=seconds) if address else b""
+                data = await self._ports.command(address, name, body=body, seconds=seconds)
             except Transient as error:
                 log.debug("no answer over http", node=node, reason=str(error))
-                return None
-            return _answer(data, node)
+            else:
+                gathering.take(data, node)
 
         if seconds <= 0 or not nodes:
-            return {}
-        asking = {node: asyncio.ensure_future(ask(node)) for node in nodes}
-        _, late = await asyncio.wait(asking.values(), timeout=seconds)
+            return
+        asking = [asyncio.ensure_future(ask(node)) for node in nodes]
+        done, late = await asyncio.wait(asking, timeout=seconds)
         for task in late:
             task.cancel()
-        done = {node: task.result() for node, task in asking.items() if task not in late}
-        return {node: answer for node, answer in done.items() if answer}
+        for task in done:
+            task.result()
 
 
 def _record(request: Command, nodes: Sequence[NodeName] | None, unanswered: tuple[NodeName, ...]) -> CommandSent:
@@ -131,37 +129,27 @@ def _record(request: Command, nodes: Sequence[NodeName] | None, unanswered: tupl
     )
 
 
-async def _gather(
-    client: Client,
-    service: str,
-    request: Command,
-    *,
-    scatter: Scatter,
-    seconds: float,
-) -> dict[NodeName, Answer]:
+async def _gather(client: Client, gathering: Gathering, *, scatter: Scatter, seconds: float) -> None:
     """Scatter a request and gather the answers of the nodes asked.
 
     They come on subjects apart from those of NATS's own answers, because nodes may publish there.
     """
-    nodes, inbox = scatter.nodes, subjects.answers(uuid4().hex)
-    found: dict[NodeName, Answer] = {}
-    waiting = set(nodes)
+    service, request = gathering.service, gathering.request
+    inbox, order = subjects.answers(uuid4().hex), sorted(scatter.nodes)
+    silent: set[NodeName] = set()
     enough = asyncio.Event()
-    order = sorted(nodes)
 
     async def take(message: Msg) -> None:
         place = message.subject.removeprefix(f"{inbox}.")
         node = order[int(place)] if place.isdecimal() and int(place) < len(order) else None
-        answer = _answer(message.data, node)
-        if answer and answer.node in nodes:
-            found[answer.node] = answer
-            waiting.discard(answer.node)
-        elif node or not message.data:  # the server's word that nobody listens there
-            waiting.difference_update({node} if node else nodes)
-        if not waiting:
+        if message.data:
+            gathering.take(message.data, node)
+        if node or not message.data:  # the server's word that nobody listens there, or what this node has to say
+            silent.update({node} if node else scatter.nodes)
+        if gathering.is_over or not (scatter.nodes & gathering.waiting) - silent:
             enough.set()
 
-    subscription = await client.subscribe(f"{inbox}.*", cb=take)
+    subscription = await client.subscribe(f"{inbox}.*", cb=take, pending_bytes_limit=MAX_BYTES)
     try:
         body = request.model_dump_json(exclude_none=True).encode()
         if scatter.is_to_all:
@@ -174,13 +162,3 @@ async def _gather(
                 await enough.wait()
     finally:
         await subscription.unsubscribe()
-    return found
-
-
-def _answer(data: bytes, node: NodeName | None) -> Answer | None:
-    """Read an answer; nothing where it is none, or is not from the node that was asked."""
-    try:
-        answer = Answer.model_validate_json(data)
-    except ValidationError:
-        return None
-    return answer if node in {None, answer.node} else None

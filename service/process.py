@@ -10,10 +10,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from events import subjects
+from events import cost, subjects
 from events.commands import Command, Status
 from events.desired import problem
-from events.status import Report
+from events.status import MAX_REPORT_BYTES, MAX_REPORT_VALUES, Report
 from service import http, logs, micro
 from service.bus import Bus
 from service.commands import Commands, Handle
@@ -187,11 +187,23 @@ async def _send_reports(core: Core, report: Callable[[], Report]) -> None:
     key = subjects.status_key(core.settings.node, core.service)
     while True:
         core.changed.clear()
-        core.bus.keep(subjects.STATUS_BUCKET, key, report().model_dump_json().encode())
+        core.bus.keep(subjects.STATUS_BUCKET, key, fitting(report()))
         await asyncio.sleep(REPORT_PAUSE_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REPORT_SECONDS):
                 await core.changed.wait()
+
+
+def fitting(report: Report) -> bytes:
+    """Write a report for NATS; one that masters would refuse goes without its models, and says so."""
+    data = report.model_dump_json().encode()
+    wrong = cost.problem(data, most_bytes=MAX_REPORT_BYTES, most_values=MAX_REPORT_VALUES)
+    if not wrong:
+        return data
+    log.warning("report is too big; it goes without its models", reason=wrong)
+    words = f"its report is {wrong}; it goes without its models, so no master shows those"
+    left: dict[str, object] = {"models": {}} if "models" in type(report).model_fields else {}
+    return report.model_copy(update={**left, "warnings": (words,)}).model_dump_json().encode()
 
 
 async def _beat(core: Core) -> None:

@@ -7,11 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from configurator.settings import ConfiguratorSettings
-from events import commands
+from events import commands, status
 from events.manifest import MAX_MANIFEST_BYTES
 from events.names import NodeName
 from infra.nats import users
 from infra.nats.users import Names, Site
+from master import gathering
 from master.api.gate import BODY_SECONDS, OPEN
 from master.api.limits import MAX_STREAMS_EACH
 from master.auth import Role
@@ -75,6 +76,10 @@ def test_numbers_are_those_of_the_code() -> None:
         f"{connections.MAX_CONNECTIONS:,} in all",
         f"{connections.RESERVED_FILES} files are kept",
         f"of its answer for {connections.TAKE_SECONDS:g} s",
+        f"at most {status.MAX_REPORT_BYTES // 2**20} MiB, {status.MAX_REPORT_VALUES:,} values and",
+        f"{status.MAX_MODELS:,} models",
+        f"{commands.MAX_ANSWER_BYTES // 2**20} MiB and {commands.MAX_ANSWER_VALUES:,} values",
+        f"all answers to one {gathering.MAX_BYTES // 2**20} MiB",
         f"keeps {jetstream.DESIRED_HISTORY} revisions",
         f"{MasterSettings.model_fields['requests_per_second'].default:g} requests a second, {MAX_STREAMS_EACH} streams",
     }

@@ -16,7 +16,8 @@ from events import subjects
 from events.desired import BadDesired, Desired, Policy, parse
 from events.names import ModelName, NodeName
 from infra.local.client import taken
-from master.fold import BadReport, Fold
+from master.fold import Fold
+from master.reports import BadReport
 from tests.support.nats import Secured, person
 from tests.support.stack import eventually
 

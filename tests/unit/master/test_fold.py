@@ -13,7 +13,8 @@ from events.names import ModelName, NodeName
 from infra.local.fleet_report import Simulated
 from master.answers import Stored
 from master.errors import NotFound
-from master.fold import BadReport, Fold
+from master.fold import Fold
+from master.reports import BadReport
 from master.views import CellState
 from tests.support.fleet import CONFIGURATOR, MODEL, PULLER, at, lose, said, serving, stored, tell, versions
 

@@ -18,7 +18,8 @@ from events.desired import BadDesired
 from events.manifest import BadManifest, Content, differences
 from events.messages import Hint
 from events.names import FileName, NodeName
-from master.fold import BadReport, Fold
+from master.fold import Fold
+from master.reports import BadReport
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Read = Callable[[bytes], object]

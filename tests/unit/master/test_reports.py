@@ -1,0 +1,120 @@
+"""What one node's report may do to a master: cost little, and be that node's trouble alone."""
+
+import json
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from events.names import NodeName
+from events.status import MAX_MODELS, MAX_REPORT_BYTES, Disk
+from master.ear import hear_report
+from master.fleet import Fleet
+from master.fold import Fold
+from master.reports import BadReport, read
+from master.views import NodeState
+from service.process import fitting
+from tests.support.fleet import CONFIGURATOR, MODEL, PULLER, at, said, serving, tell
+from tests.support.master_api import N1, pulled
+
+A, B = NodeName("a"), NodeName("b")
+MIB = 1024 * 1024
+MOST_MIB = 100  # what reading the worst that is taken may cost, and what refusing the rest never comes near
+
+
+def with_(**fields: object) -> bytes:
+    """A report with these fields put in."""
+    return json.dumps({**json.loads(said("a", PULLER, {})), **fields}).encode()
+
+
+def filled(item: bytes, size: int = 7_000_000) -> bytes:
+    """A report whose one model holds as many of these items as make so many bytes."""
+    head = with_(models={})[:-1].replace(b'"models": {}', b'"models": {"m": [')
+    return head + b",".join([item] * (size // (len(item) + 1))) + b"]}}"
+
+
+def many_models(count: int) -> bytes:
+    return with_(models={f"m{number}": [] for number in range(count)})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: filled(b"{}"),
+        lambda: filled(b"[]"),
+        lambda: filled(b"1"),
+        lambda: filled(b"{}", 2_000_000),
+        lambda: many_models(MAX_MODELS + 1),
+        lambda: with_(warnings=["x" * (MAX_REPORT_BYTES + 1)]),
+    ],
+)
+def test_a_report_that_costs_too_much_is_refused_for_little(data: Callable[[], bytes]) -> None:
+    """Seven megabytes of nothing become gigabytes where they are read."""
+    report = data()
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadReport, match=r"^too big: .* at most "):
+            read(report)
+        assert tracemalloc.get_traced_memory()[1] < MOST_MIB * MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_too_big_is_seen_in_the_view_and_ends_with_the_next_report() -> None:
+    """The node is troubled, says why and since when; what it said before is still shown; no other node changes."""
+    fold = Fold()
+    for name in ("a", "b"):
+        tell(fold, name, {MODEL: serving(7)})
+    for seconds in (10, 20):
+        assert not hear_report(fold, (A, CONFIGURATOR), filled(b"{}"), at=at(seconds))
+    rows = {row.node: row for row in Fleet(fold).nodes().items}
+    assert (rows[A].state, rows[A].since) == (NodeState.TROUBLED, at(10))
+    assert rows[A].reason.startswith("the configurator's report is too big: ")
+    assert rows[B].state is NodeState.WELL
+    assert MODEL in fold.nodes[A].cells
+    assert hear_report(fold, (A, CONFIGURATOR), said("a", CONFIGURATOR, {MODEL: serving(7)}, seconds=30), at=at(30))
+    assert fold.nodes[A].verdict.state is NodeState.WELL
+
+
+def test_a_node_that_never_sent_a_fitting_report_is_shown() -> None:
+    """It is there, with what is wrong with it."""
+    fold = Fold()
+    hear_report(fold, (A, PULLER), b"{", at=at(5))
+    fold.alive(A, PULLER)
+    row = Fleet(fold).nodes().items[0]
+    assert (row.node, row.state) == (A, NodeState.TROUBLED)
+    assert row.reason.startswith("the puller's report is not readable: ")
+    fold.forget(A, PULLER)
+    assert not fold.nodes
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reported": "2026-01-01T00:00:00"},
+        {"started": "2026-01-01T00:00:00"},
+        {"disk": {"total": 10**400, "free": 1, "reserve": 1}},
+        {"disk": {"total": -1, "free": 1, "reserve": 1}},
+        {"models": []},
+        {"models": {"../x": []}},
+        {"warnings": [1] * 100_000},
+    ],
+)
+def test_values_that_are_none_are_refused(fields: dict[str, object]) -> None:
+    """A time without a zone cannot be compared with one that has it, and a number of 400 digits is none."""
+    fold = Fold()
+    tell(fold, "a", {MODEL: serving(7)})
+    assert not hear_report(fold, (A, PULLER), with_(**fields), at=at(5))
+    reason = fold.nodes[A].verdict.reason
+    assert reason.startswith("the puller's report is not readable: ")
+    assert len(reason) < 1000
+
+
+def test_a_service_sends_what_masters_take() -> None:
+    """A report that is too big goes without its models, and says so itself."""
+    report = pulled(N1)
+    assert fitting(report) == report.model_dump_json().encode()
+    huge = report.model_copy(update={"warnings": ("x" * MAX_REPORT_BYTES,), "disk": Disk(total=1, free=1, reserve=1)})
+    head, models = read(fitting(huge))
+    assert not models
+    assert "too big" in head.warnings[0]
