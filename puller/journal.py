@@ -6,6 +6,7 @@ note that was lost, cut off or came before its bytes reached the disk costs a fe
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file: FileIO | None = None  # open as long as pieces are added: opening costs more than a note
 
     def read(self) -> Mapping[Key, Sequence[Piece]]:
         """Read all notes; what cannot be read is left out."""
@@ -49,6 +51,7 @@ class Journal:
 
     def rewrite(self, notes: Iterable[tuple[Key, Piece]]) -> None:
         """Forget everything but these."""
+        self.close()
         content = b"".join(_line(key, piece) for key, piece in notes)
         with disk_errors(f"cannot write {self._path}"):
             if content:
@@ -58,8 +61,15 @@ class Journal:
 
     def add(self, key: Key, piece: Piece) -> None:
         """Note a piece whose bytes were written."""
-        with disk_errors(f"cannot write {self._path}"), self._path.open("ab", buffering=0) as file:
-            file.write(_line(key, piece))
+        with disk_errors(f"cannot write {self._path}"):
+            self._file = self._file or self._path.open("ab", buffering=0)
+            self._file.write(_line(key, piece))
+
+    def close(self) -> None:
+        """Let go of the file; the next note opens it again."""
+        if self._file:
+            self._file.close()
+            self._file = None
 
     def _lines(self) -> list[bytes]:
         with disk_errors(f"cannot read {self._path}"):

@@ -117,6 +117,10 @@ class Stage:
         file.pieces.append(piece)
         self._journal.add(file.key, piece)
 
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()
+
     def _prepare(self, staged: Iterable[StagedFile]) -> Mapping[Key, Sequence[Piece]]:
         refuse_links(self._path, below=self._layout.models_dir)
         with disk_errors(f"cannot prepare {self._path}"):

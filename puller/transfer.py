@@ -6,6 +6,7 @@ versions that are fetched at once. An `Engine` knows how to read a range of one 
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -102,7 +103,10 @@ class Transfer:
             raise
 
     async def _stage(self, wanted: Wanted, on_progress: Callable[[Progress], None]) -> Fetched:
-        stage = Stage(self._layout, wanted.model, wanted.version)
+        with closing(Stage(self._layout, wanted.model, wanted.version)) as stage:
+            return await self._stage_in(stage, wanted, on_progress)
+
+    async def _stage_in(self, stage: Stage, wanted: Wanted, on_progress: Callable[[Progress], None]) -> Fetched:
         staged = await stage.open(wanted.files)
         async with self._admission:  # one after the other: what is admitted is allocated before the next is asked
             await stage.allocate(staged, reserve_bytes=self._reserve_bytes)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from events.manifest import Content
 from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, Version, locate
 from puller import crc32c
-from puller.engine import Interrupted, Replaced
+from puller.engine import Interrupted, Replaced, Write
 from puller.objects import Catalog, Listing, RemoteFile
 from service.errors import Transient
 
@@ -136,7 +136,7 @@ class FakeBucket:
             raise Transient(f"{file.object_name} has more than {max_bytes} bytes")
         return self._at(file).data
 
-    async def stream(self, file: RemoteFile, *, start: int, end: int) -> AsyncGenerator[bytes, None]:
+    async def stream(self, file: RemoteFile, *, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:
         self.requests.append((file.name, start, end))
         self.running += 1
         self.most_running = max(self.most_running, self.running)
@@ -145,7 +145,9 @@ class FakeBucket:
             answer = self.faults.pop(0)(answer) if self.faults else answer
             for at in range(0, len(answer.data), self.piece_bytes):
                 await asyncio.sleep(0)
-                yield answer.data[at : at + self.piece_bytes]
+                piece = memoryview(answer.data)[at : at + self.piece_bytes]
+                write(piece)
+                yield len(piece)
             if answer.hangs:
                 self.hanging.set()
                 await asyncio.get_running_loop().create_future()

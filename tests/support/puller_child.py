@@ -14,8 +14,8 @@ from events.manifest import Content
 from events.names import FileName, ModelName, Version
 from puller import disk
 from puller.access import Access
+from puller.http_engine import HttpEngine
 from puller.objects import RemoteFile
-from puller.obstore_engine import ObstoreEngine
 from puller.transfer import Transfer, Wanted
 from service.errors import Transient
 from service.layout import Layout, Receipt
@@ -43,7 +43,7 @@ def wanted(size: int, crc32c: int) -> Wanted:
 
 async def fetch(layout: Layout, url: str, size: str, crc32c: str) -> None:
     """Stage the object."""
-    engine = ObstoreEngine("bucket", Access(emulator=url))
+    engine = HttpEngine("bucket", Access(emulator=url))
     transfer = Transfer(engine, layout=layout, reserve_bytes=0, bytes_per_second=None)
     await transfer.fetch(wanted(int(size), int(crc32c)), on_progress=lambda _: None)
 

@@ -1,4 +1,4 @@
-"""The same bucket in three forms: in memory, and a real GCS server read by either engine."""
+"""The same bucket in two forms: in memory, and a real GCS server."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,15 +10,13 @@ from events.names import ModelName, Version
 from puller.access import Access
 from puller.bucket import Bucket
 from puller.engine import Engine
-from puller.google_engine import GoogleEngine
+from puller.http_engine import HttpEngine
 from puller.objects import Catalog, Listing, RemoteFile
-from puller.obstore_engine import ObstoreEngine
 from tests.fakes.bucket import FakeBucket
 from tests.support.stack import GcsServer
 
 PREFIX = "models/"
 PAGE = 7  # small, so that lists have several
-ENGINES: dict[str, Callable[[str, Access], Engine]] = {"obstore": ObstoreEngine, "google": GoogleEngine}
 
 
 class Lists(Protocol):
@@ -41,7 +39,7 @@ class Store:
     engine: Engine
 
 
-@pytest.fixture(params=["fake", "obstore", "google"])
+@pytest.fixture(params=["fake", "real"])
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "fake":
         fake = FakeBucket(prefix=PREFIX)
@@ -50,6 +48,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     server: GcsServer = request.getfixturevalue("gcs_server")
     access = Access(emulator=server.url)
     bucket = Bucket(server.bucket.name, prefix=PREFIX, access=access, page=PAGE)
-    engine = ENGINES[request.param](server.bucket.name, access)
+    engine = HttpEngine(server.bucket.name, access)
     yield Store(server.bucket.write, server.bucket.delete, bucket, engine)
+    engine.close()
     access.close()

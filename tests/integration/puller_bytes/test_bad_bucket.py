@@ -1,8 +1,8 @@
-"""Both engines and the lists against a server that answers badly over real connections."""
+"""The engine and the lists against a server that answers badly over real connections."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,9 @@ from infra.local.ports import LOOPBACK, Ports
 from puller import crc32c
 from puller.access import Access
 from puller.bucket import Bucket
-from puller.engine import Engine
-from puller.google_engine import GoogleEngine
+from puller.http_engine import HttpEngine
 from puller.lane import Patience
 from puller.objects import RemoteFile
-from puller.obstore_engine import ObstoreEngine
 from puller.transfer import Transfer, Wanted
 from service.errors import Transient
 from service.layout import Layout
@@ -29,7 +27,6 @@ from tests.support.stack import eventually
 DATA = bytes(range(256)) * 8000
 MODEL, VERSION = ModelName("m"), Version(1)
 FILE = RemoteFile(FileName("f"), "m/1/f", Content(len(DATA), crc32c.extend(0, DATA)), 7, None, EPOCH)
-MakeEngine = Callable[[str, Access], Engine]
 
 
 @pytest.fixture
@@ -38,21 +35,16 @@ async def server() -> AsyncIterator[HttpBucket]:
         yield running
 
 
-@pytest.fixture(params=[ObstoreEngine, GoogleEngine])
-def make_engine(request: pytest.FixtureRequest) -> MakeEngine:
-    made: MakeEngine = request.param
-    return made
-
-
-async def fetch(server: HttpBucket, make_engine: MakeEngine, models_dir: Path) -> bytes:
+async def fetch(server: HttpBucket, models_dir: Path) -> bytes:
     """Stage the object; its bytes as staged."""
     access = Access(emulator=server.url)
     patience = Patience(tries=3, stall_seconds=0.5, pause_seconds=0.01)
-    engine = make_engine("bucket", access)
+    engine = HttpEngine("bucket", access)
     transfer = Transfer(engine, layout=Layout(models_dir), reserve_bytes=0, bytes_per_second=None, patience=patience)
     try:
         await transfer.fetch(Wanted(MODEL, VERSION, (FILE,)), on_progress=lambda _: None)
     finally:
+        engine.close()
         access.close()
     return await asyncio.to_thread((Layout(models_dir).stage(MODEL, VERSION) / "f").read_bytes)
 
@@ -74,12 +66,10 @@ async def fetch(server: HttpBucket, make_engine: MakeEngine, models_dir: Path) -
     ],
     ids=lambda behaviour: behaviour.__qualname__,
 )
-async def test_a_bad_answer_is_mended(
-    server: HttpBucket, make_engine: MakeEngine, tmp_path: Path, behaviour: Behaviour
-) -> None:
+async def test_a_bad_answer_is_mended(server: HttpBucket, tmp_path: Path, behaviour: Behaviour) -> None:
     """Whatever one answer is like, the next ones make the file whole and right."""
     server.behaviours = [behaviour]
-    assert await fetch(server, make_engine, tmp_path) == DATA
+    assert await fetch(server, tmp_path) == DATA
     assert len(server.requests) >= 2
 
 
@@ -88,34 +78,32 @@ async def test_a_bad_answer_is_mended(
     [(404, "replaced or deleted"), (403, "this account may not read"), (401, "this account may not read")],
 )
 async def test_an_answer_that_will_not_change_is_not_asked_for_again(
-    server: HttpBucket, make_engine: MakeEngine, tmp_path: Path, code: int, words: str
+    server: HttpBucket, tmp_path: Path, code: int, words: str
 ) -> None:
     """Missing objects and rights are told at once, in words."""
     server.behaviours = [status(code)] * 2
     with pytest.raises(Transient, match=words):
-        await fetch(server, make_engine, tmp_path)
+        await fetch(server, tmp_path)
     assert len(server.requests) == 1
 
 
-async def test_a_bucket_that_stays_bad_is_given_up(server: HttpBucket, make_engine: MakeEngine, tmp_path: Path) -> None:
+async def test_a_bucket_that_stays_bad_is_given_up(server: HttpBucket, tmp_path: Path) -> None:
     """Tries are bounded, and the words name the object."""
     server.behaviours = [status(503)] * 100
     with pytest.raises(Transient, match="m/1/f"):
-        await fetch(server, make_engine, tmp_path)
+        await fetch(server, tmp_path)
     assert len(server.requests) == 3
 
 
-async def test_a_transfer_can_be_cancelled_while_nothing_comes(
-    server: HttpBucket, make_engine: MakeEngine, tmp_path: Path
-) -> None:
+async def test_a_transfer_can_be_cancelled_while_nothing_comes(server: HttpBucket, tmp_path: Path) -> None:
     """Ending the process does not wait for a bucket that hangs; what came is resumed."""
     server.behaviours = [http_bucket.stall]
-    task = asyncio.create_task(fetch(server, make_engine, tmp_path))
+    task = asyncio.create_task(fetch(server, tmp_path))
     await eventually(lambda: server.requests)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await fetch(server, make_engine, tmp_path) == DATA
+    assert await fetch(server, tmp_path) == DATA
 
 
 def answer(document: object) -> Behaviour:

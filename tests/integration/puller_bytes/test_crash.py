@@ -13,7 +13,7 @@ import pytest
 from events.names import Version
 from puller import crc32c, disk
 from puller.access import Access
-from puller.obstore_engine import ObstoreEngine
+from puller.http_engine import HttpEngine
 from puller.ranges import RANGE_BYTES
 from puller.transfer import Fetched, Transfer
 from service.layout import Layout, published, read_receipt
@@ -130,7 +130,7 @@ async def test_a_killed_transfer_fetches_only_what_is_missing(server: HttpBucket
     await child.wait()
     server.requests.clear()
     access = Access(emulator=server.url)
-    transfer = Transfer(ObstoreEngine("bucket", access), layout=layout, reserve_bytes=0, bytes_per_second=None)
+    transfer = Transfer(HttpEngine("bucket", access), layout=layout, reserve_bytes=0, bytes_per_second=None)
     fetched = await transfer.fetch(wanted(size, crc), on_progress=lambda _: None)
     access.close()
     assert fetched == Fetched(bytes_moved=1_000_000, bytes_linked=0, bytes_resumed=RANGE_BYTES)

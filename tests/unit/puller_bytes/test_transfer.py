@@ -1,7 +1,6 @@
 """Staging a version: every byte checked, whatever the bucket does."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -12,7 +11,7 @@ from puller.engine import Interrupted
 from puller.transfer import LANES, Fetched, Wanted
 from service.errors import Transient
 from tests.fakes.bucket import Fault, break_off, end_early, flip, go_on, hang, refuse
-from tests.support.puller_world import MODEL, QUICK, World, contents
+from tests.support.puller_world import MODEL, World, contents
 
 DATA = bytes(range(256)) * 40  # ten pieces of the fake
 BIG = 2 * ranges.RANGE_BYTES + 5000
@@ -156,12 +155,3 @@ async def test_the_graph_may_be_staged_first(world: World) -> None:
     graph = tuple(file for file in await world.files() if file.name == FileName("saved_model.pb"))
     await world.transfer().fetch(Wanted(MODEL, Version(1), graph), on_progress=world.progress.append)
     assert (await world.fetch()).bytes_resumed == 50 + 4000
-
-
-async def test_a_slow_disk_is_written_to_in_threads(world: World) -> None:
-    """Where every write counts as slow, bytes arrive as ever, and faults are mended."""
-    data = DATA * 10
-    world.bucket.write("m/1/f", data)
-    world.bucket.faults = [break_off(55_555), flip(40_000)]
-    await world.fetch(transfer=world.transfer(patience=replace(QUICK, write_seconds=-1.0)))
-    assert world.staged("f").read_bytes() == data

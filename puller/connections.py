@@ -1,0 +1,101 @@
+"""HTTP connections to one server, kept open between requests, with the standard library.
+
+Connections know nothing of the event loop: whoever uses one runs its blocking calls in a thread, and wakes that thread
+with `shut_down`.
+"""
+
+import base64
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+IDLE_SECONDS: Final = 30.0  # longer than a pause within a transfer, shorter than routers remember a silent connection
+
+
+@dataclass(slots=True)
+class Connection:
+    """One connection and the buffer that its bytes pass through; `is_used` tells whether it answered before."""
+
+    http: http.client.HTTPConnection
+    sock: socket.socket  # `http` forgets its own where an answer ends the connection
+    buffer: bytearray
+    is_used: bool = False
+    idle_since: float = field(default_factory=time.monotonic)
+
+    def shut_down(self) -> None:
+        """Wake a thread that waits for this connection; its call fails."""
+        with contextlib.suppress(OSError):  # the server was quicker
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not TLS's own, which another thread may be in
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self.http.close()
+        self.sock.close()
+
+
+class Connections:
+    """Connections to a server, which it is reached at through the proxy of the environment, if one is set."""
+
+    def __init__(self, url: str, *, connect_seconds: float, buffer_bytes: int, use_proxy: bool) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._is_secure = parts.scheme == "https"
+        self._port = parts.port or (443 if self._is_secure else 80)
+        self._connect_seconds = connect_seconds
+        self._buffer_bytes = buffer_bytes
+        self._proxy = _proxy(parts.scheme, f"{self._host}:{self._port}") if use_proxy else None
+        self._context = ssl.create_default_context() if self._is_secure else None
+        self._idle: list[Connection] = []
+
+    def take(self) -> Connection | None:
+        """Take a connection that is open, the one used last; None where there is none."""
+        now = time.monotonic()
+        while self._idle:
+            connection = self._idle.pop()
+            if now - connection.idle_since < IDLE_SECONDS:
+                return connection
+            connection.close()
+        return None
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection whose answer was read to its end."""
+        connection.is_used, connection.idle_since = True, time.monotonic()
+        self._idle.append(connection)
+
+    def connect(self) -> Connection:
+        """Open a connection. Blocking. Raises `OSError`."""
+        host, port = self._proxy[:2] if self._proxy else (self._host, self._port)
+        connection = (
+            http.client.HTTPSConnection(host, port, timeout=self._connect_seconds, context=self._context)
+            if self._context
+            else http.client.HTTPConnection(host, port, timeout=self._connect_seconds)
+        )
+        if self._proxy:
+            connection.set_tunnel(self._host, self._port, headers=self._proxy[2])
+        connection.connect()
+        connection.sock.settimeout(None)  # whoever waits for an answer sees to the time
+        return Connection(connection, connection.sock, bytearray(self._buffer_bytes))
+
+    def close(self) -> None:
+        """Close what nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _proxy(scheme: str, host: str) -> tuple[str, int, dict[str, str]] | None:
+    """The proxy for a host, as `HTTPS_PROXY` and `NO_PROXY` say; its headers carry the password of its address."""
+    address = urllib.request.getproxies().get(scheme)
+    if not address or urllib.request.proxy_bypass(host):
+        return None
+    parts = urlsplit(address if "://" in address else f"http://{address}")
+    headers = {}
+    if parts.username:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        headers["Proxy-Authorization"] = f"Basic {base64.b64encode(secret).decode()}"
+    return parts.hostname or "", parts.port or 80, headers
