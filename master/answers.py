@@ -68,6 +68,11 @@ class HistoryPage(View):
 
     entries: tuple[Entry, ...]
     before: int | None = None
+    looked_back_to: datetime | None = Field(
+        default=None,
+        description="there are fewer than asked for because a request looks at so many events and no more: all since"
+        " then; go on with `before`",
+    )
 
 
 class NodeTimeline(View):
@@ -94,3 +99,7 @@ class Timeline(View):
     generations: dict[str, int] = Field(description="object name -> generation, as notified")
     nodes: tuple[NodeTimeline, ...]
     changes: tuple[Entry, ...] = Field(description="what operators changed about the model meanwhile")
+    before: int | None = Field(default=None, description="what to ask with for what was earlier; mostly none")
+    looked_back_to: datetime | None = Field(
+        default=None, description="a request looks at so many events and no more: all since then; go on with `before`"
+    )

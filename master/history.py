@@ -1,32 +1,33 @@
 """What happened: the event stream, read newest first, or live.
 
-The stream can only be read forwards. The model, the node and the type stand in an event's subject, so the server picks
-the events; a page reads a window before its end, and a wider one while that held too few.
+The model, the node and the type stand in an event's subject, so the server picks the events. A request looks at so many
+of them and no more (`master/reading.py`); what it did not come to is told, and how to go on there.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from events import cloudevents, messages, subjects
-from events.messages import DownloadProgress
+from events.messages import ChangeMade, DownloadProgress
 from events.names import ModelName, NodeName, Version
 from master import timeline, words
 from master.answers import Entry, HistoryPage, Timeline
+from master.reading import Which, Work, look_back
 from service import jetstream
 from service.bus import REPLY_SECONDS, Bus
 from service.errors import Transient
 
-WINDOW = 500  # sequences looked at first; eight times as many each further time
-WIDER = 8
 AWAY_SECONDS = 0.5
 LOOK_SECONDS = 30.0  # a live look that is so long silent starts anew, where it was
-BATCH = 500
+LIFE_MESSAGES = 50_000  # events of a model that are looked at for the life of one version
+TOLD = tuple(event.type for event in messages.ALL if event is not DownloadProgress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,14 @@ class Filter:
     kind: str | None = None
 
     @property
-    def subject(self) -> str:
+    def subjects(self) -> tuple[str, ...]:
         """What the server filters by."""
-        return subjects.events(self.node, None, self.kind, self.model)
+        kinds = (self.kind,) if self.kind else TOLD
+        return tuple(subjects.events(self.node, None, kind, self.model) for kind in kinds)
 
     def takes(self, entry: Entry) -> bool:
         """Tell what the subject cannot."""
-        if self.version is not None and entry.version != self.version:
-            return False
-        return self.kind is not None or entry.kind != DownloadProgress.type
+        return self.version is None or entry.version == self.version
 
 
 class History:
@@ -58,31 +58,36 @@ class History:
 
     async def page(self, which: Filter, *, before: int | None = None, limit: int = 100) -> HistoryPage:
         """List events newest first, from behind the sequence `before` on."""
-        with jetstream.errors("tell the history"):
-            stream = await self._stream()
-            state = (await stream.stream_info(subjects.EVENT_STREAM)).state
-            end = min(before or state.last_seq + 1, state.last_seq + 1)
-            width = WINDOW
-            while True:
-                start = max(state.first_seq, end - width, 1)
-                found = [entry async for entry in _read(stream, which, start=start, end=end)]
-                if len(found) >= limit or start <= max(state.first_seq, 1):
-                    break
-                width *= WIDER
-        entries = tuple(reversed(found[-limit:]))
-        has_more = len(found) > limit or start > max(state.first_seq, 1)
-        return HistoryPage(entries=entries, before=entries[-1].sequence if has_more and entries else None)
 
-    async def timeline(self, model: ModelName, version: Version) -> Timeline:
-        """Tell the life of a version from all events of its model that the stream still has."""
+        def take(message: Msg) -> Entry | None:
+            if which.version is not None and not _may_be_of(message.data, which.version):
+                return None
+            entry = _entry(message)
+            return entry if entry and which.takes(entry) else None
+
+        with jetstream.errors("tell the history"):
+            await self._stream()
+            wanted = Which(subjects.EVENT_STREAM, which.subjects, take)
+            span = await look_back(self._bus.client(), wanted, before=before, enough=limit, work=Work())
+        entries = tuple(reversed(span.found[-limit:]))
+        if len(span.found) > limit:
+            return HistoryPage(entries=entries, before=entries[-1].sequence)
+        if span.is_whole:
+            return HistoryPage(entries=entries)
+        is_full = len(entries) == limit
+        return HistoryPage(entries=entries, before=span.start, looked_back_to=None if is_full else span.oldest)
+
+    async def timeline(self, model: ModelName, version: Version, *, before: int | None = None) -> Timeline:
+        """Tell the life of a version from the events of its model, from behind the sequence `before` on."""
+        wanted = Which(subjects.EVENT_STREAM, timeline.subjects_of(model), partial(_of_life, version))
         with jetstream.errors(f"tell the life of version {version} of model {model}"):
-            stream = await self._stream()
-            state = (await stream.stream_info(subjects.EVENT_STREAM)).state
-            which = Filter(model=model)
-            entries = [
-                entry async for entry in _read(stream, which, start=max(state.first_seq, 1), end=state.last_seq + 1)
-            ]
-        return timeline.tell(model, version, entries)
+            await self._stream()
+            work = Work(messages=LIFE_MESSAGES)
+            span = await look_back(self._bus.client(), wanted, before=before, enough=LIFE_MESSAGES, work=work)
+        told = timeline.tell(model, version, span.found)
+        if span.is_whole:
+            return told
+        return told.model_copy(update={"before": span.start, "looked_back_to": span.oldest})
 
     async def follow(self, which: Filter, *, after: int | None = None) -> AsyncIterator[Entry]:
         """Give events as they come, from behind the sequence `after` on (none: from now on); goes on for ever.
@@ -97,7 +102,7 @@ class History:
                     after = state.last_seq
                 async for entry in self._listen(which, after):
                     after = entry.sequence
-                    if which.takes(entry):
+                    if which.takes(entry) and (which.kind or entry.kind != DownloadProgress.type):
                         yield entry
             except Transient:
                 await asyncio.sleep(AWAY_SECONDS)
@@ -106,7 +111,7 @@ class History:
         with jetstream.errors("tell what is new"):
             stream = await self._stream()
             subscription = await stream.subscribe(
-                which.subject,
+                subjects.events(which.node, None, which.kind, which.model),
                 stream=subjects.EVENT_STREAM,
                 ordered_consumer=True,
                 config=ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1),
@@ -128,31 +133,15 @@ class History:
         return stream
 
 
-async def _read(stream: JetStreamContext, which: Filter, *, start: int, end: int) -> AsyncIterator[Entry]:
-    """Read what matches of the sequences from `start` to before `end`, in order."""
-    if start >= end:
-        return
-    config = ConsumerConfig(
-        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-        opt_start_seq=start,
-        ack_policy=AckPolicy.NONE,
-        inactive_threshold=REPLY_SECONDS,
-        mem_storage=True,
-    )
-    consumer = await stream.pull_subscribe(which.subject, stream=subjects.EVENT_STREAM, config=config)
-    try:
-        left = (await consumer.consumer_info()).num_pending or 0
-        while left > 0:
-            batch = await consumer.fetch(min(left, BATCH), timeout=REPLY_SECONDS)
-            left -= len(batch)
-            for message in batch:
-                if message.metadata.sequence.stream >= end:
-                    return
-                entry = _entry(message)
-                if entry and which.takes(entry):
-                    yield entry
-    finally:
-        await consumer.unsubscribe()
+def _of_life(version: Version, message: Msg) -> Entry | None:
+    """Take what the life of a version is told from: its own events, and what operators changed."""
+    is_change = subjects.event_type(message.subject) == ChangeMade.type
+    return _entry(message) if is_change or _may_be_of(message.data, version) else None
+
+
+def _may_be_of(data: bytes, version: Version) -> bool:
+    """Tell whether an event may be about a version, without reading it, which costs fifty times as much."""
+    return b'"version":%d' % version in data
 
 
 def _entry(message: Msg) -> Entry | None:

@@ -1,8 +1,9 @@
 """The life of a version, told from its events. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
+from events import subjects
 from events.messages import (
     ChangeMade,
     DownloadStarted,
@@ -27,6 +28,11 @@ MOMENTS: Mapping[str, str] = {
 }
 # Of these the last counts, of the others the first.
 ENDS = frozenset({"quarantined", "removed"})
+
+
+def subjects_of(model: ModelName) -> tuple[str, ...]:
+    """The subjects of the events that the life of a version is told from."""
+    return tuple(subjects.events(event_type=kind, model=model) for kind in (*MOMENTS, ChangeMade.type))
 
 
 def tell(model: ModelName, version: Version, entries: Iterable[Entry]) -> Timeline:
@@ -75,4 +81,7 @@ def _node(name: NodeName, entries: Iterable[Entry], uploaded: datetime | None) -
 def _uploaded(entry: Entry) -> datetime | None:
     """Read Cloud Storage's own time of an upload."""
     text = entry.data.get("event_time")
-    return datetime.fromisoformat(str(text)) if text else None
+    if not text:
+        return None
+    moment = datetime.fromisoformat(str(text))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # as all of Cloud Storage's times are

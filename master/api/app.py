@@ -14,7 +14,7 @@ from events.status import Report
 from master import auth
 from master.api import changes, commands, dashboard, desired, history, models, nodes, overview, problems, session
 from master.api.gate import Gate
-from master.api.limits import Places, Rate
+from master.api.limits import Places, Rate, Turns
 from master.api.problems import ProblemDocument
 from master.api.reach import Master
 from master.api.stream import Streams
@@ -70,6 +70,7 @@ def create(master: Master, *, pages: APIRouter) -> Api:
     app = _assemble(pages)
     app.state.master = master
     app.state.streams = Streams(Places())
+    app.state.turns = Turns()
     app.state.tokens = tokens
     app.include_router(dashboard.router)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_PACKED_BYTES, compresslevel=4)

@@ -9,16 +9,14 @@ from events.names import ModelName, NodeName, Version
 from master.answers import HistoryPage
 from master.api import paging, problems
 from master.api.examples import ENTRY, HISTORY, shown, streamed
+from master.api.looks import look
 from master.api.reach import Reached
-from master.api.respond import respond
 from master.api.rights import Viewer, needs
 from master.api.stream import EventStream, Follower, Streams
 from master.auth import Role
 from master.history import Filter
 
 router = APIRouter(prefix="/v1", tags=["history"], dependencies=[Depends(needs(Role.VIEWER))])
-
-Sequence = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Which(paging.Query):
@@ -46,14 +44,14 @@ class Which(paging.Query):
 class HistoryQuery(Which):
     """Which part of the history."""
 
-    before: Sequence | None = Field(default=None, description="`before` of the part before; nothing: the newest")
+    before: paging.Sequence | None = Field(default=None, description="`before` of the part before; nothing: the newest")
     limit: int = Field(default=100, ge=1, le=paging.MAX_LIMIT, description="events at most")
 
 
 class StreamQuery(Which):
     """From where on to follow."""
 
-    after: Sequence | None = Field(
+    after: paging.Sequence | None = Field(
         default=None, description="from behind this event on; nothing: from now on; Last-Event-ID goes before it"
     )
 
@@ -64,10 +62,15 @@ class StreamQuery(Which):
     response_model=HistoryPage,
     responses={**problems.documented(), **shown(HISTORY)},
 )
-async def list_history(master: Reached, query: Annotated[HistoryQuery, Query()]) -> Response:
-    """List events of the last 30 days: who changed what, and what each node did."""
-    page = await master.history.page(query.filter, before=query.before, limit=query.limit)
-    return respond(page, master)
+async def list_history(
+    request: Request, master: Reached, caller: Viewer, query: Annotated[HistoryQuery, Query()]
+) -> Response:
+    """List events of the last 30 days: who changed what, and what each node did.
+
+    A request looks at 20,000 events at most. Where it ends before it has found enough, `looked_back_to` says how far it
+    came, and `before` how to go on.
+    """
+    return await look(request, caller, master.history.page(query.filter, before=query.before, limit=query.limit))
 
 
 @router.get(
@@ -81,7 +84,9 @@ async def follow_events(
     master: Reached,
     caller: Viewer,
     query: Annotated[StreamQuery, Query()],
-    last: Annotated[Sequence | None, Header(alias="Last-Event-ID", description="go on behind this event")] = None,
+    last: Annotated[
+        paging.Sequence | None, Header(alias="Last-Event-ID", description="go on behind this event")
+    ] = None,
 ) -> Response:
     """Send events as they come (server-sent events). `id` is the event's place in the history, `data` one as there.
 

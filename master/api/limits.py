@@ -1,9 +1,10 @@
-"""How much one client may ask: requests a second, and streams at once. Time comes in as an argument."""
+"""How much one client may ask: requests a second, streams and looks into the past at once. Time is an argument."""
 
+import asyncio
 import math
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from master.api.problems import Kind, Problem
@@ -12,6 +13,10 @@ MAX_REMEMBERED = 10_000  # clients; who comes after that pushes out who was long
 MAX_STREAMS = 200  # each holds a NATS subscription and a socket
 MAX_STREAMS_EACH = 25
 STREAM_RETRY_SECONDS = 30
+MAX_LOOKS = 4  # into the history at once, each of which works for up to a second
+MAX_LOOKS_EACH = 2
+MAX_LOOKS_WAITING = 20  # of one caller; who asks for more is told to come again
+LOOK_RETRY_SECONDS = 2
 
 
 @dataclass(slots=True)
@@ -72,3 +77,34 @@ class Places:
             self._taken[caller] -= 1
             if not self._taken[caller]:
                 del self._taken[caller]
+
+
+class Turns:
+    """Turns at looking into the history: few at once, few of one caller, and the others wait."""
+
+    def __init__(self, total: int = MAX_LOOKS, each: int = MAX_LOOKS_EACH, waiting: int = MAX_LOOKS_WAITING) -> None:
+        self._each = each
+        self._waiting = waiting
+        self._all = asyncio.Semaphore(total)
+        self._own: dict[str, asyncio.Semaphore] = {}
+        self._asked: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def one(self, caller: str) -> AsyncIterator[None]:
+        """Take a turn when it comes, or raise the problem that too many of this caller wait already."""
+        if self._asked[caller] >= self._each + self._waiting:
+            raise Problem(
+                Kind.TOO_MANY,
+                f"{caller} looks into the history {self._asked[caller]} times already; come again in"
+                f" {LOOK_RETRY_SECONDS} s",
+                headers={"Retry-After": str(LOOK_RETRY_SECONDS)},
+            )
+        own = self._own.setdefault(caller, asyncio.Semaphore(self._each))
+        self._asked[caller] += 1
+        try:
+            async with own, self._all:
+                yield
+        finally:
+            self._asked[caller] -= 1
+            if not self._asked[caller]:
+                del self._asked[caller], self._own[caller]

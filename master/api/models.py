@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator, Field
 
 from events.names import ModelName, NodeName, Version
 from master.answers import Timeline
 from master.api import paging, problems
 from master.api.examples import CELL, CELLS, MODEL, MODELS, TIMELINE, shown
+from master.api.looks import look
 from master.api.paging import Search, Window
 from master.api.problems import Kind
 from master.api.reach import Reached
 from master.api.respond import respond
-from master.api.rights import needs
+from master.api.rights import Viewer, needs
 from master.auth import Role
 from master.views import CellRow, CellState, CellView, ModelRow, ModelView, Page
 
@@ -30,6 +31,12 @@ class ModelsQuery(CellsQuery):
     """Which models."""
 
     search: Search = ""
+
+
+class LifeQuery(paging.Query):
+    """Which part of a version's life."""
+
+    before: paging.Sequence | None = Field(default=None, description="`before` of the part after; nothing: the newest")
 
 
 @router.get(
@@ -86,7 +93,12 @@ async def explain_cell(master: Reached, model: ModelName, node: NodeName) -> Res
     responses={**problems.documented(Kind.NOT_FOUND), **shown(TIMELINE)},
 )
 async def get_timeline(
-    master: Reached, model: ModelName, version: Annotated[Version, BeforeValidator(Version.parse), Path()]
+    request: Request,
+    master: Reached,
+    caller: Viewer,
+    model: ModelName,
+    version: Annotated[Version, BeforeValidator(Version.parse), Path()],
+    query: Annotated[LifeQuery, Query()],
 ) -> Response:
     """Tell when a version was uploaded, and when each node heard of it, published it and served it."""
-    return respond(await master.history.timeline(model, version), master)
+    return await look(request, caller, master.history.timeline(model, version, before=query.before))

@@ -11,6 +11,7 @@ from master.views import Page
 T = TypeVar("T")
 MAX_LIMIT = 500  # rows of a page: some milliseconds of work, in which no other request is answered
 MAX_SEARCH = 128
+Sequence = Annotated[int, Field(ge=0, lt=2**63)]  # a place in the history
 
 
 def seal(name: str) -> str:

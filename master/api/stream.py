@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from master.answers import Entry
 from master.api.limits import Places
+from master.api.looks import until_gone
 from master.views import BoardNews, Freshness
 from service import logs, metrics
 
@@ -66,7 +67,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Send until the client is gone, takes nothing, or the master stops."""
         with self._streams.places.one(self._follower.caller), metrics.API_STREAMS.track_inprogress():
-            gone = asyncio.ensure_future(_until_gone(receive))
+            gone = asyncio.ensure_future(until_gone(receive))
             written = frames(self._follower, is_over=lambda: gone.done() or self._streams.is_ending)
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -123,8 +124,3 @@ def _written(told: Entry | BoardNews) -> bytes:
 
 def _frame(head: str, data: str) -> bytes:
     return f"{head}\ndata: {data}\n\n".encode()
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

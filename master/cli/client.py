@@ -18,6 +18,7 @@ from master.cli.sse import Message, messages
 from master.views import CellRow, CellView, ModelRow, ModelView, NodeRow, NodeView, Overview, Page
 
 T = TypeVar("T")
+LOOKS = 5  # requests for one command; the master looks at 20,000 events for each
 PAGE = 500  # rows a request; a fleet of 1,000 nodes takes two
 
 
@@ -98,22 +99,22 @@ class Master:
         """All there is to know of a model on a node."""
         return self._get(f"/v1/models/{model}/nodes/{node}", CellView)
 
-    def timeline(self, model: ModelName, version: Version) -> Timeline:
+    def timeline(self, model: ModelName, version: Version, *, before: str = "") -> Timeline:
         """The life of a version."""
-        return self._get(f"/v1/models/{model}/versions/{version}", Timeline)
+        return self._get(f"/v1/models/{model}/versions/{version}{_query({'before': before})}", Timeline)
 
-    def history(self, *, limit: int, **filters: str) -> list[Entry]:
-        """The newest events, newest first, as many as asked for."""
+    def history(self, *, limit: int, before: str = "", **filters: str) -> HistoryPage:
+        """The newest events, newest first: as many as asked for, or as many as the master finds in some looks."""
         entries: list[Entry] = []
-        before = ""
-        while len(entries) < limit:
+        looks = 0
+        while True:
             wanted = {"limit": str(min(PAGE, limit - len(entries))), "before": before, **filters}
             page = self._get(f"/v1/history{_query(wanted)}", HistoryPage)
             entries += page.entries
-            if page.before is None:
-                break
+            looks += page.looked_back_to is not None
+            if page.before is None or len(entries) >= limit or looks >= LOOKS:
+                return page.model_copy(update={"entries": tuple(entries)})
             before = str(page.before)
-        return entries
 
     def change(self, model: ModelName, wish: Wish) -> Made:
         """Change a model's desired state, or hear what that would do."""

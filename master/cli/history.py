@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from events.names import ModelName, NodeName, Version
-from master.answers import Entry, NodeTimeline, Timeline
+from master.answers import Entry, HistoryPage, NodeTimeline, Timeline
 from master.cli import words
 from master.cli.ends import Exit, Failure
 from master.cli.session import Json, Session, complete_models, complete_nodes, parsed
@@ -23,6 +23,14 @@ class Part:
     ] = None
     kind: Annotated[str, typer.Option("--kind", help="only events such as version.served or change.made")] = ""
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="so many events")] = 30
+    before: Annotated[
+        int | None, typer.Option("--before", min=1, metavar="PLACE", help="go on where the part before ended")
+    ] = None
+
+    @property
+    def start(self) -> str:
+        """The same as the master takes it."""
+        return str(self.before or "")
 
 
 def history(
@@ -45,13 +53,23 @@ def history(
     if model is not None and version is not None:
         if part.node or part.kind:
             raise Failure("the life of a version is shown whole; leave --node and --kind away", code=Exit.USAGE)
-        return _timeline(session, session.master.timeline(model, version), as_json=as_json)
-    entries = session.master.history(limit=part.limit, model=model or "", node=part.node or "", kind=part.kind)
+        return _timeline(session, session.master.timeline(model, version, before=part.start), as_json=as_json)
+    page = session.master.history(
+        limit=part.limit, before=part.start, model=model or "", node=part.node or "", kind=part.kind
+    )
     if as_json:
-        session.screen.json(entries)
+        session.screen.json(page.entries)
         return Exit.DONE
-    session.screen.table("TIME", "NODE", "WHAT", rows=[row(entry, now=session.now()) for entry in reversed(entries)])
+    rows = [row(entry, now=session.now()) for entry in reversed(page.entries)]
+    session.screen.table("TIME", "NODE", "WHAT", rows=rows)
+    _say_how_far(session, page)
     return Exit.DONE
+
+
+def _say_how_far(session: Session, part: HistoryPage | Timeline) -> None:
+    if part.looked_back_to and part.before:
+        clock = words.clock(part.looked_back_to, now=session.now())
+        session.screen.say("", f"looked back to {clock}; what was earlier: --before {part.before}", style="dim")
 
 
 def row(entry: Entry, *, now: datetime) -> tuple[str, str, str]:
@@ -79,6 +97,7 @@ def _timeline(session: Session, life: Timeline, *, as_json: bool) -> Exit:
     if life.changes:
         session.screen.say("", "Changes of the model meanwhile:")
         session.screen.table("TIME", "NODE", "WHAT", rows=[row(entry, now=now) for entry in life.changes])
+    _say_how_far(session, life)
     return Exit.DONE
 
 

@@ -150,7 +150,7 @@ class FakeHistory:
         found = [entry for entry in reversed(self.entries) if before is None or entry.sequence < before]
         return HistoryPage(entries=tuple(found[:limit]), before=None)
 
-    async def timeline(self, model: ModelName, version: Version) -> Timeline:
+    async def timeline(self, model: ModelName, version: Version, *, before: int | None = None) -> Timeline:
         return Timeline(model=model, version=version, generations={}, nodes=(), changes=())
 
     async def follow(self, which: Filter, *, after: int | None = None) -> AsyncIterator[Entry]:

@@ -12,9 +12,9 @@ from events.manifest import MAX_MANIFEST_BYTES
 from events.names import NodeName
 from infra.nats import users
 from infra.nats.users import Names, Site
-from master import gathering
+from master import gathering, history, reading
 from master.api.gate import BODY_SECONDS, OPEN
-from master.api.limits import MAX_STREAMS_EACH
+from master.api.limits import MAX_LOOKS, MAX_LOOKS_EACH, MAX_STREAMS_EACH
 from master.auth import Role
 from master.settings import MasterSettings
 from puller.settings import PullerSettings
@@ -80,6 +80,9 @@ def test_numbers_are_those_of_the_code() -> None:
         f"{status.MAX_MODELS:,} models",
         f"{commands.MAX_ANSWER_BYTES // 2**20} MiB and {commands.MAX_ANSWER_VALUES:,} values",
         f"all answers to one {gathering.MAX_BYTES // 2**20} MiB",
+        f"at most {reading.MOST_MESSAGES:,} events and {reading.MOST_BYTES // 2**20} MiB",
+        f"({history.LIFE_MESSAGES:,} for the life",
+        f"{MAX_LOOKS_EACH} at once, all together {MAX_LOOKS};",
         f"keeps {jetstream.DESIRED_HISTORY} revisions",
         f"{MasterSettings.model_fields['requests_per_second'].default:g} requests a second, {MAX_STREAMS_EACH} streams",
     }

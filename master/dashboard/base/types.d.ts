@@ -183,6 +183,7 @@ export interface Entry {
 export interface HistoryPage {
   entries: Entry[];
   before: number | null;
+  looked_back_to: string | null;
 }
 
 export interface NodeTimeline {
@@ -206,10 +207,7 @@ export interface Timeline {
   changes: Entry[];
 }
 
-export interface Foreseen {
-  node: string;
-  sentences: string[];
-}
+export type Foreseen = { node: string; sentences: string[] };
 
 export interface Made {
   model: string;

@@ -29,7 +29,7 @@ export function history(place, at) {
   if (!at.query.has("kind")) chosen.kind = "change.made";
   if (chosen.kind === "all") chosen.kind = "";
   const view = new History(chosen);
-  fill(place, h("h1", { class: "unseen" }, "History"), view.tools, view.panel, view.nothing);
+  fill(place, h("h1", { class: "unseen" }, "History"), view.tools, view.panel, view.nothing, view.reach, view.more);
   void view.begin();
   return () => {
     view.turn += 1;
@@ -45,6 +45,7 @@ class History {
     this.before = null;
     this.rows = h("tbody");
     this.more = h("button", { click: () => this.read(), hidden: true }, "Older");
+    this.reach = h("p", { class: "faint", role: "status", hidden: true });
     this.nothing = h("p", { class: "wait" }, "Reading the history…");
     const heads = ["when", "who", "what", "then"].map((name) => h("th", { scope: "col" }, name));
     const table = h("table", { class: "wide" }, h("thead", {}, h("tr", {}, heads)), this.rows);
@@ -52,7 +53,6 @@ class History {
       "section",
       { class: "panel", "aria-label": "History" },
       h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "table" }, table),
-      this.more,
     );
     const change = (/** @type {Partial<Filters>} */ changes) => this.change(changes);
     this.choices = CHOICES.map(([kind, name]) =>
@@ -96,7 +96,14 @@ class History {
       if (turn !== this.turn) return;
       this.before = page.before;
       this.rows.append(...page.entries.map(rowOf));
-      fill(this.nothing, "Nothing of this kind is in the history, which goes back 30 days.");
+      this.reach.hidden = page.looked_back_to === null;
+      if (page.looked_back_to) fill(this.reach, `Looked back to ${moment(page.looked_back_to)}.`);
+      fill(
+        this.nothing,
+        page.before
+          ? "Nothing of this kind so far."
+          : "Nothing of this kind is in the history, which goes back 30 days.",
+      );
     } catch (error) {
       if (turn === this.turn) fill(this.nothing, `The history cannot be read: ${reason(error)}`);
     }

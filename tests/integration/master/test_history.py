@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from events import cloudevents, messages, subjects
 from events.messages import Event
@@ -11,6 +12,7 @@ from events.names import ModelName, NodeName, Version
 from master.answers import Entry
 from master.app import Master
 from master.history import Filter
+from master.reading import Which, Work, look_back
 from service import jetstream
 from tests.support.fleet import MODEL, at
 from tests.support.master import running_master
@@ -113,3 +115,66 @@ async def test_the_life_of_a_version(nats_server: NatsServer, nats_connection: C
     assert (second.node, second.quarantined, second.reason, second.seconds_to_serve) == ("b", at(6), "bad sample", None)
     assert (first.notified, first.published, first.available, first.served) == (at(1), at(2), at(3), at(4))
     assert first.seconds_to_serve == 4.0
+
+
+async def test_a_request_looks_at_so_much_and_says_how_to_go_on(
+    nats_server: NatsServer, nats_connection: Client
+) -> None:
+    """A filter that finds nothing ends like any other; going on from part to part leaves nothing out."""
+    await jetstream.ensure_stream(nats_connection.jetstream())
+    for number in range(1200):
+        await put(nats_connection, published(7 if number in {5, 900} else 70), n=number, time=at(number))
+    seen: list[int] = []
+
+    def take(message: Msg) -> int | None:
+        seen.append(message.metadata.sequence.stream)
+        return seen[-1] if b'"version":7,' in message.data else None
+
+    which = Which(subjects.EVENT_STREAM, (subjects.events(model=MODEL),), take)
+    found: list[int] = []
+    before, requests = None, 0
+    while True:
+        had = len(seen)
+        span = await look_back(nats_connection, which, before=before, enough=10, work=Work(messages=300))
+        assert len(seen) - had <= 300
+        requests += 1
+        found = [*span.found, *found]
+        if span.is_whole:
+            break
+        assert span.oldest is not None
+        before = span.start
+    assert found == [6, 901]
+    assert sorted(seen) == list(range(1, 1201))
+    assert requests < 10
+
+
+async def test_messages_of_any_size_are_got_past(nats_server: NatsServer, nats_connection: Client) -> None:
+    """Events among messages as big as NATS takes them are found, and no request reads more than its share of bytes."""
+    await jetstream.ensure_stream(nats_connection.jetstream())
+    subject = subjects.event(NODE, "puller", messages.VersionPublished.type, MODEL)
+    for number in range(40):
+        await put(nats_connection, published(number), n=number)
+        await nats_connection.jetstream().publish(subject, b'{"version":1' + b" " * 900_000)
+    async with running_master(nats_server) as master:
+        assert [entry.version for entry in await whole(master, Filter(), limit=7)] == list(range(39, -1, -1))
+    work = Work(bytes=4_000_000)
+    which = Which(subjects.EVENT_STREAM, (subject,), lambda message: message.metadata.sequence.stream)
+    span = await look_back(nats_connection, which, before=None, enough=1000, work=work)
+    assert span.found[-1] == 80
+    assert not span.is_whole
+    assert work.bytes > -1_000_000
+
+
+async def test_a_life_is_told_of_the_versions_own_events(nats_server: NatsServer, nats_connection: Client) -> None:
+    """Progress of downloads, and what happened to other versions, is passed over."""
+    await jetstream.ensure_stream(nats_connection.jetstream())
+    await put(nats_connection, published(7), time=at(1))
+    for number in range(600):
+        progress = messages.DownloadProgress(
+            model=MODEL, version=V7, bytes_done=number, bytes_total=600, bytes_per_second=1, seconds_left=None
+        )
+        await put(nats_connection, progress, n=number, time=at(2))
+        await put(nats_connection, published(100 + number), n=100 + number, time=at(2))
+    async with running_master(nats_server) as master:
+        told = await master.history.timeline(MODEL, V7)
+        assert ([one.published for one in told.nodes], told.before) == ([at(1)], None)
