@@ -7,6 +7,15 @@ from pydantic import ValidationError
 
 MAX_NAMED = 8
 MAX_QUOTED = 300  # of what a library says
+MAX_WORDS = 1000  # characters of any text from outside that is kept
+CUT = "…"
+
+# What changes a terminal or the order of what is read: control characters aside from the line feed, marks of direction,
+# separators of lines, characters without width (but the two joiners that scripts need), and lone surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 # What may be secret in an address: a user with a password, and the query, in which a signature or an upload's id is.
 _SECRETS = re.compile(r"(?<=//)[^/\s@]*@|\?[^\s'\"),;]*")
@@ -24,13 +33,38 @@ def problems(error: ValidationError, *, whole: str = "document", rename: Callabl
     return "; ".join([*named, *more])
 
 
+def clean(words: str, *, most: int = MAX_WORDS) -> str:
+    """Make a text from outside safe to keep and to show: so long at most, unsafe characters written as escapes.
+
+    It is used once, where a text comes in. Line feeds stay; `in_one_line` writes them as escapes, too.
+    """
+    shown = _UNSAFE.sub(_escape, words[: most + 1])
+    return shown if len(shown) <= most else f"{shown[: most - len(CUT)]}{CUT}"
+
+
+def in_one_line(words: str, *, most: int = MAX_WORDS) -> str:
+    """Do as `clean`, for a place that has one line."""
+    return clean(words[: most + 1].replace("\n", "\\n"), most=most)
+
+
+def first_line(words: str, *, most: int = MAX_QUOTED) -> str:
+    """Return the first line of a text, cut; it says so where there was more."""
+    line, _, rest = words.strip().partition("\n")
+    cut = clean(line, most=most)
+    return f"{cut} {CUT}" if rest and not cut.endswith(CUT) else cut
+
+
 def of_library(error: object) -> str:
     """Quote what a library says: its first line, without what may be secret in the addresses it names."""
-    return _SECRETS.sub("", str(error).strip().partition("\n")[0])[:MAX_QUOTED]
+    return clean(_SECRETS.sub("", str(error).strip().partition("\n")[0]), most=MAX_QUOTED)
 
 
 def _place(path: tuple[int | str, ...], whole: str, rename: Callable[[str], str]) -> str:
     return rename(".".join(str(part) for part in path)) if path else whole
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def _plain(message: str) -> str:

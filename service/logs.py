@@ -31,9 +31,9 @@ class Log:
         """Log trouble that somebody has to deal with."""
         self._logger.error(message, extra={_FIELDS: fields})
 
-    def bug(self, message: str, **fields: object) -> None:
-        """Log an exception that should not exist, with its traceback."""
-        self._logger.error(message, extra={_FIELDS: fields}, exc_info=True)  # noqa: LOG014 - called from the handler
+    def bug(self, message: str, *, error: BaseException | None = None, **fields: object) -> None:
+        """Log an exception that should not exist, with its traceback: this one, or the one that is being handled."""
+        self._logger.error(message, extra={_FIELDS: fields}, exc_info=error or True)
 
 
 def get(name: str) -> Log:

@@ -96,7 +96,7 @@ async def _attempt(one_pass: Callable[[], Awaitable[Outcome]], health: Health) -
         if str(error) != health.last_pass.error:
             log.warning("pass failed, trying again", reason=str(error))
         health.fail(str(error))
-    except Exception as error:  # noqa: BLE001 - the only one: a bug in a pass must not end the service
+    except Exception as error:  # noqa: BLE001 - a bug in a pass must not end the service
         log.bug("pass failed by a bug, trying again")
         health.fail(f"a bug: {error!r}")
     else:
