@@ -100,7 +100,12 @@ def load(tokens: SecretStr, file: Path | None) -> Tokens:
 def is_local(client: str, host: str) -> bool:
     """Tell whether a request is from this host, and meant for it: a browser can be made to bring others' here."""
     name = host.rsplit(":", 1)[0] if re.search(r":\d+$", host) else host
-    return _is_loopback(client) and (name.lower() in _LOCAL_NAMES or _is_loopback(name.strip("[]")))
+    return _is_loopback(client) and is_this_host(name)
+
+
+def is_this_host(name: str) -> bool:
+    """Tell whether a name, or an address, stands for this host alone."""
+    return name.lower() in _LOCAL_NAMES or _is_loopback(name.strip("[]"))
 
 
 def _is_loopback(address: str) -> bool:

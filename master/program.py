@@ -6,7 +6,7 @@ from master import commands
 from master.api.app import create
 from master.app import build
 from master.settings import MasterSettings
-from service import http, logs, micro, process, settings
+from service import hosts, http, logs, micro, process, settings
 from service.commands import Commands
 
 PURPOSE = "python -m master: shows what every node serves, and changes it; any number of masters may run."
@@ -23,8 +23,10 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
 async def _run(chosen: MasterSettings) -> None:
     listener = http.listen(chosen.http_host, chosen.http_port)
     master, jobs = build(chosen, http=process.address(chosen, listener))
-    api = create(master, pages=http.pages(master.health, master.report))
+    api = create(master, pages=http.pages(master.health, master.report, names=hosts.own_names(chosen)))
     cluster = Commands(chosen.node, "master", commands.handles(master))
     master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software=process.software_version()))
     log.info("service started", service="master", node=chosen.node, http=master.http)
-    await process.together(http.serve(api.app, listener), api.streams.run(), *(job() for job in jobs))
+    await process.together(
+        http.serve(api.app, listener, is_many=api.proxies.trusts), api.streams.run(), *(job() for job in jobs)
+    )

@@ -22,6 +22,16 @@ class MasterSettings(Settings):
         " with none here or in the file only this host itself is answered, as admin",
     )
     tokens_file: Path | None = Field(None, description="file with such tokens, one a line; read again when it changes")
+    without_tokens: bool = Field(
+        default=False,
+        description="start though there is no token and MM_HTTP_HOST is not this host alone; others are refused all the"
+        " same",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="addresses or networks, separated by commas, of proxies before the API: of them alone"
+        " X-Forwarded-For and X-Forwarded-Proto are believed",
+    )
     requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = Field(
         100.0, description="so many requests a second one token may make of the API, and twice as many at once"
     )

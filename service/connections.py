@@ -50,9 +50,12 @@ def places_with(files: int) -> int:
 class Connections:
     """The connections of one port that are open, oldest first."""
 
-    def __init__(self, total: int, each: int = MAX_CONNECTIONS_EACH) -> None:
+    def __init__(
+        self, total: int, each: int = MAX_CONNECTIONS_EACH, *, is_many: Callable[[str], bool] = lambda _address: False
+    ) -> None:
         self._total = total
         self._each = each
+        self._is_many = is_many
         self._open: dict[Connection, str] = {}
         self._counts: Counter[str] = Counter()
 
@@ -62,7 +65,8 @@ class Connections:
     def admit(self, newcomer: "Connection", address: str) -> bool:
         """Tell whether there is room for one more; what waits longest gives way to it."""
         whose = _network(address)
-        if self._counts[whose] >= self._each and not self._drop_one(whose):
+        most = self._total if self._is_many(address) else self._each
+        if self._counts[whose] >= most and not self._drop_one(whose):
             return False
         if len(self._open) >= self._total and not self._drop_one(None):
             return False

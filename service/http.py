@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -26,6 +26,7 @@ from service.commands import Commands
 from service.connections import ACCEPTED_AT_ONCE, Connections, counted, places
 from service.errors import BadSettings
 from service.health import Health
+from service.hosts import is_own
 
 BODY_SECONDS = 10.0
 
@@ -37,10 +38,17 @@ STATUS: dict[int | str, dict[str, object]] = {
 NAMED = {"parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]}
 
 
-def create_app(health: Health, *, report: Callable[[], Report], commands: Commands, token: SecretStr) -> FastAPI:
-    """Build the application."""
+def create_app(
+    health: Health,
+    *,
+    report: Callable[[], Report],
+    commands: Commands,
+    token: SecretStr,
+    names: Collection[str] = frozenset(),
+) -> FastAPI:
+    """Build the application; `names` are this host's own."""
     app = FastAPI(title=f"model.manager {commands.service}", docs_url=None, redoc_url=None)
-    app.include_router(pages(health, report))
+    app.include_router(pages(health, report, names=names))
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # the framework's own way to change it
 
     @app.post("/commands/{name}", summary="Follow an admin command (the way round NATS)", openapi_extra=NAMED)
@@ -63,7 +71,7 @@ def create_app(health: Health, *, report: Callable[[], Report], commands: Comman
     return app
 
 
-def pages(health: Health, report: Callable[[], Report]) -> APIRouter:
+def pages(health: Health, report: Callable[[], Report], *, names: Collection[str] = frozenset()) -> APIRouter:
     """The pages that every service has.
 
     No type of a parameter or an answer is told to the framework: it would import Pydantic's first version, 4 MiB, to
@@ -82,11 +90,15 @@ def pages(health: Health, report: Callable[[], Report]) -> APIRouter:
         return _verdict(health.is_ready, "ready", f"not ready: {reason}")
 
     @router.get("/status", summary="The whole truth about this service", responses=STATUS)
-    async def status() -> Response:
+    async def status(request: Request) -> Response:
+        if not is_own(request.headers.get("host", ""), names):
+            return _not_here(request)
         return Response(report().model_dump_json(), media_type="application/json")
 
     @router.get("/metrics", response_class=PlainTextResponse, summary="Prometheus metrics")
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
+        if not is_own(request.headers.get("host", ""), names):
+            return _not_here(request)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router
@@ -114,11 +126,17 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Answer requests until cancelled, then finish those under way within a second."""
+async def serve(
+    app: FastAPI, listener: socket.socket, *, is_many: Callable[[str], bool] = lambda _address: False
+) -> None:
+    """Answer requests until cancelled, then finish those under way within a second.
+
+    `is_many` tells of an address whether many clients come by it, as by a proxy.
+    """
     config = uvicorn.Config(
         app,
-        http=counted(Connections(places())),
+        http=counted(Connections(places(), is_many=is_many)),
+        proxy_headers=False,  # else whoever asks from this host could write down any address as its own
         backlog=ACCEPTED_AT_ONCE,
         ws="none",
         lifespan="off",
@@ -143,6 +161,11 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _not_here(request: Request) -> Response:
+    words = f"{request.headers['host'][:80]!a} is no name of this host; MM_HTTP_NAMES can say that it is"
+    return PlainTextResponse(words, status_code=421)
 
 
 def _verdict(holds: bool, yes: str, no: str) -> Response:  # noqa: FBT001 - the two sentences name it

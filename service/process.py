@@ -14,7 +14,7 @@ from events import cost, subjects
 from events.commands import Command, Status
 from events.desired import problem
 from events.status import MAX_REPORT_BYTES, MAX_REPORT_VALUES, Report
-from service import http, logs, micro
+from service import hosts, http, logs, micro
 from service.bus import Bus
 from service.commands import Commands, Handle
 from service.connections import raise_file_limit
@@ -148,7 +148,13 @@ async def _run(service: str, settings: NodeSettings, *, http_port: int, build: C
     parts = build(core)
     commands = _commands(core, parts)
     core.bus.answer(micro.on_node(commands, node=settings.node, software=software_version()))
-    app = http.create_app(core.health, report=parts.report, commands=commands, token=settings.command_token)
+    app = http.create_app(
+        core.health,
+        report=parts.report,
+        commands=commands,
+        token=settings.command_token,
+        names=hosts.own_names(settings),
+    )
     log.info("service started", service=service, node=settings.node, http=core.http)
     await together(
         http.serve(app, listener),

@@ -39,6 +39,11 @@ class Settings(BaseModel):
     http_advertise: str = Field(
         "", pattern=r"^(|[^\s/@]{1,253}:\d{1,5})$", description="host:port others reach it at (default: as it listens)"
     )
+    http_names: str = Field(
+        "",
+        description="further host names, separated by commas, *.example.com for all below one, under which /status and"
+        " /metrics are asked for; addresses, names without a dot, MM_NODE and MM_HTTP_ADVERTISE always count",
+    )
     command_token: SecretStr = Field(
         SecretStr(""), description="bearer token for commands over HTTP; without it they are taken from this host only"
     )

@@ -12,14 +12,29 @@ from starlette.middleware.gzip import GZipMiddleware
 from events.desired import Desired
 from events.status import Report
 from master import auth
-from master.api import changes, commands, dashboard, desired, history, models, nodes, overview, problems, session
+from master.api import (
+    changes,
+    commands,
+    dashboard,
+    desired,
+    history,
+    models,
+    nodes,
+    overview,
+    problems,
+    proxies,
+    session,
+)
 from master.api.gate import Gate
 from master.api.limits import Places, Rate, Turns
 from master.api.problems import ProblemDocument
+from master.api.proxies import Proxies
 from master.api.reach import Master
 from master.api.stream import Streams
+from master.settings import MasterSettings
 from master.views import BoardNews
 from service import http, logs
+from service.errors import BadSettings
 from service.health import Health
 
 log = logs.get("master.api")
@@ -60,13 +75,16 @@ class Api:
 
     app: FastAPI
     streams: Streams
+    proxies: Proxies
 
 
 def create(master: Master, *, pages: APIRouter) -> Api:
     """Put the API over a master; `BadSettings` where its tokens are not right."""
     tokens = auth.load(master.settings.tokens, master.settings.tokens_file)
     if not tokens:
+        _check_open(master.settings)
         log.warning("no token configured (MM_TOKENS, MM_TOKENS_FILE); only this host is answered, as admin")
+    trusted = proxies.parse(master.settings.trusted_proxies)
     app = _assemble(pages)
     app.state.master = master
     app.state.streams = Streams(Places())
@@ -74,8 +92,17 @@ def create(master: Master, *, pages: APIRouter) -> Api:
     app.state.tokens = tokens
     app.include_router(dashboard.router)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_PACKED_BYTES, compresslevel=4)
-    app.add_middleware(Gate, tokens=tokens, rate=Rate(master.settings.requests_per_second))
-    return Api(app, app.state.streams)
+    app.add_middleware(Gate, tokens=tokens, rate=Rate(master.settings.requests_per_second), proxies=trusted)
+    return Api(app, app.state.streams, trusted)
+
+
+def _check_open(settings: MasterSettings) -> None:
+    if settings.without_tokens or auth.is_this_host(settings.http_host):
+        return
+    raise BadSettings(
+        f"MM_HTTP_HOST is {settings.http_host}, and no token is configured: set MM_TOKENS or MM_TOKENS_FILE"
+        " (`model-manager token` makes one), or MM_WITHOUT_TOKENS=true to answer this host only"
+    )
 
 
 def document() -> JsonSchemaValue:

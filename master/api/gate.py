@@ -18,11 +18,15 @@ from master.api import dashboard, problems, session
 from master.api.limits import Rate
 from master.api.origin import SAFE, is_own
 from master.api.problems import Kind, Problem
+from master.api.proxies import Proxies, forwarding
 from master.auth import LOCAL, Caller, Tokens, is_local
-from service import metrics
+from service import logs, metrics
+
+log = logs.get("master.api.gate")
 
 OPEN = frozenset({"/livez", "/readyz", "/status", "/metrics", "/openapi.json"})
 BODY_SECONDS = 10.0
+NO_PROXIES = Proxies()
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -35,11 +39,19 @@ class Gate:
     """ASGI middleware. The caller it found is `request.state.caller`."""
 
     def __init__(
-        self, app: ASGIApp, *, tokens: Tokens, rate: Rate, monotonic: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        *,
+        tokens: Tokens,
+        rate: Rate,
+        proxies: Proxies = NO_PROXIES,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._tokens = tokens
         self._rate = rate
+        self._proxies = proxies
+        self._has_warned = False
         self._monotonic = monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +61,8 @@ class Gate:
             return
         started = self._monotonic()
         noted = _Noting(send)
+        self._warn_of_proxy(scope)
+        scope = session.inside(self._proxies.seen(scope))
         request = Request(scope, receive)
         try:
             if _is_sign_in(request):
@@ -66,6 +80,16 @@ class Gate:
             metrics.API_REQUESTS.labels(route=route, status=noted.status).inc()
             metrics.API_SECONDS.labels(route=route).observe(self._monotonic() - started)
 
+    def _warn_of_proxy(self, scope: Scope) -> None:
+        """Say once that clients of a proxy share one limit, because nobody has named it."""
+        request = Request(scope)
+        if self._has_warned or not self._tokens or not (name := forwarding(request.headers)):
+            return
+        if not self._proxies.trusts(peer := request.client.host if request.client else ""):
+            self._has_warned = True
+            words = "requests come through a proxy that is not in MM_TRUSTED_PROXIES; all its clients count as one"
+            log.warning(words, address=peer, header=name)
+
     def _admit(self, request: Request) -> Caller:
         try:
             caller = self._identify(request)
@@ -79,7 +103,7 @@ class Gate:
         if not self._tokens:
             return _identify_local(request)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if not token and (kept := request.cookies.get(session.COOKIE)):
+        if not token and (kept := session.kept(request)):
             return self._identify_browser(request, kept)
         if not token:
             raise _unknown("send a token: `Authorization: Bearer …`", "")
@@ -108,7 +132,9 @@ def _client(request: Request) -> str:
 
 
 def _identify_local(request: Request) -> Caller:
-    """Take who asks from this host for its admin, unless a page from elsewhere has a browser do it."""
+    """Take who asks from this host for its admin, unless a page from elsewhere has a browser do it, or a proxy."""
+    if name := forwarding(request.headers):
+        raise _unknown(f"a proxy has passed this on ({name}), and no token is configured (MM_TOKENS)", "")
     if not is_local(request.client.host if request.client else "", request.headers.get("host", "")):
         words = "no token is configured (MM_TOKENS, MM_TOKENS_FILE), so only requests from this host are answered"
         raise _unknown(words, "")

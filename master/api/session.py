@@ -2,12 +2,17 @@
 
 The cookie holds the token itself and is looked up as a bearer token is, so any number of masters agree with nothing
 between them, and a token that is taken away ends its sessions. Why so: docs/decisions/0010-dashboard.md.
+
+Browsers send a cookie to every port of a host, and TensorFlow Serving's REST API has the paths `/v1/models`, too. So
+the dashboard asks below `/dashboard/v1`, and over HTTP the cookie is for that path alone. Over HTTPS it is a `__Host-`
+cookie: no other host can set it, and no port gets it that does not speak HTTPS.
 """
 
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Scope
 
 from master.api import bodies, problems
 from master.api.bodies import Body, Described
@@ -18,7 +23,9 @@ from master.api.rights import Viewer
 from master.auth import Caller, Role, Tokens
 
 PATH = "/v1/session"
+PREFIX = "/dashboard"  # before the paths of the API, where a browser asks
 COOKIE = "mm_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
 MAX_SECONDS = 12 * 3600  # a browser forgets it after a long shift
 
 router = APIRouter(tags=["session"])
@@ -64,12 +71,13 @@ async def sign_in(request: Request, body: Annotated[TokenBody, Depends(bodies.re
     if caller is None:
         raise Problem(Kind.NOT_SIGNED_IN, "the token is not known; `model-manager token` makes one")
     answer = _shown(caller, is_open=False)
+    is_secure = request.url.scheme == "https"
     answer.set_cookie(
-        COOKIE,
+        SECURE_COOKIE if is_secure else COOKIE,
         body.token.strip(),
         max_age=MAX_SECONDS,
-        path="/v1",
-        secure=request.url.scheme == "https",
+        path="/" if is_secure else PREFIX,
+        secure=is_secure,
         httponly=True,
         samesite="strict",
     )
@@ -80,8 +88,29 @@ async def sign_in(request: Request, body: Annotated[TokenBody, Depends(bodies.re
 async def sign_out() -> Response:
     """Have the browser forget the cookie; without one nothing happens."""
     answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, path="/v1", httponly=True, samesite="strict")
+    answer.delete_cookie(COOKIE, path=PREFIX, httponly=True, samesite="strict")
+    answer.delete_cookie(SECURE_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
     return answer
+
+
+def inside(scope: Scope) -> Scope:
+    """Lead a request of the dashboard to the path of the API that it means, noting that it is one."""
+    if not scope["path"].startswith(f"{PREFIX}/v1/"):
+        return scope
+    raw = scope.get("raw_path")
+    return {
+        **scope,
+        "path": scope["path"].removeprefix(PREFIX),
+        "raw_path": raw.removeprefix(PREFIX.encode()) if raw else raw,
+        "state": {**scope.get("state", {}), "is_dashboard": True},
+    }
+
+
+def kept(request: Request) -> str:
+    """Return the token that a browser keeps; empty where it has none, or asks as programs do."""
+    if not getattr(request.state, "is_dashboard", False):
+        return ""
+    return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE) or ""
 
 
 def _shown(caller: Caller, *, is_open: bool) -> Response:

@@ -38,8 +38,8 @@ def test_a_wrong_token_is_refused_and_a_right_one_is_kept_out_of_reach(guarded: 
     page.reload()
     expect(page.get_by_role("heading", name="guarded")).to_be_visible()
     assert "operator" not in page.evaluate(SEEN_BY_SCRIPTS)
-    (cookie,) = page.context.cookies(f"{guarded.url}/v1/session")
-    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/v1")
+    (cookie,) = page.context.cookies(f"{guarded.url}/dashboard/v1/session")
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/dashboard")
     assert not page.context.cookies(guarded.url + "/")
 
 
@@ -50,7 +50,7 @@ def test_signing_out_ends_the_session(guarded: MasterServer, open_page: Open) ->
     expect(page.get_by_role("row").filter(has_text="guarded")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert not page.context.cookies(f"{guarded.url}/v1/session")
+    assert not page.context.cookies(f"{guarded.url}/dashboard/v1/session")
     assert page.get_by_role("grid").count() == 0
 
 
@@ -61,9 +61,8 @@ def test_a_viewer_sees_all_and_is_offered_nothing_to_change(guarded: MasterServe
     expect(page.get_by_text("changes need the role operator")).to_be_visible()
     assert page.get_by_role("button", name="Roll back").count() == 0
     assert page.get_by_role("button", name="Pin").count() == 0
-    sent = (
-        "fetch('/v1/models/guarded/changes', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: b})"
-    )
+    asked = "method: 'POST', headers: {'Content-Type': 'application/json'}, body: b"
+    sent = f"fetch('/dashboard/v1/models/guarded/changes', {{{asked}}})"
     status = page.evaluate(f"b => {sent}.then(answer => answer.status)", '{"change": {"kind": "pause"}}')
     assert status == 403
 

@@ -15,6 +15,9 @@ export class Problem extends Error {
   }
 }
 
+/** Before all paths: only there the session's cookie comes along, and TensorFlow Serving, on another port, has no such. */
+export const PREFIX = "/dashboard";
+
 /** Fires `signed-out` where the master does not know the viewer any more. */
 export const signals = new EventTarget();
 
@@ -92,7 +95,7 @@ export function reason(error) {
 async function ask(url, request) {
   let answer;
   try {
-    answer = await fetch(url, { credentials: "same-origin", ...request });
+    answer = await fetch(PREFIX + url, { credentials: "same-origin", ...request });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem(0, "the master does not answer");

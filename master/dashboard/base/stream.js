@@ -3,7 +3,7 @@
  * silent connection is told from a dead one, nor why it was refused.
  */
 
-import { check, Problem, reason } from "./api.js";
+import { check, PREFIX, Problem, reason } from "./api.js";
 import { connection } from "./connection.js";
 import { read as readJson } from "./json.js";
 
@@ -56,7 +56,7 @@ async function listen(url, take, line, signal) {
   let timer = setTimeout(() => silence.abort(), SILENT_MS);
   try {
     const headers = line.last ? { "Last-Event-ID": line.last } : undefined;
-    const answer = await fetch(url, { headers, signal: AbortSignal.any([signal, silence.signal]) });
+    const answer = await fetch(PREFIX + url, { headers, signal: AbortSignal.any([signal, silence.signal]) });
     await check(answer);
     if (!answer.body) throw new Problem(0, "the master does not answer");
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -5,7 +5,7 @@ import hashlib
 import httpx
 import pytest
 
-from master.api.session import COOKIE, MAX_SECONDS
+from master.api.session import COOKIE, MAX_SECONDS, PREFIX, SECURE_COOKIE
 from tests.support.master_api import ELSEWHERE, a_master, client
 
 GUARDED = {
@@ -32,7 +32,7 @@ async def test_a_known_token_becomes_a_cookie_that_scripts_cannot_read(headers: 
     answer = await browser().post("/v1/session", json={"token": " admin "}, headers=headers)
     assert answer.json() == {"name": "admin-1", "role": "admin", "is_open": False}
     cookie = answer.headers["set-cookie"]
-    assert cookie == f"{COOKIE}=admin; HttpOnly; Max-Age={MAX_SECONDS}; Path=/v1; SameSite=strict"
+    assert cookie == f"{COOKIE}=admin; HttpOnly; Max-Age={MAX_SECONDS}; Path=/dashboard; SameSite=strict"
 
 
 async def test_over_https_the_cookie_is_for_https_alone() -> None:
@@ -40,7 +40,18 @@ async def test_over_https_the_cookie_is_for_https_alone() -> None:
     api = browser()
     api.base_url = httpx.URL("https://127.0.0.1:8000")
     answer = await api.post("/v1/session", json={"token": "admin"}, headers=OWN)
-    assert "; Secure" in answer.headers["set-cookie"]
+    cookie = answer.headers["set-cookie"]
+    assert cookie == f"{SECURE_COOKIE}=admin; HttpOnly; Max-Age={MAX_SECONDS}; Path=/; SameSite=strict; Secure"
+    assert SECURE_COOKIE.startswith("__Host-")
+
+
+@pytest.mark.parametrize("cookie", [COOKIE, SECURE_COOKIE])
+async def test_a_session_counts_where_the_dashboard_asks_and_nowhere_else(cookie: str) -> None:
+    """TensorFlow Serving, on another port of the same host, shares the paths of the API but not the dashboard's."""
+    api = browser()
+    api.cookies.set(cookie, "viewer")
+    assert (await api.get(f"{PREFIX}/v1/overview")).status_code == 200
+    assert (await api.get("/v1/overview")).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -69,7 +80,7 @@ async def test_guesses_have_a_bound() -> None:
 
 async def test_a_session_says_whose_it_is() -> None:
     """So that the page offers what the role allows."""
-    answer = await browser("viewer").get("/v1/session")
+    answer = await browser("viewer").get(f"{PREFIX}/v1/session")
     assert answer.json() == {"name": "viewer-1", "role": "viewer", "is_open": False}
 
 
@@ -82,7 +93,7 @@ async def test_without_tokens_this_host_needs_no_session() -> None:
 @pytest.mark.parametrize("token", ["", "taken-away"])
 async def test_an_unknown_session_is_none(token: str) -> None:
     """A token that was taken away ends its sessions."""
-    assert (await browser(token).get("/v1/session")).status_code == 401
+    assert (await browser(token).get(f"{PREFIX}/v1/session")).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -99,25 +110,28 @@ async def test_an_unknown_session_is_none(token: str) -> None:
 )
 async def test_a_page_from_elsewhere_cannot_use_a_session(headers: dict[str, str], status: int) -> None:
     """The browser sends the cookie with it; what says not that it comes from the dashboard is refused."""
-    answer = await browser("admin").post("/v1/models/m/changes", json=PAUSE, headers=headers)
+    answer = await browser("admin").post(f"{PREFIX}/v1/models/m/changes", json=PAUSE, headers=headers)
     assert answer.status_code == status
 
 
 async def test_a_session_has_the_rights_of_its_token_and_no_more() -> None:
     """A viewer's page cannot change anything, whatever it shows."""
-    answer = await browser("viewer").post("/v1/models/m/changes", json=PAUSE, headers=OWN)
+    answer = await browser("viewer").post(f"{PREFIX}/v1/models/m/changes", json=PAUSE, headers=OWN)
     assert (answer.status_code, answer.json()["needs"]) == (403, "operator")
 
 
 async def test_a_bearer_token_goes_before_a_session() -> None:
     """A program that happens to have the cookie is who its token says."""
-    answer = await browser("admin").get("/v1/session", headers={"Authorization": "Bearer viewer"})
+    answer = await browser("admin").get(f"{PREFIX}/v1/session", headers={"Authorization": "Bearer viewer"})
     assert answer.json()["name"] == "viewer-1"
 
 
 async def test_signing_out_takes_the_cookie_away() -> None:
     """Also where the token is not known any more."""
-    answer = await browser("taken-away").delete("/v1/session", headers=OWN)
+    answer = await browser("taken-away").delete(f"{PREFIX}/v1/session", headers=OWN)
     assert answer.status_code == 204
-    assert f'{COOKIE}="";' in answer.headers["set-cookie"]
-    assert "Max-Age=0; Path=/v1" in answer.headers["set-cookie"]
+    plain, secure = answer.headers.get_list("set-cookie")
+    assert plain.startswith(f'{COOKIE}="";')
+    assert "Max-Age=0; Path=/dashboard" in plain
+    assert secure.startswith(f'{SECURE_COOKIE}="";')
+    assert "Max-Age=0; Path=/;" in secure
