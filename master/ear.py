@@ -9,7 +9,7 @@ from events.names import ModelName, NodeName
 from master.answers import Stored
 from master.fold import Fold
 from master.nodes import Refused
-from master.reports import BadReport
+from master.reports import BadReport, Stranger
 from service import logs, metrics
 from service.bus import Bus
 from service.watch import Entry, Follow, anything
@@ -141,12 +141,21 @@ class Ear:
             return self._documents[model].document if model in self._documents else desired.Desired()
 
 
-def hear_report(fold: Fold, place: tuple[NodeName, str], data: bytes, *, at: datetime) -> bool:
-    """Take a service's report into the fold; where it cannot be read that is this service's trouble, and is shown."""
+def hear_report(
+    fold: Fold, place: tuple[NodeName, str], data: bytes, *, at: datetime, at_address: bool = False
+) -> bool:
+    """Take a service's report into the fold; where it cannot be read that is this service's trouble, and is shown.
+
+    At an address that was this service's another may live now: that one's report is no life of this service.
+    """
     node, service = place
     try:
         fold.report(node, service, data)
     except BadReport as error:
+        if at_address and isinstance(error, Stranger):
+            log.info("another answers at a service's last address", node=node, service=service, who=error.who)
+            fold.meet(node, service, error.who, at=at)
+            return False
         metrics.BAD_MESSAGES.labels(subject=subjects.STATUS_BUCKET).inc()
         log.warning("report refused", node=node, service=service, reason=str(error))
         fold.refuse(node, service, Refused(str(error), at))

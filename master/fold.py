@@ -56,7 +56,7 @@ class Fold:
         """
         if service not in SERVICES:
             return False
-        head, models = reports.read(data)
+        head, models = reports.read(data, node, service)
         found = self._node(node)
         known = found.services.get(service)
         if known and timedelta() < known.head.reported - head.reported < OVERTAKING:
@@ -86,6 +86,12 @@ class Fold:
         """Take the news that a service gives no sign of life any more."""
         self._silent_since[node, service] = self._silent_since.get((node, service)) or since
         self._hear(node, service)
+
+    def meet(self, node: NodeName, service: str, who: str, *, at: datetime) -> None:
+        """Take the news that another answers at a service's last address: nobody hears the service there any more."""
+        if node in self.nodes and (known := self.nodes[node].services.get(service)):
+            known.met = who
+            self.silent(node, service, at)
 
     def know_presence(self) -> None:
         """From now on a service counts as lost that never gave a sign of life."""

@@ -50,6 +50,7 @@ class Known:
     head: Head
     refused: Refused | None = None  # the newest report, where it is not the one that `head` is of
     lost_since: datetime | None = None  # None while it is heard
+    met: str = ""  # who answered at its last address in its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ def judge(node: Node) -> Verdict:
     services = node.services.values()
     lost = [known.lost_since for known in services if known.lost_since]
     if lost and len(lost) == len(services):
-        return Verdict(NodeState.LOST, f"nothing is heard of it since {moment(max(lost))}", max(lost))
+        words = [f"nothing is heard of it since {moment(max(lost))}", *dict.fromkeys(map(_met, services))]
+        return Verdict(NodeState.LOST, "; ".join(filter(None, words)), max(lost))
     if troubles := [trouble for known in services for trouble in _troubles(known)]:
         reason = "; ".join(reason for reason, _ in troubles)
         return Verdict(NodeState.TROUBLED, reason, min(since for _, since in troubles))
@@ -125,7 +127,8 @@ def judge(node: Node) -> Verdict:
 
 def _troubles(known: Known) -> list[tuple[str, datetime]]:
     if known.lost_since:
-        return [(f"the {known.name} is silent since {moment(known.lost_since)}", known.lost_since)]
+        words = [f"the {known.name} is silent since {moment(known.lost_since)}", _met(known)]
+        return [("; ".join(filter(None, words)), known.lost_since)]
     head = known.head
     if known.refused:
         return [(f"the {known.name}'s report is {known.refused.reason}", known.refused.since)]
@@ -140,6 +143,10 @@ def _troubles(known: Known) -> list[tuple[str, datetime]]:
         found.append((f"the {known.name} is starting", head.started))
     found += [(f"the {known.name} warns: {warning}", head.reported) for warning in head.warnings]
     return found
+
+
+def _met(known: Known) -> str:
+    return f"{known.met} answers at its last address {known.head.http}" if known.met else ""
 
 
 def _is_left_out(name: str, connection: Connection) -> bool:

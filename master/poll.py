@@ -80,8 +80,8 @@ class Poll:
             log.debug("service does not answer", node=node, service=service, reason=str(error))
             self.fleet.fold.silent(node, service, self.clock())
         else:
-            self._take(place, data)
+            self._take(place, data, at_address=True)
 
-    def _take(self, place: Place, data: bytes) -> None:
-        if hear_report(self.fleet.fold, place, data, at=self.clock()):
+    def _take(self, place: Place, data: bytes, *, at_address: bool = False) -> None:
+        if hear_report(self.fleet.fold, place, data, at=self.clock(), at_address=at_address):
             self.fleet.fold.alive(*place)

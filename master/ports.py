@@ -6,7 +6,9 @@ from functools import partial
 from pydantic import SecretStr
 
 from events.commands import MAX_ANSWER_BYTES
+from events.names import NodeName
 from events.status import MAX_REPORT_BYTES
+from service.commands import FOR_NODE
 from service.errors import Transient
 from service.threads import Threads
 
@@ -23,21 +25,21 @@ class Ports:
 
     async def status(self, address: str, *, seconds: float) -> bytes:
         """Return a service's report."""
-        return await self._ask(address, "GET", "/status", body=None, seconds=seconds)
+        ask = partial(_exchange, address, "GET", "/status", headers={}, body=None, seconds=seconds)
+        return await self._threads.run(ask)
 
-    async def command(self, address: str, name: str, *, body: bytes, seconds: float) -> bytes:
-        """Send a command and return the answer."""
-        return await self._ask(address, "POST", f"/commands/{name}", body=body, seconds=seconds)
-
-    async def _ask(self, address: str, method: str, path: str, *, body: bytes | None, seconds: float) -> bytes:
-        ask = partial(_exchange, address, method, path, body=body, token=self._token, seconds=seconds)
+    async def command(self, address: str, name: str, *, node: NodeName, body: bytes, seconds: float) -> bytes:
+        """Send a node a command and return the answer. Another node that lives at the address now does nothing."""
+        headers = {"Content-Type": "application/json", FOR_NODE: node}
+        if secret := self._token.get_secret_value():  # not to whatever address a report may name
+            headers["Authorization"] = f"Bearer {secret}"
+        ask = partial(_exchange, address, "POST", f"/commands/{name}", headers=headers, body=body, seconds=seconds)
         return await self._threads.run(ask)
 
 
-def _exchange(address: str, method: str, path: str, *, body: bytes | None, token: SecretStr, seconds: float) -> bytes:
-    headers = {"Content-Type": "application/json"}
-    if (secret := token.get_secret_value()) and body is not None:  # not to whatever address a report may name
-        headers["Authorization"] = f"Bearer {secret}"
+def _exchange(
+    address: str, method: str, path: str, *, headers: dict[str, str], body: bytes | None, seconds: float
+) -> bytes:
     try:
         connection = http.client.HTTPConnection(address, timeout=seconds)
         try:

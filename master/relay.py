@@ -102,7 +102,7 @@ class Relay:
             if not address or gathering.is_over:
                 return
             try:
-                data = await self._ports.command(address, name, body=body, seconds=seconds)
+                data = await self._ports.command(address, name, node=node, body=body, seconds=seconds)
             except Transient as error:
                 log.debug("no answer over http", node=node, reason=str(error))
             else:

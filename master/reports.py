@@ -4,17 +4,25 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from events import cost, wording
-from events.names import ModelName
+from events.names import ModelName, NodeName
 from events.status import MAX_MODELS, MAX_REPORT_BYTES, MAX_REPORT_VALUES
-from master.nodes import Head
+from master.nodes import SERVICES, Head
 
 
 class BadReport(ValueError):
     """A report that cannot be read, in words that follow `the report is`."""
 
 
-def read(data: bytes) -> tuple[Head, dict[ModelName, bytes]]:
-    """Read a report; `BadReport` says why it cannot be."""
+class Stranger(BadReport):
+    """A report of another node or service than the one that was asked, or under whose key it stands."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"that of {who}")
+        self.who = who
+
+
+def read(data: bytes, node: NodeName, service: str) -> tuple[Head, dict[ModelName, bytes]]:
+    """Read the report of a node's service; `BadReport` says why it cannot be, `Stranger` whose it is instead."""
     if wrong := cost.problem(data, most_bytes=MAX_REPORT_BYTES, most_values=MAX_REPORT_VALUES):
         raise BadReport(wrong)
     try:
@@ -24,6 +32,9 @@ def read(data: bytes) -> tuple[Head, dict[ModelName, bytes]]:
         raise BadReport(f"not readable: {wording.problems(error, whole='report')}") from error
     except ValueError as error:
         raise BadReport(f"not readable: {wording.of_library(error)}") from error
+    if (head.node, head.service) != (node, service):
+        what = head.service if head.service in SERVICES else "service"
+        raise Stranger(f"{head.node}'s {what}")
     return head, _models(raw.get("models", {}))
 
 

@@ -15,6 +15,7 @@ from service.errors import ModelManagerError
 
 log = logs.get("service.commands")
 
+FOR_NODE = "mm-node"  # a request's head over HTTP: the node it is for; addresses change hands
 PATIENCE_SECONDS = 30.0  # what is waited for the end of a deed where the request has no deadline
 WAY_SECONDS = 0.2
 REMEMBERED = 1000  # answers kept for requests that come again with the same id
@@ -33,7 +34,7 @@ class Commands:
     """The commands one service answers. A request that comes again (by id) gets its first answer and does nothing."""
 
     def __init__(self, node: NodeName, service: str, handles: Mapping[type[Command], Handle]) -> None:
-        self._node = node
+        self.node = node
         self.service = service
         self._handles = {kind.name: (kind, handle) for kind, handle in handles.items()}
         self._answers: OrderedDict[tuple[str, str], asyncio.Future[Answer]] = OrderedDict()
@@ -68,10 +69,10 @@ class Commands:
             result = await handle(request)
         except ModelManagerError as error:
             return self._refuse(str(error))
-        answer = Answer(node=self._node, service=self.service, is_done=not request.dry_run)
+        answer = Answer(node=self.node, service=self.service, is_done=not request.dry_run)
         if isinstance(result, Report):
             return answer.model_copy(update={"report": result.model_dump(mode="json")})
         return answer.model_copy(update={"sentences": result})
 
     def _refuse(self, reason: str) -> Answer:
-        return Answer(node=self._node, service=self.service, is_done=False, error=reason)
+        return Answer(node=self.node, service=self.service, is_done=False, error=reason)

@@ -22,7 +22,7 @@ from pydantic.json_schema import JsonSchemaValue, models_json_schema
 import service.metrics  # noqa: F401 - what /metrics shows is registered there
 from events.commands import MAX_REQUEST_BYTES
 from events.status import Report
-from service.commands import Commands
+from service.commands import FOR_NODE, Commands
 from service.connections import ACCEPTED_AT_ONCE, Connections, counted, places
 from service.errors import BadSettings
 from service.health import Health
@@ -55,6 +55,9 @@ def create_app(
     async def command(request: Request) -> Response:
         if not _is_allowed(request, token):
             return PlainTextResponse("commands need the bearer token MM_COMMAND_TOKEN", status_code=401)
+        if (meant := request.headers.get(FOR_NODE, commands.node)) != commands.node:
+            words = f"the command is for {meant[:253]}, and this is {commands.node}; nothing was done"
+            return PlainTextResponse(words, status_code=421)
         said = request.headers.get("content-length", "")
         if not said.isdecimal() or int(said) > MAX_REQUEST_BYTES:
             return PlainTextResponse(f"send at most {MAX_REQUEST_BYTES} bytes, with Content-Length", status_code=413)

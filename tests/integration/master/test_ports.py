@@ -4,6 +4,7 @@ import asyncio
 
 from pydantic import SecretStr
 
+from events.names import NodeName
 from infra.local.connections import accepting
 from infra.local.ports import LOOPBACK
 from master.ports import Ports
@@ -24,7 +25,7 @@ async def test_only_a_command_brings_the_token_along() -> None:
         address = f"{LOOPBACK}:{port}"
         ports = Ports(SecretStr("hunter2"))
         assert await ports.status(address, seconds=30) == b"{}"
-        assert await ports.command(address, "sync", body=b"{}", seconds=30) == b"{}"
+        assert await ports.command(address, "sync", node=NodeName("node-1"), body=b"{}", seconds=30) == b"{}"
     looked, commanded = heads
     assert "hunter2" not in looked
     assert "Authorization: Bearer hunter2" in commanded

@@ -20,6 +20,7 @@ from master.errors import NotFound
 from master.history import Filter
 from master.poll import Poll
 from master.ports import Ports
+from master.views import NodeState
 from service import http
 from service.commands import Commands
 from service.health import Health
@@ -152,6 +153,31 @@ async def test_with_nats_away_the_ports_are_asked(nats_server: NatsServer) -> No
             assert outcome.again_in_seconds is not None
             assert "does not reach nats: NATS is away" in master.fleet.node(NAMES[0]).reason
         await asyncio.to_thread(nats_server.child.start)
+
+
+async def test_a_node_whose_address_is_anothers_stays_lost(nats_server: NatsServer) -> None:
+    """The periodic look takes nobody's life from another's answer, and no command reaches the other."""
+    followed: list[str] = []
+    async with node_port(NodeName("renamed"), followed) as address, SimulatedFleet(nats_server.url, PLAN) as fleet:
+        fleet.nodes[NAMES[0]].http = {"puller": address}
+        await fleet.report([fleet.nodes[NAMES[0]]])
+        async with running_master(nats_server, command_seconds=2) as master:
+            fleet.nodes[NAMES[0]].is_dead = True
+            poll = Poll(
+                master.fleet, master.relay, Ports(SecretStr("")), master.ear, hears=lambda: False, clock=lambda: START
+            )
+
+            async def is_told() -> bool:  # a last sign of life may still be on its way
+                for service in ("puller", "configurator"):
+                    master.fleet.fold.silent(NAMES[0], service, START)
+                await poll.one_pass()
+                shown = master.fleet.node(NAMES[0])
+                words = f"renamed's puller answers at its last address {address}"
+                return shown.state is NodeState.LOST and words in shown.reason
+
+            await eventually(is_told)
+            gathered = await master.ask("puller", Sync(), nodes=NAMES[:1])
+            assert (gathered.unanswered, followed) == (NAMES[:1], [])
 
 
 async def test_an_overdue_service_is_asked_over_nats(nats_server: NatsServer) -> None:

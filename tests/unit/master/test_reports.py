@@ -14,7 +14,7 @@ from master.fold import Fold
 from master.reports import BadReport, read
 from master.views import NodeState
 from service.process import fitting
-from tests.support.fleet import CONFIGURATOR, MODEL, PULLER, at, said, serving, tell
+from tests.support.fleet import CONFIGURATOR, MODEL, PULLER, at, lose, said, serving, tell
 from tests.support.master_api import N1, pulled
 
 A, B = NodeName("a"), NodeName("b")
@@ -54,7 +54,7 @@ def test_a_report_that_costs_too_much_is_refused_for_little(data: Callable[[], b
     tracemalloc.start()
     try:
         with pytest.raises(BadReport, match=r"^too big: .* at most "):
-            read(report)
+            read(report, A, PULLER)
         assert tracemalloc.get_traced_memory()[1] < MOST_MIB * MIB
     finally:
         tracemalloc.stop()
@@ -115,6 +115,41 @@ def test_a_service_sends_what_masters_take() -> None:
     report = pulled(N1)
     assert fitting(report) == report.model_dump_json().encode()
     huge = report.model_copy(update={"warnings": ("x" * MAX_REPORT_BYTES,), "disk": Disk(total=1, free=1, reserve=1)})
-    head, models = read(fitting(huge))
+    head, models = read(fitting(huge), huge.node, PULLER)
     assert not models
     assert "too big" in head.warnings[0]
+
+
+def test_another_at_a_dead_nodes_address_is_no_life_of_it() -> None:
+    """Machines are renamed and addresses change hands: who answers there now is told, and the node stays lost."""
+    fold = Fold()
+    tell(fold, "a", {MODEL: serving(7)})
+    lose(fold, "a", seconds=5)
+    for service in (PULLER, CONFIGURATOR):
+        assert not hear_report(fold, (A, service), said("b", service, {}, seconds=60), at=at(60), at_address=True)
+    verdict = fold.nodes[A].verdict
+    assert verdict.state is NodeState.LOST
+    assert "b's puller answers at its last address" in verdict.reason
+    assert verdict.since == at(5)
+    assert B not in fold.nodes
+    tell(fold, "a", {MODEL: serving(7)}, seconds=70)
+    assert fold.nodes[A].verdict.state is NodeState.WELL
+
+
+def test_one_that_was_thought_alive_is_lost_when_another_answers_in_its_place() -> None:
+    """While NATS is away nothing else tells that the node is gone."""
+    fold = Fold()
+    tell(fold, "a", {})
+    assert not hear_report(fold, (A, PULLER), said("a", CONFIGURATOR, {}, seconds=60), at=at(60), at_address=True)
+    assert "the puller is silent since" in fold.nodes[A].verdict.reason
+    assert "a's configurator answers" in fold.nodes[A].verdict.reason
+
+
+def test_a_report_under_anothers_key_is_refused() -> None:
+    """It is the trouble of the one whose key it is, and changes nothing of what that one said."""
+    fold = Fold()
+    tell(fold, "a", {MODEL: serving(7)})
+    assert not hear_report(fold, (A, PULLER), said("b", PULLER, {}, seconds=60), at=at(60))
+    assert "the puller's report is that of b's puller" in fold.nodes[A].verdict.reason
+    assert MODEL in fold.nodes[A].cells
+    assert B not in fold.nodes

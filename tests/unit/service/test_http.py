@@ -116,3 +116,12 @@ async def test_only_the_token_itself_is_the_token(given: str) -> None:
     headers = {b"Authorization": given.encode("latin-1")} if given else {}
     answer = await client(Health(), token="secret").post("/commands/sync", json={}, headers=headers)
     assert answer.status_code == 401
+
+
+async def test_a_command_for_another_node_is_not_followed() -> None:
+    """A master's address of a node that is gone may be this one's now."""
+    pages = client(Health())
+    meant = await pages.post("/commands/sync", content=b"{}", headers={"mm-node": "n1"})
+    assert meant.json()["sentences"] == ["looked"]
+    other = await pages.post("/commands/sync", content=b"{}", headers={"mm-node": "n2"})
+    assert (other.status_code, other.text) == (421, "the command is for n2, and this is n1; nothing was done")
