@@ -12,6 +12,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from events.wording import is_safe
+
 MAX_VERSION = 2**63 - 1
 MAX_OBJECT_NAME_BYTES = 1024  # Cloud Storage's own limit
 MAX_SEGMENT_BYTES = 255  # what a Linux file name can hold
@@ -181,7 +183,8 @@ def _path_problem(path: str) -> str | None:
         f"has a segment longer than {MAX_SEGMENT_BYTES} bytes": any(
             len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments
         ),
-        "has a backslash or a control character": any(character in "\\\x7f" or character < " " for character in path),
+        "has a backslash": "\\" in path,
+        "has a control character, a mark of direction, or another character that cannot be seen": not is_safe(path),
     }
     return next((problem for problem, is_there in problems.items() if is_there), None)
 

@@ -1,5 +1,6 @@
 """Errors in words, the same wherever something from outside is read or a library has failed."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -16,6 +17,9 @@ _UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
+
+# Escapes, bytes of characters beyond ASCII, and texts that are too long.
+_SUSPICIOUS = re.compile(rb'\\|[\x7f-\xff]|"[^"]{%d}' % (MAX_WORDS + 1))
 
 # What may be secret in an address: a user with a password, and the query, in which a signature or an upload's id is.
 _SECRETS = re.compile(r"(?<=//)[^/\s@]*@|\?[^\s'\"),;]*")
@@ -40,6 +44,39 @@ def clean(words: str, *, most: int = MAX_WORDS) -> str:
     """
     shown = _UNSAFE.sub(_escape, words[: most + 1])
     return shown if len(shown) <= most else f"{shown[: most - len(CUT)]}{CUT}"
+
+
+def is_safe(words: str) -> bool:
+    """Tell whether a text holds nothing that `clean` would write as an escape, nor a line feed."""
+    return "\n" not in words and not _UNSAFE.search(words)
+
+
+def clean_texts(value: object) -> object:
+    """Clean every text of what was read from JSON, names of fields among them."""
+    match value:
+        case str():
+            return clean(value)
+        case list():
+            return [clean_texts(one) for one in value]
+        case dict():
+            return {clean(name): clean_texts(one) for name, one in value.items()}
+        case _:
+            return value
+
+
+def may_be_unsafe(data: bytes) -> bool:
+    """Tell whether JSON may hold a text that `clean` changes: a hundred times faster than a look at each."""
+    return _SUSPICIOUS.search(data) is not None
+
+
+def for_terminal(words: str) -> str:
+    """Write a text so that a terminal shows it and does nothing else; it is not cut."""
+    return _UNSAFE.sub(_escape, words)
+
+
+def json_for_terminal(text: str) -> str:
+    """Write JSON so that a terminal shows it and does nothing else; what is read from it stays the same."""
+    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def in_one_line(words: str, *, most: int = MAX_WORDS) -> str:

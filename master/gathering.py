@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from events import commands
+from events import commands, wording
 from events.commands import Answer, Command
 from events.names import NodeName
 from service import logs
@@ -58,6 +58,10 @@ class Gathering:
 
 def _read(data: bytes) -> Answer | None:
     try:
-        return Answer.model_validate_json(data)
+        answer = Answer.model_validate_json(data)
     except ValidationError:
         return None
+    if not wording.may_be_unsafe(data):
+        return answer
+    said = tuple(wording.clean(sentence) for sentence in answer.sentences)
+    return answer.model_copy(update={"sentences": said, "error": wording.clean(answer.error)})

@@ -14,7 +14,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from events import cloudevents, messages, subjects
+from events import cloudevents, messages, subjects, wording
 from events.messages import ChangeMade, DownloadProgress
 from events.names import ModelName, NodeName, Version
 from master import timeline, words
@@ -150,6 +150,7 @@ def _entry(message: Msg) -> Entry | None:
         envelope, event = cloudevents.parse(message.data)
     except cloudevents.BadMessage:
         return None
+    fields = event.model_dump(mode="json", exclude={"model", "version"})
     _, _, _, node, service, *_ = message.subject.split(".")
     return Entry(
         sequence=message.metadata.sequence.stream,
@@ -160,6 +161,6 @@ def _entry(message: Msg) -> Entry | None:
         kind=event.type,
         model=messages.model_of(event),
         version=event.version if isinstance(event, messages.VersionEvent) else None,
-        sentence=words.sentence(event),
-        data=event.model_dump(mode="json", exclude={"model", "version"}),
+        sentence=wording.clean(words.sentence(event)),
+        data={name: wording.clean_texts(value) for name, value in fields.items()},
     )

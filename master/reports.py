@@ -27,6 +27,8 @@ def read(data: bytes, node: NodeName, service: str) -> tuple[Head, dict[ModelNam
         raise BadReport(wrong)
     try:
         raw = from_json(data)
+        if wording.may_be_unsafe(data):
+            raw = wording.clean_texts(raw)
         head = Head.model_validate(raw)
     except ValidationError as error:
         raise BadReport(f"not readable: {wording.problems(error, whole='report')}") from error

@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
+from events import wording
+
 _FIELDS = "fields"
 
 
@@ -72,7 +74,9 @@ class _Text(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         fields = "".join(f" {name}={_plain(value)}" for name, value in getattr(record, _FIELDS, {}).items())
         line = f"{time} {record.levelname:<7} {record.name:<24} {record.getMessage()}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        return f"{line}\n{wording.for_terminal(self.formatException(record.exc_info))}"
 
 
 def _plain(value: object) -> str:

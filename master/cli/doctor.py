@@ -81,9 +81,7 @@ def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterat
 
 def _show(session: Session, findings: Sequence[Finding]) -> None:
     for one in findings:
-        session.screen.out.print(
-            Text.assemble((f"{one.level:<12}", STYLES[one.level]), f"{one.subject}: {one.sentence}"), soft_wrap=True
-        )
+        session.screen.finding(Text(f"{one.level:<12}", STYLES[one.level]), f"{one.subject}: {one.sentence}")
         if one.advice:
             session.screen.say(f"{'':12}-> {one.advice}", style="dim")
     count = sum(one.level is Level.WRONG for one in findings)

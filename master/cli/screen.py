@@ -1,6 +1,7 @@
 """What people see: sentences and tables on standard output, failures and questions on standard error.
 
-Programs read `--json` on standard output, where nothing else is then written.
+Programs read `--json` on standard output, where nothing else is then written. Everything goes through here, and nothing
+that is said of nodes, models or the bucket reaches a terminal as it came: it could move the cursor or turn the line.
 """
 
 import sys
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from events.wording import for_terminal, json_for_terminal
 from master.cli.ends import Exit, Failure
 
 PLAIN_WIDTH = 200  # columns where the output is no terminal: a table in a log shall not be cut
@@ -41,21 +43,25 @@ class Screen:
     def say(self, *sentences: str, style: str = "") -> None:
         """Print sentences, a line each."""
         for sentence in sentences:
-            self.out.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+            _print(self.out, sentence, style=style)
+
+    def finding(self, head: Text, sentence: str) -> None:
+        """Print a sentence behind a word in its colour."""
+        self.out.print(Text.assemble(head, for_terminal(sentence)), soft_wrap=True)
 
     def note(self, sentence: str) -> None:
         """Tell what is no part of the answer."""
-        self.errors.print(sentence, style="dim", markup=False, highlight=False, soft_wrap=True)
+        _print(self.errors, sentence, style="dim")
 
     def warn(self, sentence: str) -> None:
         """Tell what the reader should not miss."""
-        self.errors.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        _print(self.errors, sentence, style="yellow")
 
     def failure(self, failure: Failure) -> None:
         """Say why it ends, and what to do."""
-        self.errors.print(f"error: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _print(self.errors, f"error: {failure}", style="red")
         if failure.advice:
-            self.errors.print(f"  {failure.advice}", markup=False, highlight=False, soft_wrap=True)
+            _print(self.errors, f"  {failure.advice}")
 
     def table(self, *columns: str, rows: Iterable[Sequence[str | Text]]) -> None:
         """Print a table; the last column takes what is left of the line and is folded."""
@@ -64,7 +70,7 @@ class Screen:
             table.add_column(name, overflow="fold")
         table.add_column(columns[-1], overflow="fold", ratio=1)
         for row in rows:
-            table.add_row(*[cell if isinstance(cell, Text) else Text(cell) for cell in row])
+            table.add_row(*[cell if isinstance(cell, Text) else Text(for_terminal(cell)) for cell in row])
         self.out.print(table)
 
     def json(self, answer: object) -> None:
@@ -73,11 +79,11 @@ class Screen:
             text = answer.model_dump_json(indent=2)
         else:
             text = TypeAdapter(object).dump_json(answer, indent=2).decode()
-        self.out.file.write(text + "\n")
+        self.out.file.write(json_for_terminal(text) + "\n")
 
     def line(self, answer: BaseModel) -> None:
         """Print one of many answers for a program, as one line at once."""
-        self.out.file.write(answer.model_dump_json() + "\n")
+        self.out.file.write(json_for_terminal(answer.model_dump_json()) + "\n")
         self.out.file.flush()
 
     def confirm(self, question: str, *, yes: bool) -> None:
@@ -87,14 +93,18 @@ class Screen:
         if self._answers is None:
             advice = "nobody can be asked here: add --yes if that is meant, or --dry-run to see what it would do"
             raise Failure(question, advice=advice, code=Exit.USAGE)
-        self.errors.print(f"{question} [y/N] ", end="", markup=False, highlight=False)
+        self.errors.print(for_terminal(f"{question} [y/N] "), end="", markup=False, highlight=False)
         if self._answers.readline().strip().lower() not in {"y", "yes"}:
             raise Failure("nothing was done")
 
 
+def _print(console: Console, sentence: str, *, style: str = "") -> None:
+    console.print(for_terminal(sentence), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 def state(name: str) -> Text:
     """A state in its colour."""
-    return Text(name, style=STYLES.get(name, ""))
+    return Text(for_terminal(name), style=STYLES.get(name, ""))
 
 
 def terminal(*, has_columns: bool) -> Screen:

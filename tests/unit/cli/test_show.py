@@ -1,7 +1,10 @@
 """What `status`, `nodes`, `models`, `model` and `explain` print, and how they end."""
 
 import json
+import re
 from datetime import timedelta
+
+import pytest
 
 from events.status import Progress
 from master.cli.ends import Exit, Unreachable
@@ -179,3 +182,43 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     outcome = run(FakeTransport(), "stauts")
     assert outcome.code == Exit.USAGE
     assert "status" in outcome.errors
+
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202etxt.exe\u2028\x9b31m\U000e0041"
+STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\U000e0000-\U000e007f]")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("status",), ("nodes",), ("nodes", "--json"), ("status", "--json"), ("explain", "line")]
+)
+def test_nothing_that_is_said_of_the_fleet_steers_the_terminal(arguments: tuple[str, ...]) -> None:
+    """Whoever names a reason on a node can neither clear the screen nor turn a line round, in JSON neither."""
+    row = a_node(N1).model_copy(update={"reason": HOSTILE})
+    whole = ModelView(**dict(a_model(LINE)), versions=(), explain=(HOSTILE,))
+    transport = FakeTransport(
+        {
+            "GET /v1/overview": ok(an_overview(HOSTILE)),
+            "GET /v1/models": page(a_model(LINE)),
+            "GET /v1/models/line": ok(whole),
+            "GET /v1/nodes": page(row),
+            "GET /v1/models/line/nodes": page(a_cell(N1, reason=HOSTILE)),
+        }
+    )
+    outcome = run(transport, *arguments)
+    assert "owned" in outcome.out
+    assert not STEERING.search(outcome.out + outcome.errors)
+    if "--json" in arguments:
+        assert HOSTILE in texts(json.loads(outcome.out))
+
+
+def texts(value: object) -> list[str]:
+    """All texts of what was read from JSON."""
+    match value:
+        case str():
+            return [value]
+        case list():
+            return [text for one in value for text in texts(one)]
+        case dict():
+            return texts(list(value.values()))
+        case _:
+            return []

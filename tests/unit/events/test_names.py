@@ -111,3 +111,14 @@ def test_schemas_state_the_rule_of_a_name() -> None:
     assert re.fullmatch(TypeAdapter(ModelName).json_schema()["pattern"], "a.b-1")
     assert not re.fullmatch(TypeAdapter(NodeName).json_schema()["pattern"], "../x")
     assert TypeAdapter(Version).json_schema()["maximum"] == 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\x85b", "a\x9bb", "a\u202eb", "a\u2028b", "a\u2066b", "a\u200bb", "a\nb", "a\tb", "a\U000e0041b", "\ufeffa"],
+)
+def test_a_name_that_cannot_be_seen_as_it_is_is_none(name: str) -> None:
+    """Controls of both kinds, marks of direction and separators of lines: whoever lists the files would be misled."""
+    with pytest.raises(BadName, match="cannot be seen"):
+        FileName.parse(f"variables/{name}")
+    assert locate(f"m/1/{name}", "") == Ignored("unsafe file name")

@@ -7,6 +7,7 @@ import pytest
 
 from events.commands import MAX_ANSWER_BYTES, Answer, Command, Status, Sync
 from events.names import NodeName
+from events.wording import MAX_WORDS
 from master.gathering import MAX_BYTES, MESSAGES_EACH, MORE_MESSAGES, Gathering
 
 A, B = NodeName("a"), NodeName("b")
@@ -74,3 +75,12 @@ def test_all_answers_together_have_a_bound() -> None:
         found.take(data.replace(b'"a"', json.dumps(node).encode(), 1), node)
     assert found.is_over
     assert len(found.found) <= MAX_BYTES // len(data) + 1
+
+
+def test_sentences_of_an_answer_are_cleaned() -> None:
+    """They are printed for whoever sent the command."""
+    found = gather()
+    found.take(answered("a", "\x1b[2Jlooked", "x" * 5000), A)
+    first, second = found.found[A].sentences
+    assert first == "\\x1b[2Jlooked"
+    assert len(second) == MAX_WORDS

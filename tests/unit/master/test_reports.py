@@ -8,6 +8,7 @@ import pytest
 
 from events.names import NodeName
 from events.status import MAX_MODELS, MAX_REPORT_BYTES, Disk
+from events.wording import MAX_WORDS
 from master.ear import hear_report
 from master.fleet import Fleet
 from master.fold import Fold
@@ -153,3 +154,16 @@ def test_a_report_under_anothers_key_is_refused() -> None:
     assert "the puller's report is that of b's puller" in fold.nodes[A].verdict.reason
     assert MODEL in fold.nodes[A].cells
     assert B not in fold.nodes
+
+
+def test_texts_of_a_report_are_cleaned_and_cut_where_they_are_read() -> None:
+    """Behind that nothing is unsafe: not in warnings, not in reasons, not in the names of labels."""
+    hostile = "\x1b[2J\u202e" + "x" * 5000
+    version = {"version": 1, "state": "failed", "reason": hostile, "since": "2026-01-01T00:00:00Z"}
+    head, models = read(with_(warnings=[hostile], software=hostile, models={"m": [version]}), A, PULLER)
+    (model,) = models.values()
+    for text in (head.warnings[0], head.software, json.loads(model)[0]["reason"]):
+        assert text.startswith("\\x1b[2J\\u202exxx")
+        assert len(text) == MAX_WORDS
+    plain = {**version, "reason": "größer, 模型"}
+    assert json.loads(read(with_(models={"m": [plain]}), A, PULLER)[1][MODEL])[0]["reason"] == "größer, 模型"
