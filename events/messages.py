@@ -4,6 +4,7 @@ Events are history and hints. Nothing waits for one: losing, doubling or reorder
 Readers ignore fields they do not know, so that services one minor version apart understand each other.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -208,31 +209,42 @@ class ServingStarted(Event):
     type: ClassVar[str] = "serving.started"
 
 
-ALL: tuple[type[Event], ...] = (
-    NotificationReceived,
-    VersionIncomplete,
-    VersionMutated,
-    DownloadStarted,
-    DownloadProgress,
-    DownloadFinished,
-    DownloadFailed,
-    VersionVerified,
-    VersionPublished,
-    VersionRefused,
-    NoSpace,
-    ReloadSent,
-    ReloadFailed,
-    VersionAvailable,
-    SmokePassed,
-    VersionServed,
-    VersionQuarantined,
-    VersionUnloaded,
-    VersionRemoved,
-    ServingLost,
-    ServingStarted,
-    ChangeMade,
-    CommandSent,
-)
+# Whose word an event is: what another service says under its name is no event (`infra/nats/rights.py`).
+_SPEAKERS: Mapping[str, tuple[type[Event], ...]] = {
+    "puller": (
+        NotificationReceived,
+        VersionIncomplete,
+        VersionMutated,
+        DownloadStarted,
+        DownloadProgress,
+        DownloadFinished,
+        DownloadFailed,
+        VersionVerified,
+        VersionPublished,
+        VersionRefused,
+        NoSpace,
+    ),
+    "configurator": (
+        ReloadSent,
+        ReloadFailed,
+        VersionAvailable,
+        SmokePassed,
+        VersionServed,
+        VersionQuarantined,
+        VersionUnloaded,
+        VersionRemoved,
+        ServingLost,
+        ServingStarted,
+    ),
+    "master": (ChangeMade, CommandSent),
+}
+SERVICES = tuple(_SPEAKERS)
+ALL: tuple[type[Event], ...] = tuple(kind for kinds in _SPEAKERS.values() for kind in kinds)
+
+
+def of(service: str) -> tuple[type[Event], ...]:
+    """Tell which events are a service's own."""
+    return _SPEAKERS.get(service, ())
 
 
 def model_of(event: Event) -> ModelName | None:

@@ -3,15 +3,18 @@
 Every difference between desired and serving has a state, an age (`since`) and a reason that a person understands.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from events import wording
 from events.names import ModelName, NodeName, Version
 
 MAX_REPORT_BYTES = 6 * 1024**2  # 0.4 KB for each model and service; a message of NATS has 8 MB at most (infra/nats)
 MAX_REPORT_VALUES = 500_000  # in all lists and objects together
+MAX_PRESENCE_BYTES = 4 * 1024
 MAX_MODELS = 15_000  # of one service
 
 
@@ -158,3 +161,35 @@ class ConfiguratorReport(Report):
     serving_address: str = ""  # host:port of TensorFlow Serving's gRPC, as the node reaches it
     disk: Disk
     models: dict[ModelName, ServedModel] = Field(default_factory=dict)
+
+
+class Presence(_Report):
+    """A service's sign of life, every few seconds; masters count a service as lost that gives none for 10 s."""
+
+    node: NodeName
+    service: str
+    started: AwareDatetime
+
+
+class BadPresence(ValueError):
+    """What stands where a sign of life belongs and is none."""
+
+
+def presence(data: bytes, node: NodeName, service: str) -> Presence:
+    """Read a service's sign of life; `BadPresence` where it is none, or another's.
+
+    What JetStream itself can be made to answer on the key is none. Releases before this one wrote the bare time of the
+    start.
+    """
+    if len(data) > MAX_PRESENCE_BYTES:
+        raise BadPresence(f"a sign of life of {len(data)} bytes, more than {MAX_PRESENCE_BYTES}")
+    try:
+        found = Presence.model_validate_json(data)
+    except ValidationError as error:
+        try:
+            return Presence(node=node, service=service, started=datetime.fromisoformat(data.decode()))
+        except ValueError:
+            raise BadPresence(f"not a sign of life: {wording.problems(error)}") from error
+    if (found.node, found.service) != (node, service):
+        raise BadPresence(f"a sign of life of {found.service}@{found.node} under the key of {service}@{node}")
+    return found

@@ -4,8 +4,11 @@ A node or model name may hold dots, which separate the tokens of a subject and o
 one name is always one token. '=' cannot stand in a name, so no two names share a token.
 """
 
+import hashlib
+
 from events.names import ModelName, NodeName
 
+MAX_CONSUMER = 128  # characters of a node's name; JetStream takes 255 for all of it, and makes file names of it
 PREFIX = "mm.v1"
 
 EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>.<model>: CloudEvents, kept by the stream
@@ -85,6 +88,12 @@ def desired_key(model: ModelName) -> str:
 def status_key(node: NodeName, service: str) -> str:
     """The key of a service's status."""
     return f"{token(node)}.{service}"
+
+
+def consumer(node: NodeName, service: str) -> str:
+    """The name of the one consumer through which a node's service watches desired state."""
+    name = token(node)
+    return f"{name if len(name) <= MAX_CONSUMER else hashlib.sha256(name.encode()).hexdigest()}-{service}"
 
 
 def command(node: NodeName | None, service: str, name: str) -> str:

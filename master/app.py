@@ -5,12 +5,13 @@ import gc
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from events import subjects
 from events.commands import Command
 from events.messages import CommandSent
 from events.names import NodeName
-from events.status import Report
+from events.status import Presence, Report
 from master import nodes
 from master.answers import Gathered
 from master.audit import Audit
@@ -26,13 +27,14 @@ from master.ports import Ports
 from master.relay import Relay
 from master.requests import Requests
 from master.settings import MasterSettings
+from master.signs import SignsOfLife
 from master.views import Freshness, NodeState
 from service import jetstream
 from service.bus import REPLY_SECONDS, Bus
 from service.health import Health
 from service.jetstream import PRESENCE_SECONDS
 from service.loop import Doorbell, Timing, run
-from service.process import software_version
+from service.process import beat, keep_beating, software_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,14 @@ class Master:
 
     def hears(self) -> bool:
         """Tell whether NATS is there, and all it had has been heard."""
-        return self.bus.connection.is_connected and self.ear.is_whole
+        return self.bus.connection.is_connected and self.ear.is_whole and not self.bus.problems
 
     def freshness(self) -> Freshness:
         """Tell whether the master hears the cluster, and otherwise how old its view is."""
         connection = self.bus.connection
         if self.hears():
             return Freshness(is_stale=False, since=connection.since, age_seconds=0.0)
-        reason = connection.reason or "NATS is there again; what it has is being read"
+        reason = connection.reason or "; ".join(self.bus.problems) or "NATS is there; what it has is being read"
         age_seconds = (datetime.now(UTC) - connection.since).total_seconds()
         return Freshness(is_stale=True, since=connection.since, age_seconds=round(age_seconds, 1), reason=reason)
 
@@ -98,12 +100,13 @@ class Master:
             for name in (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET):
                 bucket = await jetstream.bucket(stream, name)
                 for service in nodes.SERVICES:
-                    await bucket.purge(subjects.status_key(node, service))
+                    await bucket.delete(subjects.status_key(node, service))
         for service in nodes.SERVICES:
             self.fleet.fold.forget(node, service)
         self.bus.emit(CommandSent(actor=actor, command="forget", nodes=(node,)))
 
 
+OWN_BEATS = 10  # a loss is seen a tenth of the heartbeat late
 Job = Callable[[], Coroutine[None, None, None]]
 
 
@@ -112,11 +115,13 @@ def build(
 ) -> tuple[Master, tuple[Job, ...]]:
     """Put the master together; the jobs are what has to run."""
     bus, fold, health = Bus(settings, "master"), Fold(), Health()
-    fleet, ear = Fleet(fold), Ear(fold, grace_seconds=grace_seconds)
+    started = datetime.now(UTC)
+    sign = Presence(node=settings.node, service="master", started=started)
+    signs = SignsOfLife(fold, (settings.node, "master"), grace_seconds=grace_seconds, beat=partial(beat, bus, sign))
+    fleet, ear = Fleet(fold), Ear(fold, signs)
     documents, history, ports = DesiredDocuments(bus), History(bus), Ports(settings.command_token)
     audit, relay = Audit(bus, documents), Relay(fleet, bus, ports)
     orders = Orders(fold, documents, requests=Requests(bus), history=history)
-    started = datetime.now(UTC)
     master = Master(settings, health, fleet, documents, orders, relay, history, bus, ear, http, started)
     ear.listen(bus)
     bus.follow(subjects.DESIRED_BUCKET, audit.begin)
@@ -126,6 +131,7 @@ def build(
     return master, (
         bus.run,
         audit.run,
+        lambda: keep_beating(bus, sign, seconds=grace_seconds / OWN_BEATS),
         lambda: run(poll.one_pass, doorbell=doorbell, timing=timing, health=health),
         lambda: _settle_memory(ear),
     )

@@ -19,7 +19,7 @@ from events.commands import Answer, Command
 from events.desired import Desired
 from events.messages import Event, Hint
 from events.names import ModelName, NodeName
-from events.status import ConfiguratorReport, PullerReport
+from events.status import ConfiguratorReport, Presence, PullerReport
 
 VERSION = "1.0.0"  # of what goes over NATS, not of the software
 SCHEMAS = "#/components/schemas/"
@@ -70,9 +70,10 @@ def render() -> str:
 
 
 def _channels() -> Iterator[Channel]:
-    for event in messages.ALL:
-        address = subjects.event(NODE, SERVICE, event.type, MODEL)
-        yield Channel(f"event.{event.type}", address, _first(event), _event(event), "send")
+    for service in messages.SERVICES:
+        for event in messages.of(service):
+            address = subjects.event(NODE, service, event.type, MODEL)
+            yield Channel(f"event.{event.type}", address, _first(event), _event(event), "send")
     for service, kinds in (("puller", commands.PULLER), ("configurator", commands.CONFIGURATOR)):
         for kind in kinds:
             for place, node in (("node", NODE), ("all", None)):
@@ -88,9 +89,8 @@ def _channels() -> Iterator[Channel]:
     for service, report in (("puller", PullerReport), ("configurator", ConfiguratorReport)):
         key = subjects.status_key(NODE, service)
         yield _kept(f"status.{service}", subjects.STATUS_BUCKET, key, _first(report), _ref(report))
-    beat = "A service's sign of life: when it started. The key goes, with a marker, when it stops."
-    moment = JsonSchemaValue(type="string", format="date-time")
-    yield _kept("presence", subjects.PRESENCE_BUCKET, subjects.status_key(NODE, SERVICE), beat, moment)
+    key = subjects.status_key(NODE, SERVICE)
+    yield _kept("presence", subjects.PRESENCE_BUCKET, key, _first(Presence), _ref(Presence))
 
 
 def _command(id: str, address: str, kind: type[Command]) -> Channel:  # noqa: A002 - the document's own word

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from nats.js.api import Header
-from nats.js.errors import APIError, KeyNotFoundError, NoKeysError
+from nats.js.errors import APIError, KeyNotFoundError
 from pydantic import ValidationError
 
 from events import desired, subjects
@@ -45,7 +45,7 @@ class DesiredDocuments:
             except KeyNotFoundError:
                 return Stored(document=Desired(), revision=0)
             kept = Entry(found.key, found.value or b"", found.revision or 0, datetime.now(UTC))
-            entry = await watch.heal(bucket, kept, desired.problem)
+            entry = await watch.heal(stream, subjects.DESIRED_BUCKET, kept, desired.problem)
         if entry.value is None:
             return Stored(document=Desired(), revision=entry.revision, spoiled=entry.spoiled)
         try:
@@ -85,17 +85,12 @@ class DesiredDocuments:
         """Tell who made the revisions behind `after` that NATS still has, oldest first."""
         stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
         with jetstream.errors(f"tell the changes of model {model}"):
-            bucket = await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
-            try:
-                entries = await bucket.history(subjects.desired_key(model))
-            except NoKeysError:
-                return []
-            revisions = [entry.revision or 0 for entry in entries]
-            found = []
-            for before, revision in zip([0, *revisions], revisions, strict=False):
+            found, before = [], 0
+            async for kept in jetstream.revisions(stream, subjects.DESIRED_BUCKET, subjects.desired_key(model)):
+                revision = kept.seq or 0
                 if revision > after:
-                    message = await stream.get_msg(f"KV_{subjects.DESIRED_BUCKET}", seq=revision)
-                    found.append(_change(message.headers or {}, model, before=before, revision=revision))
+                    found.append(_change(kept.headers or {}, model, before=before, revision=revision))
+                before = revision
         return found
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from events import desired, subjects
 from events.names import ModelName, NodeName
@@ -10,6 +10,7 @@ from master.answers import Stored
 from master.fold import Fold
 from master.nodes import Refused
 from master.reports import BadReport, Stranger
+from master.signs import SignsOfLife, whose
 from service import logs, metrics
 from service.bus import Bus
 from service.watch import Entry, Follow, anything
@@ -20,12 +21,11 @@ log = logs.get("master.ear")
 class Ear:
     """Follows the buckets; whole once each has shown all it had."""
 
-    def __init__(self, fold: Fold, *, grace_seconds: float) -> None:
+    def __init__(self, fold: Fold, signs: SignsOfLife) -> None:
         self._fold = fold
-        self._grace_seconds = grace_seconds
+        self._signs = signs
         self._missing = {subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET, subjects.DESIRED_BUCKET}
         self._documents: dict[ModelName, Stored] = {}
-        self._has_heard = False
         self.first_whole = asyncio.Event()
 
     @property
@@ -38,15 +38,22 @@ class Ear:
         for bucket, begin in (
             (subjects.DESIRED_BUCKET, self._begin_desired),
             (subjects.STATUS_BUCKET, self._begin_status),
-            (subjects.PRESENCE_BUCKET, self._begin_presence),
+            (subjects.PRESENCE_BUCKET, self._signs.begin),
         ):
             check = desired.problem if bucket == subjects.DESIRED_BUCKET else anything
-            bus.follow(bucket, self._noting_whole(bucket, begin), check=check)
+            bus.follow(bucket, self._tolerant(bucket, begin), check=check)
 
-    def _noting_whole(self, bucket: str, begin: Callable[[], Follow]) -> Callable[[], Follow]:
+    def _tolerant(self, bucket: str, begin: Callable[[Callable[[], None]], Follow]) -> Callable[[], Follow]:
+        """Pass over entries that cannot be read, and note when the bucket has shown all it had."""
+
+        def note_whole() -> None:
+            self._missing.discard(bucket)
+            if self.is_whole:
+                self.first_whole.set()
+
         def begin_noting() -> Follow:
             self._missing.add(bucket)
-            follow = begin()
+            follow = begin(note_whole)
 
             def following(entry: Entry | None) -> None:
                 try:
@@ -54,20 +61,17 @@ class Ear:
                 except ValueError as error:
                     metrics.BAD_MESSAGES.labels(subject=bucket).inc()
                     log.warning("entry ignored", bucket=bucket, key=entry.key if entry else "", reason=str(error))
-                if entry is None:
-                    self._missing.discard(bucket)
-                    if self.is_whole:
-                        self.first_whole.set()
 
             return following
 
         return begin_noting
 
-    def _begin_status(self) -> Follow:
+    def _begin_status(self, on_whole: Callable[[], None]) -> Follow:
         def follow(entry: Entry | None) -> None:
             if entry is None:
+                on_whole()
                 return
-            node, service = _whose(entry.key)
+            node, service = whose(entry.key)
             if entry.value is None:
                 self._fold.forget(node, service)
                 return
@@ -75,42 +79,7 @@ class Ear:
 
         return follow
 
-    def _begin_presence(self) -> Follow:
-        """Follow signs of life.
-
-        When NATS was away, so were the services' signs, and all of them may just have expired: silence counts only
-        after there was time to be heard again.
-        """
-        loop = asyncio.get_running_loop()
-        quiet_until = loop.time() + self._grace_seconds if self._has_heard else 0.0
-        seen: set[tuple[NodeName, str]] = set()
-        held: dict[tuple[NodeName, str], datetime] = {}
-
-        def release() -> None:
-            for (node, service), since in held.items():
-                self._fold.silent(node, service, since)
-            held.clear()
-
-        def follow(entry: Entry | None) -> None:
-            if entry is None:
-                held.update(dict.fromkeys(self._fold.heard - seen, datetime.now(UTC)))
-                self._fold.know_presence()
-                self._has_heard = True
-                loop.call_at(quiet_until, release)
-                return
-            place = _whose(entry.key)
-            seen.add(place)
-            if entry.value is not None:
-                held.pop(place, None)
-                self._fold.alive(*place)
-            elif loop.time() < quiet_until or not self._has_heard:
-                held[place] = entry.time
-            else:
-                self._fold.silent(*place, entry.time)
-
-        return follow
-
-    def _begin_desired(self) -> Follow:
+    def _begin_desired(self, on_whole: Callable[[], None]) -> Follow:
         documents: dict[ModelName, Stored] = {}
         is_whole = False
 
@@ -127,6 +96,8 @@ class Ear:
             if is_whole:
                 self._documents = dict(documents)
                 self._fold.desire(self._documents)
+            if entry is None:
+                on_whole()
 
         return follow
 
@@ -165,8 +136,3 @@ def hear_report(
     else:
         return True
     return False
-
-
-def _whose(key: str) -> tuple[NodeName, str]:
-    token, _, service = key.rpartition(".")
-    return NodeName.parse(subjects.name(token)), service

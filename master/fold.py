@@ -84,8 +84,9 @@ class Fold:
 
     def silent(self, node: NodeName, service: str, since: datetime) -> None:
         """Take the news that a service gives no sign of life any more."""
-        self._silent_since[node, service] = self._silent_since.get((node, service)) or since
-        self._hear(node, service)
+        if self._silent_since.get((node, service)) is None:
+            self._silent_since[node, service] = since
+            self._hear(node, service)
 
     def meet(self, node: NodeName, service: str, who: str, *, at: datetime) -> None:
         """Take the news that another answers at a service's last address: nobody hears the service there any more."""

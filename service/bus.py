@@ -1,44 +1,45 @@
 """NATS, as the services use it: everything here works, or waits, while NATS is away.
 
 The connection is made anew after each loss, with all subscriptions and watches, instead of being repaired by the
-client: a watch that starts from nothing shows the whole truth, and nothing sent long ago is delivered late. Events
-wait in an outbox and go out in order, each with its id as `Nats-Msg-Id`, so that a repeated send is one message.
+client: a watch that starts from nothing shows the whole truth, and nothing sent long ago is delivered late. What is
+watched and what is sent goes on side by side, and each says by itself whether it works (`service/jobs.py`).
 """
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from uuid import uuid4
 
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 
 from events import cloudevents, messages, subjects
 from events.status import Connection
-from service import jetstream, logs, metrics, micro, sign_in, watch
+from service import consumers, jetstream, logs, metrics, micro, sign_in, watch
+from service.consumers import Attempt
 from service.errors import Transient
+from service.jobs import Job
 from service.micro import Offer
+from service.sending import KeptValues, Letter, Outbox
 from service.settings import Settings
 from service.tasks import until
-from service.watch import Check, Follow, Snapshot, anything
+from service.watch import Check, Follow, Snapshot, Watched, anything
 
 log = logs.get("service.bus")
 
-OUTBOX_EVENTS = 2000
 CONNECT_SECONDS = 2.0
 REPLY_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 PING_SECONDS, UNANSWERED_PINGS = 5, 2  # a server that lost its power closes no connection: given up after 15 s
 FORBIDDEN = "permissions violation"  # as nats-server says it
-WATCH_SECONDS = 300.0  # a watch starts anew this often: the poll that heals a watch that died silently
+
+KEPT = {subjects.STATUS_BUCKET: "sending the report", subjects.PRESENCE_BUCKET: "sending signs of life"}
 
 Receive = Callable[[bytes], None]
+Make = Callable[[Client, Watched, Job], Attempt]
 
 
 class Bus:
@@ -48,13 +49,12 @@ class Bus:
         """Keep what was given; `on_change` is called when the connection comes or goes, or fails for another reason."""
         self._settings = settings
         self._on_change = on_change
+        self._jobs: list[Job] = []
         self._source = cloudevents.Source(node=settings.node, service=service)
-        self._outbox: deque[tuple[str, str, bytes]] = deque(maxlen=OUTBOX_EVENTS)
-        self._kept: dict[tuple[str, str], bytes] = {}
-        self._unsent: set[tuple[str, str]] = set()
-        self._work = asyncio.Event()
+        self._outbox = Outbox(self._job("sending events"))
+        self._kept = {bucket: KeptValues(bucket, self._job(what)) for bucket, what in KEPT.items()}
         self._subscriptions: list[tuple[str, Receive]] = []
-        self._watches: list[Callable[[Client], Callable[[], Awaitable[None]]]] = []
+        self._watches: list[tuple[Job, Make, Watched]] = []
         self._offers: list[Offer] = []
         self._client: Client | None = None
         self._forbidden: set[str] = set()
@@ -69,15 +69,19 @@ class Bus:
 
         In the place of a value that does not pass the check comes the newest one before it that does.
         """
-        begin = partial(watch.whole, show)
-        self._watches.append(partial(watch.watcher, bucket=bucket, begin=begin, seconds=WATCH_SECONDS, check=check))
+        job = self._job(f"watching {bucket}")
+        consumer = subjects.consumer(self._source.node, self._source.service)
+        watched = Watched(bucket, consumer, lambda: watch.whole(show), check)
+        self._watches.append((job, consumers.watcher, watched))
 
     def follow(self, bucket: str, begin: Callable[[], Follow], *, check: Check = anything) -> None:
         """Have each entry of a KV bucket given to what `begin` returns, which is called anew after each loss of NATS.
 
         For buckets too big to be shown whole again and again; before `run`. The check is that of `watch`.
         """
-        self._watches.append(partial(watch.follower, bucket=bucket, begin=begin, check=check))
+        consumer = f"{subjects.consumer(self._source.node, self._source.service)}-{uuid4().hex[:8]}"
+        watched = Watched(bucket, consumer, begin, check)
+        self._watches.append((self._job(f"following {bucket}"), consumers.follower, watched))
 
     def answer(self, offer: Offer) -> None:
         """Answer these admin commands; before `run`."""
@@ -94,13 +98,10 @@ class Bus:
 
         The stream keeps only one of events with the same id that come within two minutes.
         """
-        if len(self._outbox) == OUTBOX_EVENTS:
-            metrics.EVENTS_DROPPED.inc()
         event_id = event_id or uuid4().hex
         data = cloudevents.render(event, source=self._source, event_id=event_id, time=datetime.now(UTC))
         subject = subjects.event(self._source.node, self._source.service, event.type, messages.model_of(event))
-        self._outbox.append((subject, event_id, data))
-        self._work.set()
+        self._outbox.add(Letter(subject, event_id, data))
 
     def publish(self, subject: str, data: bytes) -> None:
         """Send a hint now, or never: while NATS is away it is dropped."""
@@ -110,9 +111,17 @@ class Bus:
 
     def keep(self, bucket: str, key: str, value: bytes) -> None:
         """Have a key hold this value; only the newest is sent where several wait."""
-        self._kept[bucket, key] = value
-        self._unsent.add((bucket, key))
-        self._work.set()
+        self._kept[bucket].keep(key, value)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What fails though NATS is connected, a sentence each."""
+        return tuple(job.problem for job in self._jobs if job.reason) if self.connection.is_connected else ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all there is to send has been sent."""
+        return not self._outbox and all(kept.is_sent for kept in self._kept.values())
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -144,8 +153,9 @@ class Bus:
                 await micro.serve(client, offer)
             self._note(is_connected=True, reason="")
             stream = client.jetstream(timeout=REPLY_SECONDS)
-            jobs = [_persist(lambda: self._send(stream))]
-            jobs += [_persist(make(client)) for make in self._watches]
+            jobs = [self._outbox.job.persist(self._outbox.sender(stream))]
+            jobs += [kept.job.persist(kept.sender(stream)) for kept in self._kept.values()]
+            jobs += [job.persist(make(client, watched, job)) for job, make, watched in self._watches]
             await until(lost, [*jobs, jetstream.closed(client)])
             await on_close()
         finally:
@@ -164,26 +174,6 @@ class Bus:
             **sign_in.options(self._settings),
         }
 
-    async def _send(self, stream: JetStreamContext) -> None:
-        """Empty the outbox and the kept values, then wait for more."""
-        await jetstream.ensure_stream(stream)
-        self._unsent.update(self._kept)
-        while True:
-            self._work.clear()
-            while self._outbox:
-                subject, event_id, data = self._outbox[0]
-                await stream.publish(subject, data, headers={"Nats-Msg-Id": event_id})
-                metrics.EVENTS_SENT.labels(type=subjects.event_type(subject)).inc()
-                if self._outbox and self._outbox[0][1] == event_id:
-                    self._outbox.popleft()
-            while self._unsent:
-                bucket, key = place = next(iter(self._unsent))
-                value = self._kept[place]
-                await (await jetstream.bucket(stream, bucket)).put(key, value)
-                if self._kept[place] is value:
-                    self._unsent.discard(place)
-            await self._work.wait()
-
     async def _on_error(self, error: Exception) -> None:
         """Note what the client tells beside its calls; a right that is lacking is told nowhere else, once is enough."""
         reason = _words(error)
@@ -192,6 +182,15 @@ class Bus:
             return
         self._forbidden.add(reason)
         log.warning("nats refuses a subject; see infra/nats for the rights of each role", reason=reason)
+
+    def _job(self, what: str) -> Job:
+        job = Job(what, on_change=self._tell)
+        self._jobs.append(job)
+        return job
+
+    def _tell(self) -> None:
+        metrics.NATS_FAILING.set(len(self.problems))
+        self._on_change()
 
     def _note(self, *, is_connected: bool, reason: str) -> None:
         before = self.connection
@@ -204,7 +203,7 @@ class Bus:
             log.info("nats connected")
         else:
             log.warning("nats away; events wait, hints stop, polling goes on", reason=reason)
-        self._on_change()
+        self._tell()
 
 
 def _receiver(subject: str, receive: Receive) -> Callable[[Msg], Awaitable[None]]:
@@ -216,19 +215,6 @@ def _receiver(subject: str, receive: Receive) -> Callable[[Msg], Awaitable[None]
             log.warning("message ignored", subject=message.subject, reason=str(error))
 
     return on_message
-
-
-async def _persist(job: Callable[[], Awaitable[None]]) -> None:
-    """Do a job again and again while the connection lasts; one that fails waits a little first."""
-    told = ""
-    while True:
-        try:
-            await job()
-        except (NatsError, OSError, TimeoutError) as error:
-            if (reason := _words(error)) != told:
-                log.warning("nats request failed, trying again", reason=reason)
-                told = reason
-            await asyncio.sleep(RETRY_SECONDS)
 
 
 def _forget(task: "asyncio.Future[None]") -> None:

@@ -5,58 +5,98 @@ Existing streams and buckets are taken as they are: an operator's choice of limi
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
-from dataclasses import replace
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError, NoRespondersError
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, KeyValueConfig, StreamConfig
-from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.api import DiscardPolicy, RawStreamMsg, StreamConfig
+from nats.js.errors import APIError, BucketNotFoundError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 from nats.js.kv import KeyValue
 
 from events import subjects
+from events.cloudevents import MAX_MESSAGE_BYTES
+from events.status import MAX_PRESENCE_BYTES, MAX_REPORT_BYTES
 from service.errors import Transient
 
+DAY_SECONDS = 86400.0
 EVENT_DAYS = 30
 EVENT_BYTES = 256 * 1024**2  # JetStream sets them aside at once, so a small server must have them
 DESIRED_HISTORY = 32  # earlier documents of a model, for the audit
+DUPLICATE_SECONDS = 120.0
 
 PRESENCE_SECONDS = 10.0  # the heartbeat: a service that shows no sign of life for so long is lost
-MARKER_SECONDS = 30 * 86400.0  # the marker says since when a service is lost
-REQUEST_SECONDS = 86400.0
+DOCUMENT_BYTES = 1024**2
+REQUEST_BYTES = 4 * 1024**2  # with what a change does on each of many nodes
 CLOSED_SECONDS = 0.5
 
+NO_ANSWER = "NATS answers, JetStream does not: is it turned on, and does a majority of its servers run?"
+NO_REPLY = "JetStream gave no answer in time"
+# What JetStream says of a limit, by its code, and where the limit is set.
+_ADVICE: Mapping[int, str] = {
+    10002: "raise the account's limits",
+    10023: "raise max_file_store or max_memory_store in the jetstream block of nats-server's configuration",
+    10026: "raise default_max_consumers in the jetstream block of nats-server's configuration (docs/nats.md)",
+    10028: "raise max_memory_store in the jetstream block of nats-server's configuration",
+    10047: "raise max_file_store in the jetstream block of nats-server's configuration, or free its disk",
+    10077: "the stream is full: raise its max_bytes, or free the disk of nats-server",
+}
+TOO_BIG = 10054
+_UNAVAILABLE = frozenset({10008, 10039, 10076})  # no majority, not turned on for this account, not turned on
 
-def presence(seconds: float) -> KeyValueConfig:
-    """Describe a bucket whose keys go after so many seconds, and leave a marker that says so."""
-    return KeyValueConfig(bucket=subjects.PRESENCE_BUCKET, history=1, ttl=seconds, limit_marker_ttl=MARKER_SECONDS)
+
+def _kept(bucket: str, *, most_bytes: int, history: int = 1, seconds: float = 0.0) -> StreamConfig:
+    """Describe a KV bucket; nobody may empty it by the header of a write."""
+    return StreamConfig(
+        name=f"KV_{bucket}",
+        subjects=[f"$KV.{bucket}.>"],
+        allow_rollup_hdrs=False,
+        deny_delete=True,
+        discard=DiscardPolicy.NEW,
+        duplicate_window=min(seconds, DUPLICATE_SECONDS) or DUPLICATE_SECONDS,
+        max_age=seconds,
+        max_msg_size=most_bytes,
+        max_msgs_per_subject=history,
+    )
 
 
-_BUCKETS = {
-    subjects.DESIRED_BUCKET: KeyValueConfig(bucket=subjects.DESIRED_BUCKET, history=DESIRED_HISTORY),
-    subjects.REQUEST_BUCKET: KeyValueConfig(bucket=subjects.REQUEST_BUCKET, history=1, ttl=REQUEST_SECONDS),
-    subjects.STATUS_BUCKET: KeyValueConfig(bucket=subjects.STATUS_BUCKET, history=1),
-    subjects.PRESENCE_BUCKET: presence(PRESENCE_SECONDS),
+STREAMS: Mapping[str, StreamConfig] = {
+    str(config.name): config
+    for config in (
+        StreamConfig(
+            name=subjects.EVENT_STREAM,
+            subjects=[f"{subjects.EVENTS}.>"],
+            discard=DiscardPolicy.OLD,
+            max_age=EVENT_DAYS * DAY_SECONDS,
+            max_bytes=EVENT_BYTES,
+            max_msg_size=MAX_MESSAGE_BYTES,
+            duplicate_window=DUPLICATE_SECONDS,
+        ),
+        _kept(subjects.DESIRED_BUCKET, most_bytes=DOCUMENT_BYTES, history=DESIRED_HISTORY),
+        _kept(subjects.STATUS_BUCKET, most_bytes=MAX_REPORT_BYTES + DOCUMENT_BYTES),
+        _kept(subjects.PRESENCE_BUCKET, most_bytes=MAX_PRESENCE_BYTES),
+        _kept(subjects.REQUEST_BUCKET, most_bytes=REQUEST_BYTES, seconds=DAY_SECONDS),
+    )
 }
 
 
-async def ensure_stream(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
-    """Make the event stream where it is missing, kept by so many servers."""
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a stream holds: how many subjects, and the number of its newest message."""
+
+    subjects: int
+    last: int
+
+
+async def ensure_stream(jetstream: JetStreamContext, name: str = subjects.EVENT_STREAM, *, replicas: int = 1) -> None:
+    """Make a stream where it is missing, kept by so many servers."""
     try:
-        await jetstream.stream_info(subjects.EVENT_STREAM)
+        await jetstream.stream_info(name)
     except NotFoundError:
-        await jetstream.add_stream(
-            StreamConfig(
-                name=subjects.EVENT_STREAM,
-                subjects=[f"{subjects.EVENTS}.>"],
-                discard=DiscardPolicy.OLD,
-                max_age=EVENT_DAYS * 86400,
-                max_bytes=EVENT_BYTES,
-                duplicate_window=120,
-                num_replicas=replicas,
-            )
-        )
+        await jetstream.add_stream(replace(STREAMS[name], num_replicas=replicas))
 
 
 async def bucket(jetstream: JetStreamContext, name: str, *, replicas: int = 1) -> KeyValue:
@@ -64,7 +104,44 @@ async def bucket(jetstream: JetStreamContext, name: str, *, replicas: int = 1) -
     try:
         return await jetstream.key_value(name)
     except BucketNotFoundError:
-        return await jetstream.create_key_value(replace(_BUCKETS[name], replicas=replicas))
+        await jetstream.add_stream(replace(STREAMS[f"KV_{name}"], num_replicas=replicas))
+        return await jetstream.key_value(name)
+
+
+async def put(jetstream: JetStreamContext, name: str, key: str, value: bytes) -> None:
+    """Have a key of a bucket hold a value; the bucket is made where it is missing."""
+    subject = f"$KV.{name}.{key}"
+    try:
+        await jetstream.publish(subject, value)
+    except NoStreamResponseError:
+        await bucket(jetstream, name)
+        await jetstream.publish(subject, value)
+
+
+async def state(client: Client, stream: str, *, seconds: float) -> State:
+    """Tell what a stream holds."""
+    try:
+        answer = json.loads((await client.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=seconds)).data)
+    except NoRespondersError as error:
+        raise ServiceUnavailableError from error
+    if "error" in answer:
+        raise APIError.from_error(answer["error"])
+    return State(subjects=answer["state"].get("num_subjects", 0), last=answer["state"]["last_seq"])
+
+
+async def revisions(jetstream: JetStreamContext, name: str, key: str) -> AsyncIterator[RawStreamMsg]:
+    """Give the revisions of a key that a bucket still has, oldest first; without a consumer, which nodes may not make.
+
+    Each is asked for alone: no more are kept than a few dozen.
+    """
+    seq = 1
+    while True:
+        try:
+            found = await jetstream.get_msg(f"KV_{name}", seq=seq, subject=f"$KV.{name}.{key}", next=True)
+        except NotFoundError:
+            return
+        yield found
+        seq = (found.seq or seq) + 1
 
 
 async def closed(client: Client) -> None:
@@ -73,11 +150,35 @@ async def closed(client: Client) -> None:
         await asyncio.sleep(CLOSED_SECONDS)
 
 
+def is_too_big(error: Exception) -> bool:
+    """Tell whether a message was refused for its size: it will be refused again, however often it is sent."""
+    return isinstance(error, MaxPayloadError) or (isinstance(error, APIError) and error.err_code == TOO_BIG)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Tell whether JetStream as a whole gave no answer, while NATS may be well."""
+    if isinstance(error, APIError) and error.err_code is not None:
+        return error.err_code in _UNAVAILABLE
+    return isinstance(error, ServiceUnavailableError | NoStreamResponseError | NoRespondersError)
+
+
+def words(error: BaseException) -> str:
+    """Say what JetStream's client means, and what can be done where that is known."""
+    if is_unavailable(error):
+        return NO_ANSWER
+    if isinstance(error, TimeoutError):
+        return NO_REPLY
+    if not isinstance(error, APIError):
+        return str(error).removeprefix("nats: ") or type(error).__name__
+    said = error.description or f"error {error.err_code or error.code}"
+    advice = _ADVICE.get(error.err_code or 0)
+    return f"{said}; {advice}" if advice else said
+
+
 @contextlib.contextmanager
 def errors(what: str) -> Iterator[None]:
     """Say of a request that failed what was asked; it may be asked again."""
     try:
         yield
     except (NatsError, OSError, TimeoutError) as error:
-        words = str(error).removeprefix("nats: ") or type(error).__name__
-        raise Transient(f"NATS did not {what}: {words}; try again") from error
+        raise Transient(f"NATS did not {what}: {words(error)}; try again") from error

@@ -9,7 +9,9 @@ PASSES = Counter("mm_passes", "Passes of the loop", ["outcome"])
 PASS_SECONDS = Histogram("mm_pass_seconds", "Duration of a successful pass", buckets=_FAST)
 NATS_CONNECTED = Gauge("mm_nats_connected", "1 while NATS is connected")
 EVENTS_SENT = Counter("mm_events_sent", "Events acknowledged by the stream", ["type"])
-EVENTS_DROPPED = Counter("mm_events_dropped", "Events dropped because NATS was away for too long")
+EVENTS_DROPPED = Counter("mm_events_dropped", "Events dropped: nats away for too long, too big", ["why"])
+VALUES_DROPPED = Counter("mm_values_dropped", "Reports and signs of life that NATS refused for their size", ["bucket"])
+NATS_FAILING = Gauge("mm_nats_failing", "Watches and writes that fail though NATS may be connected")
 BAD_MESSAGES = Counter("mm_bad_messages", "Messages that could not be read", ["subject"])
 
 # Puller

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from events import cost, subjects
 from events.commands import Command, Status
 from events.desired import problem
-from events.status import MAX_REPORT_BYTES, MAX_REPORT_VALUES, Report
+from events.status import MAX_REPORT_BYTES, MAX_REPORT_VALUES, Presence, Report
 from service import hosts, http, logs, micro
 from service.bus import Bus
 from service.commands import Commands, Handle
@@ -76,7 +76,7 @@ class Core:
             last_pass=self.health.last_pass,
             nats=self.bus.connection,
             http=self.http,
-            warnings=self.desired.problems,
+            warnings=(*self.desired.problems, *self.bus.problems),
         )
 
 
@@ -161,7 +161,7 @@ async def _run(service: str, settings: NodeSettings, *, http_port: int, build: C
         core.bus.run(),
         run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
         _send_reports(core, parts.report),
-        _beat(core),
+        keep_beating(core.bus, Presence(node=settings.node, service=service, started=core.started)),
         *(task() for task in parts.tasks),
     )
 
@@ -212,9 +212,14 @@ def fitting(report: Report) -> bytes:
     return report.model_copy(update={**left, "warnings": (words,)}).model_dump_json().encode()
 
 
-async def _beat(core: Core) -> None:
-    """Show that the service is there; the key goes by itself when this stops."""
-    key = subjects.status_key(core.settings.node, core.service)
+async def keep_beating(bus: Bus, sign: Presence, *, seconds: float = BEAT_SECONDS) -> None:
+    """Show that the service is there; others notice when this stops."""
     while True:
-        core.bus.keep(subjects.PRESENCE_BUCKET, key, core.started.isoformat().encode())
-        await asyncio.sleep(BEAT_SECONDS)
+        beat(bus, sign)
+        await asyncio.sleep(seconds)
+
+
+def beat(bus: Bus, sign: Presence) -> None:
+    """Give a sign of life now."""
+    key = subjects.status_key(sign.node, sign.service)
+    bus.keep(subjects.PRESENCE_BUCKET, key, sign.model_dump_json().encode())

@@ -21,6 +21,7 @@ from nats.aio.msg import Msg
 from events import desired, subjects
 from events.commands import Answer
 from events.names import ModelName, NodeName, Version
+from events.status import Presence
 from infra.local.client import nats_client
 from infra.local.fleet_report import Simulated, Speaker, report
 from service import jetstream
@@ -137,7 +138,8 @@ class SimulatedFleet:
         for node in self.nodes.values():
             for service in SERVICES if not node.is_dead else ():
                 key = f"$KV.{subjects.PRESENCE_BUCKET}.{subjects.status_key(node.name, service)}"
-                await self._client(node).publish(key, node.started.isoformat().encode())
+                sign = Presence(node=node.name, service=service, started=node.started)
+                await self._client(node).publish(key, sign.model_dump_json().encode())
 
     async def _listen(self, client: Client, node: SimulatedNode) -> None:
         async def answer(message: Msg) -> None:

@@ -16,8 +16,8 @@ host: {host}
 port: {port}
 http: "{host}:{monitor}"
 server_name: embedded
-max_payload: 1MB
-jetstream {{ store_dir: "{store}", max_file_store: 1GB }}
+max_payload: 8MB
+jetstream {{ store_dir: "{store}", max_file_store: 1GB, limits {{ default_max_consumers: 100000 }} }}
 """
 
 

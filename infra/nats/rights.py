@@ -9,7 +9,7 @@ may send itself a message that says `$KV.mm_desired.MODEL`.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from events import subjects
+from events import messages, subjects
 from events.names import NodeName
 
 ANY_NODE = NodeName("*")  # no node can be called so; rights for it are those of every node at once
@@ -69,14 +69,13 @@ def master() -> Rights:
     return Rights(
         publish=(
             *(subjects.command(ANY_NODE, service, "*") for service in WORKERS),
-            _own_events(ANY_NODE, "master"),
+            *_own_events(ANY_NODE, "master"),
             *(f"$KV.{bucket}.*" for bucket in (subjects.DESIRED_BUCKET, subjects.REQUEST_BUCKET)),
             *(f"$KV.{bucket}.*.*" for bucket in (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET)),
             f"{API}.INFO",
             *(f"{API}.STREAM.{verb}.{stream}" for verb in ("INFO", "CREATE", "MSG.GET") for stream in STREAMS),
             *(f"{API}.DIRECT.GET.{bucket}{rest}" for bucket in BUCKETS for rest in ("", ".>")),
-            *(subject for stream in READABLE for subject in _consume(stream)),
-            *(f"{API}.CONSUMER.MSG.NEXT.{stream}.*" for stream in READABLE),
+            *(subject for stream in READABLE for subject in _consume_all(stream)),
             ANSWERS_TO_OPERATORS,
         ),
         subscribe=(
@@ -131,10 +130,10 @@ def _worker(node: NodeName, service: str, *, publish: tuple[str, ...], subscribe
     group = subjects.token(node)
     return Rights(
         publish=(
-            _own_events(node, service),
+            *_own_events(node, service),
             *(f"$KV.{bucket}.{key}" for bucket in written),
             *(f"{API}.STREAM.INFO.{stream}" for stream in READABLE),
-            *_consume(f"KV_{subjects.DESIRED_BUCKET}"),
+            *_watch_desired(node, service),
             ANSWERS_TO_MASTERS,
             ANSWERS_TO_OPERATORS,
             *publish,
@@ -148,15 +147,34 @@ def _worker(node: NodeName, service: str, *, publish: tuple[str, ...], subscribe
     )
 
 
-def _own_events(node: NodeName, service: str) -> str:
-    return f"{subjects.EVENTS}.{subjects.token(node)}.{service}.>"
+def _own_events(node: NodeName, service: str) -> Iterator[str]:
+    """Say what this service has to say, each kind of event by its name."""
+    for kind in messages.of(service):
+        yield f"{subjects.EVENTS}.{subjects.token(node)}.{service}.{kind.type}.*"
 
 
-def _consume(stream: str) -> Iterator[str]:
-    """Read a stream from a point on: make a consumer, look at it, and keep pace with the server."""
+def _watch_desired(node: NodeName, service: str) -> Iterator[str]:
+    """Watch desired state through one consumer of a fixed name, and read earlier revisions.
+
+    The name is a part of the subject, and the server checks that the request says the same: no second consumer can be
+    made. A key for all nodes has to leave the name open. There is no right to direct gets and pulls: these bring a
+    message's own bytes to any subject that a request names.
+    """
+    stream = f"KV_{subjects.DESIRED_BUCKET}"
+    name = ANY_NODE if node == ANY_NODE else subjects.consumer(node, service)
+    yield f"{API}.CONSUMER.CREATE.{stream}.{name}.$KV.{subjects.DESIRED_BUCKET}.>"
+    yield f"{API}.CONSUMER.DELETE.{stream}.{name}"
+    yield f"{API}.STREAM.MSG.GET.{stream}"
+    yield f"$JS.FC.{stream}.{name}.*"
+
+
+def _consume_all(stream: str) -> Iterator[str]:
+    """Read a stream from a point on: make a consumer, look at it, pull from it, and end it."""
     yield f"{API}.CONSUMER.CREATE.{stream}"
     yield f"{API}.CONSUMER.CREATE.{stream}.>"
     yield f"{API}.CONSUMER.INFO.{stream}.*"
+    yield f"{API}.CONSUMER.MSG.NEXT.{stream}.*"
+    yield f"{API}.CONSUMER.DELETE.{stream}.*"
     yield f"$JS.FC.{stream}.>"
 
 

@@ -6,13 +6,12 @@ from contextlib import asynccontextmanager
 
 from events.changes import Change
 from events.names import NodeName
-from infra.local.client import nats_client
 from master import commands
 from master.answers import Made
 from master.app import Master, build
 from master.orders import Order
 from master.settings import MasterSettings
-from service import jetstream, micro, settings
+from service import micro, settings
 from service.commands import Commands
 from service.jetstream import PRESENCE_SECONDS
 from service.tasks import end
@@ -49,9 +48,3 @@ async def order(master: Master, change: Change, *nodes: str, key: str = "", if_r
     return await master.orders.follow(
         Order(actor="tester", model=MODEL, change=change, nodes=names, key=key, if_revision=if_revision)
     )
-
-
-async def shorten_presence(server: NatsServer, seconds: float) -> None:
-    """Have signs of life count for so long only; before anything else makes the bucket."""
-    async with nats_client(server.url) as client:
-        await client.jetstream().create_key_value(jetstream.presence(seconds))

@@ -23,7 +23,7 @@ BASE_IMAGE = "debian:bookworm-slim"
 _timed = partial(timed, "swarm-test")
 PULL_SECONDS = 300.0
 BASE_IMAGES = ("debian", "python", "nats-alpine", "fake-gcs-server", "google-cloud-cli")
-IMAGES = (f"{SERVICES}:dev", f"{TFSERVING}:dev", "nats:2-alpine")
+IMAGES = (f"{SERVICES}:dev", f"{TFSERVING}:dev", "nats:2.15.1-alpine")
 DOCKERFILE = "infra/docker/Dockerfile"
 
 

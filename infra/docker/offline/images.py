@@ -23,7 +23,7 @@ TAGS: Final[dict[str, tuple[str, ...]]] = {
     "debian": ("debian:bookworm-slim",),
     "python": ("python:3.11-slim-bookworm", "python:3.11-slim"),
     "nats": ("nats:2", "nats:latest"),
-    "nats-alpine": ("nats:2-alpine", "nats:alpine"),
+    "nats-alpine": ("nats:2.15.1-alpine", "nats:2-alpine", "nats:alpine"),
     "fake-gcs-server": ("fsouza/fake-gcs-server:latest",),
     "google-cloud-cli": ("gcr.io/google.com/cloudsdktool/google-cloud-cli:emulators",),
     "tfserving": ("model-manager/tfserving:dev", "tensorflow/serving:2.19.0"),

@@ -10,11 +10,11 @@ from infra.local.client import nats_client
 from infra.local.fleet import FleetPlan, SimulatedFleet
 from master.app import Master
 from master.views import CellState, NodeState
-from tests.support.master import running_master, shorten_presence
+from tests.support.master import running_master
 from tests.support.stack import NatsServer, eventually
 
 BEAT_SECONDS = 0.4
-HEARTBEAT_SECONDS = 1.0  # as short as NATS allows
+HEARTBEAT_SECONDS = 1.0
 PLAN = FleetPlan(nodes=3, models=4, beat_seconds=BEAT_SECONDS)
 NODE = NodeName("node-0001")
 
@@ -43,29 +43,33 @@ def seen(master: Master) -> list[str]:
 
 async def test_two_masters_show_the_same(nats_server: NatsServer) -> None:
     """One that heard everything as it came and one that started late agree on all of it, losses too."""
-    await shorten_presence(nats_server, HEARTBEAT_SECONDS)
-    async with running_master(nats_server) as first, SimulatedFleet(nats_server.url, PLAN) as fleet:
+    async with (
+        running_master(nats_server, grace_seconds=HEARTBEAT_SECONDS) as first,
+        SimulatedFleet(nats_server.url, PLAN) as fleet,
+    ):
         await eventually(all_well(first))
         model = next(iter(fleet.nodes[NODE].models))
         await fleet.set(NODE, model, replace(fleet.nodes[NODE].models[model], failed=(Version(8), "reset")))
         fleet.nodes[NodeName("node-0002")].is_dead = True
         await eventually(lambda: first.fleet.node(NodeName("node-0002")).state is NodeState.LOST)
         await eventually(lambda: first.fleet.cell(model, NODE).state is CellState.FAILED)
-        async with running_master(nats_server, "master-2") as second:
+        async with running_master(nats_server, "master-2", grace_seconds=HEARTBEAT_SECONDS) as second:
             await eventually(lambda: seen(first) == seen(second))
             assert len(second.fleet.overview(second.freshness()).sentences) == 2
 
 
 async def test_a_loss_is_seen_within_a_heartbeat_and_a_second(nats_server: NatsServer) -> None:
     """And the node's return at once; between them it is shown, with the time since when it is lost."""
-    await shorten_presence(nats_server, HEARTBEAT_SECONDS)
-    async with SimulatedFleet(nats_server.url, PLAN) as fleet, running_master(nats_server) as master:
+    async with (
+        SimulatedFleet(nats_server.url, PLAN) as fleet,
+        running_master(nats_server, grace_seconds=HEARTBEAT_SECONDS) as master,
+    ):
         await eventually(all_well(master))
         died = time.time()
         fleet.nodes[NODE].is_dead = True
         await eventually(lambda: master.fleet.node(NODE).state is NodeState.LOST, seconds=HEARTBEAT_SECONDS + 5)
         shown = master.fleet.node(NODE)
-        # NATS itself puts the time into the marker, so a busy machine does not blur it.
+        # It is NATS's own time of the last sign of life, so a busy machine does not blur it.
         assert shown.since.timestamp() - died <= HEARTBEAT_SECONDS + 1.0
         assert {row.state for row in shown.models} == {CellState.LOST}
         fleet.nodes[NODE].is_dead = False
@@ -74,7 +78,6 @@ async def test_a_loss_is_seen_within_a_heartbeat_and_a_second(nats_server: NatsS
 
 async def test_nats_away_shows_the_last_known_and_its_age(nats_server: NatsServer) -> None:
     """Reads go on from memory, marked stale; when NATS is back nothing is lost, and nobody seems lost for a moment."""
-    await shorten_presence(nats_server, HEARTBEAT_SECONDS)
     async with (
         running_master(nats_server, grace_seconds=5.0) as master,
         SimulatedFleet(nats_server.url, PLAN),
@@ -106,9 +109,11 @@ async def _watch(master: Master, worst: list[int]) -> None:
 
 async def test_forgetting_a_lost_node_holds_for_all_masters(nats_server: NatsServer) -> None:
     """A node that is there cannot be forgotten; a lost one is gone everywhere, and for masters to come."""
-    await shorten_presence(nats_server, HEARTBEAT_SECONDS)
     async with SimulatedFleet(nats_server.url, PLAN) as fleet:
-        async with running_master(nats_server) as first, running_master(nats_server, "master-2") as second:
+        async with (
+            running_master(nats_server, grace_seconds=HEARTBEAT_SECONDS) as first,
+            running_master(nats_server, "master-2", grace_seconds=HEARTBEAT_SECONDS) as second,
+        ):
             await eventually(all_well(first))
             fleet.nodes[NODE].is_dead = True
             await eventually(lambda: first.fleet.node(NODE).state is NodeState.LOST)
@@ -120,11 +125,12 @@ async def test_forgetting_a_lost_node_holds_for_all_masters(nats_server: NatsSer
 
 
 async def test_rubbish_in_the_buckets_does_no_harm(nats_server: NatsServer) -> None:
-    """Entries that cannot be read are passed over; all others are shown."""
+    """Entries of nobody are passed over, a node's that cannot be read are its trouble; all others are shown."""
+    fleet_names = tuple(NodeName(f"node-000{number}") for number in range(3))
     async with SimulatedFleet(nats_server.url, PLAN), nats_client(nats_server.url) as client:
         bucket = await client.jetstream().key_value("mm_status")
         for key, data in (("node-0001.puller", b"{"), ("x", b"{}"), ("a.b.c", b"[]"), ("node-0009.puller", b"7")):
             await bucket.put(key, data)
         async with running_master(nats_server) as master:
-            assert len(master.fleet.node_names) == 3
+            assert master.fleet.node_names == (*fleet_names, NodeName("node-0009"))
             assert master.fleet.node(NODE).services[0].service == "configurator"

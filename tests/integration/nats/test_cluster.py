@@ -70,10 +70,10 @@ async def test_a_cluster_outlives_one_of_its_servers(cluster: list[Secured]) -> 
     key = subjects.status_key(CENTRE, "puller")
     bus.keep(subjects.STATUS_BUCKET, key, b"before")
     async with running([asyncio.create_task(bus.run())]):
-        await eventually(lambda: not bus._unsent and bus.connection.is_connected, seconds=SETTLE_SECONDS)
+        await eventually(lambda: bus.is_idle and bus.connection.is_connected, seconds=SETTLE_SECONDS)
         await asyncio.to_thread(cluster[0].child.kill)
         bus.keep(subjects.STATUS_BUCKET, key, b"after")
-        await eventually(lambda: not bus._unsent and bus.connection.is_connected, seconds=SETTLE_SECONDS)
+        await eventually(lambda: bus.is_idle and bus.connection.is_connected, seconds=SETTLE_SECONDS)
     async with person(cluster[1], "operator.alice") as alice:
         status = await (await alice.client.jetstream(timeout=20).key_value(subjects.STATUS_BUCKET)).get(key)
         assert status.value == b"after"
@@ -95,7 +95,7 @@ async def test_a_remote_site_works_through_its_own_server(supervisor: Supervisor
     admin = settings.load(Settings, hub.environment("admin", "setup"))
     await streams.set_up(admin, replicas=1)
     async with running([asyncio.create_task(bus.run())]), person(hub, "operator.alice") as alice:
-        await eventually(lambda: not bus._unsent and bool(shown), seconds=SETTLE_SECONDS)
+        await eventually(lambda: bus.is_idle and bool(shown), seconds=SETTLE_SECONDS)
         stream = alice.client.jetstream()
         assert (await (await stream.key_value(subjects.STATUS_BUCKET)).get(key)).value == b"far"
         for place in (FAR, None):

@@ -24,7 +24,7 @@ async def test_a_service_needs_no_key(supervisor: Supervisor, capsys: pytest.Cap
     bus = Bus(settings.load(Settings, {"MM_NODE": "n", "MM_NATS_URL": server.url.replace("tls", "nats")}), "puller")
     bus.keep(subjects.STATUS_BUCKET, subjects.status_key(NodeName("n"), "puller"), b"{}")
     async with running([asyncio.create_task(bus.run())]):
-        await eventually(lambda: bus.connection.is_connected and not bus._unsent)
+        await eventually(lambda: bus.connection.is_connected and bus.is_idle)
     environment = {"MM_NATS_URL": server.url.replace("tls", "nats")}
     assert await asyncio.to_thread(streams.main, ["--replicas", "1"], environment) == 0
     assert "KV_mm_desired: copies 1\n" in capsys.readouterr().out

@@ -23,9 +23,17 @@ JETSTREAM = [
     "$JS.API.STREAM.UPDATE.MM_EVENTS",
     "$JS.API.STREAM.CREATE.MM_OTHER",
     "$JS.API.STREAM.MSG.DELETE.KV_mm_desired",
-    "$JS.API.CONSUMER.DELETE.KV_mm_desired.c",
 ]
 READS = ["$JS.API.STREAM.MSG.GET.KV_mm_requests", "$JS.API.CONSUMER.CREATE.KV_mm_requests"]
+CONSUMERS = [
+    "$JS.API.CONSUMER.CREATE.KV_mm_desired",
+    "$JS.API.CONSUMER.CREATE.KV_mm_desired.x",
+    "$JS.API.CONSUMER.CREATE.KV_mm_desired.node-b-puller.$KV.mm_desired.>",
+    "$JS.API.CONSUMER.DURABLE.CREATE.KV_mm_desired.x",
+    "$JS.API.CONSUMER.DELETE.KV_mm_desired.node-b-puller",
+    "$JS.API.CONSUMER.MSG.NEXT.KV_mm_desired.node-a-puller",
+    "$JS.API.DIRECT.GET.KV_mm_desired",
+]
 ANSWERS = ["_INBOX.master.master-1.x", "_INBOX.puller.node-b.x", "_R_.x"]
 HEARS = [
     "_INBOX.>",
@@ -42,20 +50,23 @@ FORBIDDEN_TO_PUBLISH = {
     "puller.node-a": [
         *NO_EVENT,
         "mm.v1.event.node-a.configurator.version.served.m",
+        "mm.v1.event.node-a.puller.version.served.m",
+        "mm.v1.event.node-a.puller.change.made.m",
         "mm.v1.retention.node-b",
         "$KV.mm_status.node-a.configurator",
         "$JS.API.CONSUMER.CREATE.MM_EVENTS",
         "$JS.API.STREAM.MSG.GET.KV_mm_status",
-        *(*COMMANDS, *WRITES, *JETSTREAM, *READS, *ANSWERS),
+        *(*COMMANDS, *WRITES, *JETSTREAM, *READS, *ANSWERS, *CONSUMERS),
     ],
     "configurator.node-a": [
         *NO_EVENT,
         "mm.v1.event.node-a.puller.version.published.m",
+        "mm.v1.event.node-a.configurator.version.published.m",
         "mm.v1.hint",
         "mm.v1.retention.node-a",
         "$KV.mm_status.node-a.puller",
         "$JS.API.CONSUMER.CREATE.MM_EVENTS",
-        *(*COMMANDS, *WRITES, *JETSTREAM, *READS, *ANSWERS),
+        *(*COMMANDS, *WRITES, *JETSTREAM, *READS, *ANSWERS, *CONSUMERS),
     ],
     "puller": [
         "mm.v1.event.node-a.configurator.version.served.m",

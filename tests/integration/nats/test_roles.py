@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from nats.js.api import KeyValueConfig
 
@@ -11,6 +12,7 @@ from events import changes, cloudevents, messages, subjects
 from events.commands import Command, Sync
 from events.messages import VersionPublished
 from events.names import ModelName, NodeName, Version
+from events.status import Presence
 from master import app, commands
 from master.app import Master
 from master.history import Filter
@@ -19,6 +21,7 @@ from master.settings import MasterSettings
 from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
+from service.process import beat
 from service.settings import Settings
 from service.watch import Entry
 from tests.support.fleet import said
@@ -77,7 +80,7 @@ async def test_operator_asks_reads_and_finds(secured: Secured) -> None:
         person(secured, "operator.alice") as alice,
     ):
         seen = await alice.client.subscribe(f"{subjects.EVENTS}.>")
-        await eventually(lambda: not puller._unsent and puller.connection.is_connected)
+        await eventually(lambda: puller.is_idle and puller.connection.is_connected)
         one = await alice.client.request(subjects.command(NODE, "puller", "sync"), b"{}", timeout=5)
         assert json.loads(one.data)["node"] == NODE
         change = json.dumps({"model": MODEL}).encode()
@@ -115,7 +118,7 @@ def worker(server: Secured, service: str) -> Bus:
     bus.answer(micro.on_node(Commands(NODE, service, {Sync: sync}), node=NODE, software="1.2.3"))
     key = subjects.status_key(NODE, service)
     bus.keep(subjects.STATUS_BUCKET, key, said(NODE, service, {}))
-    bus.keep(subjects.PRESENCE_BUCKET, key, b"now")
+    beat(bus, Presence(node=NODE, service=service, started=datetime.now(UTC)))
     return bus
 
 

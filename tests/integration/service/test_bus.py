@@ -1,19 +1,28 @@
 """The bus against a real NATS server, there, away and back."""
 
 import asyncio
+import contextlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from nats.aio.client import Client
 from nats.errors import StaleConnectionError
+from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import NotFoundError
 
 from events import cloudevents, messages, subjects
 from events.messages import ServingStarted
 from events.names import NodeName
+from infra.local import parts
 from infra.local.client import nats_client
-from service import jetstream, settings
+from infra.local.ports import LOOPBACK
+from infra.local.supervisor import Supervisor
+from service import consumers, jetstream, metrics, settings, watch
 from service.bus import Bus
+from service.jobs import Job
 from service.settings import Settings
 from service.tasks import end
 from service.watch import Entry, Follow
@@ -159,11 +168,11 @@ async def test_kept_value_is_the_newest_after_a_loss(nats_server: NatsServer) ->
     key = subjects.status_key(NodeName("n.1"), "puller")
     bus.keep(subjects.STATUS_BUCKET, key, b"old")
     async with running(bus):
-        await eventually(lambda: not bus._unsent)
+        await eventually(lambda: bus.is_idle)
         await asyncio.to_thread(nats_server.child.kill)
         bus.keep(subjects.STATUS_BUCKET, key, b"new")
         await asyncio.to_thread(nats_server.child.start)
-        await eventually(lambda: not bus._unsent)
+        await eventually(lambda: bus.is_idle)
         async with nats_client(nats_server.url) as client:
             entry = await (await client.jetstream().key_value(subjects.STATUS_BUCKET)).get(key)
     assert entry.value == b"new"
@@ -197,3 +206,114 @@ async def test_outbox_is_bounded_while_nats_is_away(nats_server: NatsServer) -> 
     for _ in range(2500):
         bus.emit(ServingStarted())
     assert len(bus._outbox) == 2000
+
+
+def refusing(supervisor: Supervisor, limits: str) -> NatsServer:
+    """A server whose JetStream is as these words of its configuration say."""
+    folder, port, monitor = supervisor.new_folder("nats"), supervisor.ports.reserve(), supervisor.ports.reserve()
+    command = parts.nats(folder, port, monitor)
+    text = re.sub(r"(?m)^jetstream .*$", limits.format(store=folder / "jetstream"), (folder / "nats.conf").read_text())
+    (folder / "nats.conf").write_text(text)
+    return NatsServer(f"nats://{LOOPBACK}:{port}", supervisor.start(command))
+
+
+async def test_one_consumer_for_each_service_however_often_it_starts(
+    nats_server: NatsServer, nats_connection: Client
+) -> None:
+    """A restart takes the place of the one before, so a fleet needs as many consumers as it has services."""
+    for _ in range(3):
+        bus, seen = make_bus(nats_server), asyncio.Event()
+        bus.watch(subjects.DESIRED_BUCKET, lambda _, seen=seen: seen.set())  # type: ignore[misc]  # a default in a lambda
+        async with running(bus):
+            await asyncio.wait_for(seen.wait(), 30)
+    found = await nats_connection.jetstream().consumers_info(f"KV_{subjects.DESIRED_BUCKET}")
+    assert [one.name for one in found] == ["n=2E1-puller"]
+
+
+async def test_a_watch_that_cannot_be_made_is_said(supervisor: Supervisor) -> None:
+    """NATS is connected, and yet the service is deaf: it says which limit was met, and where to raise it."""
+    limits = 'jetstream {{ store_dir: "{store}", limits {{ default_max_consumers: 1 }} }}'
+    server = refusing(supervisor, limits)
+    bus = make_bus(server)
+    bus.watch(subjects.DESIRED_BUCKET, lambda _: None)
+    async with nats_client(server.url) as client:
+        stream, name = client.jetstream(), f"KV_{subjects.DESIRED_BUCKET}"
+        await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
+        await stream.add_consumer(name, ConsumerConfig(name="other", ack_policy=AckPolicy.NONE))
+        async with running(bus):
+            await eventually(lambda: bool(bus.problems), seconds=30)
+            assert "watching mm_desired fails since" in bus.problems[0]
+            assert "default_max_consumers" in bus.problems[0]
+            await stream.delete_consumer(name, "other")
+            await eventually(lambda: not bus.problems, seconds=30)
+
+
+async def test_jetstream_that_is_off_is_said_in_words(supervisor: Supervisor) -> None:
+    """The connection is there, and nothing that is kept works: people read no name of an exception."""
+    bus = make_bus(refusing(supervisor, ""))
+    bus.watch(subjects.DESIRED_BUCKET, lambda _: None)
+    bus.keep(subjects.STATUS_BUCKET, "n=2E1.puller", b"{}")
+    bus.emit(ServingStarted())
+    async with running(bus):
+        await eventually(lambda: len(bus.problems) == 3, seconds=30)
+        assert all("NATS answers, JetStream does not" in problem for problem in bus.problems)
+
+
+async def test_what_is_too_big_is_dropped_and_the_rest_goes_on(nats_server: NatsServer) -> None:
+    """Sent again it would be refused again, for ever, and hold up all that comes after it."""
+    bus = make_bus(nats_server)
+    key = subjects.status_key(NodeName("n.1"), "puller")
+    before = metrics.EVENTS_DROPPED.labels(why="too big")._value.get()
+    bus.keep(subjects.STATUS_BUCKET, key, bytes(9 * MEGABYTE))
+    bus.emit(messages.ServingLost(reason="x" * MEGABYTE))
+    bus.emit(messages.ServingLost(reason="small"))
+    async with running(bus):
+        await eventually(lambda: bus.is_idle, seconds=30)
+        assert metrics.EVENTS_DROPPED.labels(why="too big")._value.get() == before + 1
+        assert "more than NATS takes" in bus.problems[0]
+        async with nats_client(nats_server.url) as client:
+            assert await stored(client) == [messages.ServingLost(reason="small")]
+        bus.keep(subjects.STATUS_BUCKET, key, b"{}")
+        await eventually(lambda: not bus.problems, seconds=30)
+
+
+async def test_a_stream_without_room_holds_up_nothing_else(supervisor: Supervisor) -> None:
+    """With too little room for the history there are reports and signs of life all the same, and the reason is said."""
+    server = refusing(supervisor, 'jetstream {{ store_dir: "{store}", max_file_store: 100MB }}')
+    bus = make_bus(server)
+    for bucket in (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET):
+        bus.keep(bucket, "n=2E1.puller", b"{}")
+    bus.emit(ServingStarted())
+    async with running(bus), nats_client(server.url) as client:
+        await eventually(lambda: bool(bus.problems), seconds=30)
+        assert "sending events fails since" in bus.problems[0]
+        assert "max_file_store" in bus.problems[0]
+        for bucket in (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET):
+            await eventually(partial(has_key, client, bucket), seconds=30)
+        assert len(bus.problems) == 1
+
+
+async def has_key(client: Client, bucket: str) -> bool:
+    """Whether the service's key is in a bucket."""
+    with contextlib.suppress(NotFoundError):
+        return bool((await (await client.jetstream().key_value(bucket)).get("n=2E1.puller")).value)
+    return False
+
+
+async def test_a_document_that_goes_without_a_mark_is_noticed(nats_server: NatsServer, nats_connection: Client) -> None:
+    """A limit of the stream, or a purge, takes keys away without a word to those who watch."""
+    seen: list[Mapping[str, Entry]] = []
+    stream = nats_connection.jetstream()
+    bucket = await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
+    for key in ("a", "b"):
+        await bucket.put(key, b"1")
+    watched = watch.Watched(subjects.DESIRED_BUCKET, "c", lambda: watch.whole(seen.append))
+    task = asyncio.create_task(
+        Job("watching", on_change=lambda: None).persist(
+            consumers.watcher(nats_connection, watched, Job("", on_change=lambda: None), look_seconds=0.1)
+        )
+    )
+    await eventually(lambda: bool(seen) and set(seen[-1]) == {"a", "b"})
+    await stream.purge_stream(f"KV_{subjects.DESIRED_BUCKET}", subject="$KV.mm_desired.a")
+    await eventually(lambda: set(seen[-1]) == {"b"}, seconds=30)
+    await end([task])

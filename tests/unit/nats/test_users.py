@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from events import messages, subjects
 from events.names import NodeName
 from infra.nats import rights, users
 from infra.nats.users import Names, Site
@@ -82,3 +83,18 @@ def test_nobody_but_the_admin_has_all_of_anything_of_jetstream() -> None:
         verbs = {text.split(".")[3] for text in broad if text.startswith("$JS.API.STREAM.")}
         assert user == "admin" or verbs <= {"INFO", "CREATE", "MSG", "NAMES", "LIST"}, user
         assert user == "admin" or "$JS.API.>" not in allowed.publish
+
+
+@pytest.mark.parametrize("service", ["puller", "configurator"])
+def test_a_node_may_make_one_consumer_and_say_its_own_kinds_of_events(service: str) -> None:
+    """Nothing that a key may say of JetStream has a place left open, and no event another service's name."""
+    allowed = getattr(rights, service)(A).publish
+    stream = f"KV_{subjects.DESIRED_BUCKET}"
+    assert [text for text in allowed if "CONSUMER" in text] == [
+        f"$JS.API.CONSUMER.CREATE.{stream}.node-a-{service}.$KV.{subjects.DESIRED_BUCKET}.>",
+        f"$JS.API.CONSUMER.DELETE.{stream}.node-a-{service}",
+    ]
+    assert not any("DIRECT.GET" in text or "MSG.NEXT" in text for text in allowed)
+    assert {text for text in allowed if text.startswith("mm.v1.event.")} == {
+        f"mm.v1.event.node-a.{service}.{kind.type}.*" for kind in messages.of(service)
+    }

@@ -1,0 +1,135 @@
+"""What a service sends to JetStream: events in order, and values of which only the newest counts.
+
+Each bucket and the events go their own way: what one of them waits for, the others do not. What NATS refuses for its
+size is dropped and counted, since it would be refused again for ever.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import NoStreamResponseError
+
+from events import subjects
+from service import jetstream, logs, metrics
+from service.jobs import Job
+
+log = logs.get("service.sending")
+
+OUTBOX_EVENTS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An event on its way."""
+
+    subject: str
+    id: str
+    data: bytes
+
+
+class Outbox:
+    """Events that wait to be sent, in order, each with its id as `Nats-Msg-Id`: a repeated send is one message."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._letters: deque[Letter] = deque(maxlen=OUTBOX_EVENTS)
+        self._work = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def add(self, letter: Letter) -> None:
+        """Queue an event; where the outbox is full, the oldest is dropped and counted."""
+        if len(self._letters) == OUTBOX_EVENTS:
+            metrics.EVENTS_DROPPED.labels(why="nats away").inc()
+        self._letters.append(letter)
+        self._work.set()
+
+    def sender(self, stream: JetStreamContext) -> Callable[[], Awaitable[None]]:
+        """Return an attempt to send what waits, and then what comes."""
+
+        async def send() -> None:
+            while True:
+                self._work.clear()
+                while self._letters:
+                    letter = self._letters[0]
+                    await self._post(stream, letter)
+                    if self._letters and self._letters[0] is letter:
+                        self._letters.popleft()
+                self.job.succeed()
+                await self._work.wait()
+
+        return send
+
+    async def _post(self, stream: JetStreamContext, letter: Letter) -> None:
+        kind = subjects.event_type(letter.subject)
+        try:
+            await self._publish(stream, letter)
+        except NatsError as error:
+            if not jetstream.is_too_big(error):
+                raise
+            metrics.EVENTS_DROPPED.labels(why="too big").inc()
+            log.warning("event dropped: nats takes none so big", type=kind, bytes=len(letter.data))
+        else:
+            metrics.EVENTS_SENT.labels(type=kind).inc()
+
+    async def _publish(self, stream: JetStreamContext, letter: Letter) -> None:
+        headers = {"Nats-Msg-Id": letter.id}
+        try:
+            await stream.publish(letter.subject, letter.data, headers=headers)
+        except NoStreamResponseError:
+            await jetstream.ensure_stream(stream)
+            await stream.publish(letter.subject, letter.data, headers=headers)
+
+
+class KeptValues:
+    """The keys of one bucket that this service writes."""
+
+    def __init__(self, bucket: str, job: Job) -> None:
+        self.job = job
+        self._bucket = bucket
+        self._values: dict[str, bytes] = {}
+        self._unsent: set[str] = set()
+        self._work = asyncio.Event()
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether NATS has all of them."""
+        return not self._unsent
+
+    def keep(self, key: str, value: bytes) -> None:
+        """Have a key hold this value; only the newest is sent where several wait."""
+        self._values[key] = value
+        self._unsent.add(key)
+        self._work.set()
+
+    def sender(self, stream: JetStreamContext) -> Callable[[], Awaitable[None]]:
+        """Return an attempt to send all, since NATS may have lost them, and then what changes."""
+
+        async def send() -> None:
+            self._unsent.update(self._values)
+            while True:
+                self._work.clear()
+                while self._unsent:
+                    key = next(iter(self._unsent))
+                    await self._put(stream, key, self._values[key])
+                await self._work.wait()
+
+        return send
+
+    async def _put(self, stream: JetStreamContext, key: str, value: bytes) -> None:
+        try:
+            await jetstream.put(stream, self._bucket, key, value)
+        except NatsError as error:
+            if not jetstream.is_too_big(error):
+                raise
+            metrics.VALUES_DROPPED.labels(bucket=self._bucket).inc()
+            self.job.fail(f"{len(value)} bytes are more than NATS takes ({jetstream.words(error)}); the old ones stay")
+        else:
+            self.job.succeed()
+        if self._values[key] is value:
+            self._unsent.discard(key)
