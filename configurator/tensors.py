@@ -3,6 +3,7 @@
 import base64
 import math
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 Scalar = bool | int | float | str | bytes
 MAX_RANK = 16
+FLOAT_MAX = (2 - 2**-23) * 2.0**127  # the largest number of 32 bits
 
 
 class BadTensor(ValueError):
@@ -19,7 +21,7 @@ class BadTensor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a type is carried: the field of TensorProto, its letter in packed bytes, its range."""
+    """How a type is carried: the field of TensorProto, its letter in packed bytes, its range, of floats by amount."""
 
     field: str
     letter: str
@@ -28,8 +30,8 @@ class Kind:
 
 
 KINDS = {
-    types_pb2.DT_FLOAT: Kind("float_val", "f"),
-    types_pb2.DT_DOUBLE: Kind("double_val", "d"),
+    types_pb2.DT_FLOAT: Kind("float_val", "f", highest=int(FLOAT_MAX)),
+    types_pb2.DT_DOUBLE: Kind("double_val", "d", highest=int(sys.float_info.max)),
     types_pb2.DT_INT8: Kind("int_val", "b", -(2**7), 2**7 - 1),
     types_pb2.DT_UINT8: Kind("int_val", "B", 0, 2**8 - 1),
     types_pb2.DT_INT16: Kind("int_val", "h", -(2**15), 2**15 - 1),
@@ -54,17 +56,36 @@ def build(values: object, dtype: int) -> TensorProto:
     return tensor
 
 
-def read(tensor: TensorProto) -> tuple[tuple[int, ...], list[Scalar]]:
-    """Return a tensor's shape and values, row by row."""
+def read(tensor: TensorProto, shape: tuple[int, ...]) -> list[Scalar]:
+    """Return the values of a tensor that shall have this shape, row by row.
+
+    The shape comes first: a few bytes may stand for any number of equal values (issue 10).
+    """
     kind = KINDS.get(tensor.dtype)
     if kind is None:
         raise BadTensor(f"tensors of type {_name(tensor.dtype)} cannot be compared")
-    shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
+    if shape_of(tensor) != shape:
+        raise BadTensor(f"the tensor has shape {shown(shape_of(tensor))}, expected {shown(shape)}")
     count = math.prod(shape)
     if tensor.tensor_content and kind.letter:
-        return shape, list(struct.unpack(f"<{count}{kind.letter}", tensor.tensor_content))
+        size = struct.calcsize(kind.letter)
+        if len(tensor.tensor_content) != count * size:
+            raise BadTensor(f"{len(tensor.tensor_content)} bytes are no {count} values of {size} bytes")
+        return list(struct.unpack(f"<{count}{kind.letter}", tensor.tensor_content))
     values = list(getattr(tensor, kind.field))
-    return shape, values + values[-1:] * (count - len(values))  # the last one stands for all that follow
+    if len(values) > count or (count and not values):
+        raise BadTensor(f"{len(values)} values are none for shape {shown(shape)}")
+    return values + values[-1:] * (count - len(values))  # the last one stands for all that follow
+
+
+def shape_of(tensor: TensorProto) -> tuple[int, ...]:
+    """Return a tensor's shape, unread and unbounded: any number may stand in it."""
+    return tuple(dimension.size for dimension in tensor.tensor_shape.dim)
+
+
+def shown(shape: tuple[int, ...]) -> str:
+    """Write a shape, cut where it has more dimensions than any tensor."""
+    return str(list(shape[:MAX_RANK])) + ("…" if len(shape) > MAX_RANK else "")
 
 
 def flatten(values: object) -> tuple[tuple[int, ...], list[object]]:
@@ -120,12 +141,22 @@ def _scalar(value: object, kind: Kind, dtype: int) -> Scalar:
             if isinstance(value, bool):
                 return value
         case "f" | "d":
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if (
+                isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) > kind.highest
+            ):  # not a number is one
                 return float(value)
         case _:
             if isinstance(value, int) and not isinstance(value, bool) and kind.lowest <= value <= kind.highest:
                 return value
-    raise BadTensor(f"{str(value)[:40]!a} is no value of type {_name(dtype)}")
+    raise BadTensor(f"{_quoted(value)} is no value of type {_name(dtype)}")
+
+
+def _quoted(value: object) -> str:
+    """Show the beginning of a value; of integers beyond what Python writes out, only that."""
+    try:
+        return ascii(str(value)[:40])
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def _name(dtype: int) -> str:

@@ -189,7 +189,7 @@ async def test_a_version_answers_by_its_number(lab: Lab) -> None:
     assert dtypes is not None
     feed = {"x": tensors.build([1.0, 2.0], dtypes["x"])}
     answer = await lab.server.predict(key, "serving_default", inputs=feed, outputs=["y"], seconds=5.0)
-    assert tensors.read(answer["y"]) == ((2,), [2.5, 3.0])
+    assert tensors.read(answer["y"], (2,)) == [2.5, 3.0]
 
 
 async def test_a_version_that_is_not_loaded_does_not_answer(lab: Lab) -> None:

@@ -101,6 +101,26 @@ async def test_no_answer_is_no_verdict(error: Exception) -> None:
         await smoke.check(sample(), KEY, Echo({}, error=error), seconds=5.0)
 
 
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e300", "-3.5e38", "1e999"])
+async def test_a_number_that_does_not_fit_is_an_error_and_no_bug(number: str) -> None:
+    """401 digits once ended every pass of every configurator (issue 10)."""
+    fed = smoke.parse(f'{{"instances": {{"x": [{number}]}}, "outputs": {{"y": [1.0]}}}}'.encode())
+    with pytest.raises(Invalid, match=r"input 'x': .* is no value of type DT_FLOAT"):
+        await smoke.check(fed, KEY, Echo({}), seconds=5.0)
+    expected = smoke.parse(f'{{"instances": {{"x": [1.0]}}, "outputs": {{"y": [{number}]}}}}'.encode())
+    with pytest.raises(Invalid, match="it answers its sample wrong"):
+        await smoke.check(expected, KEY, Echo({"y": tensors.build([1.0], FLOAT)}), seconds=5.0)
+
+
+async def test_an_answer_that_claims_another_shape_is_not_expanded() -> None:
+    """Seventeen bytes may stand for 1.5 GB of equal values."""
+    huge = tensors.build([1.0], FLOAT)
+    huge.tensor_shape.dim[0].size = 200_000_000
+    asked = smoke.parse(b'{"instances": {"x": [1.0]}, "outputs": {"y": [1.0]}}')
+    with pytest.raises(Invalid, match=r"output 'y' has shape \[200000000\], expected \[1\]"):
+        await smoke.check(asked, KEY, Echo({"y": huge}), seconds=5.0)
+
+
 BROKEN = {
     "no JSON": b"{",
     "no outputs": b'{"instances": {}, "outputs": {}}',

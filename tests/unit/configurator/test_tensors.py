@@ -29,9 +29,8 @@ def test_what_is_built_is_read_back(dtype: int, data: st.DataObject, rows: int, 
     """Every type, any shape."""
     row = st.lists(VALUES[dtype], min_size=columns, max_size=columns)
     values = data.draw(st.lists(row, min_size=rows, max_size=rows))
-    shape, flat = tensors.read(tensors.build(values, dtype))
-    assert flat == [value for line in values for value in line]
-    assert shape == ((rows, columns) if rows else (0,))
+    shape = (rows, columns) if rows else (0,)
+    assert tensors.read(tensors.build(values, dtype), shape) == [value for line in values for value in line]
 
 
 @pytest.mark.parametrize(
@@ -48,12 +47,23 @@ def test_what_is_built_is_read_back(dtype: int, data: st.DataObject, rows: int, 
         ({"b64": "", "other": 1}, types_pb2.DT_STRING),
         ([[1.0], 1.0], types_pb2.DT_FLOAT),
         ([1.0, [1.0]], types_pb2.DT_FLOAT),
+        (1e300, types_pb2.DT_FLOAT),
+        (-3.5e38, types_pb2.DT_FLOAT),
+        (float("inf"), types_pb2.DT_DOUBLE),
     ],
 )
 def test_a_value_of_another_type_is_refused(value: object, dtype: int) -> None:
     """Nothing is converted silently."""
     with pytest.raises(tensors.BadTensor):
         tensors.build(value, dtype)
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+@pytest.mark.parametrize("digits", [401, 5001])
+def test_a_number_of_hundreds_of_digits_is_refused(digits: int, dtype: int) -> None:
+    """It fits no type, and cannot even be shown where it has thousands of digits."""
+    with pytest.raises(tensors.BadTensor):
+        tensors.build(10 ** (digits - 1), dtype)
 
 
 def test_nesting_has_a_limit() -> None:
@@ -69,10 +79,31 @@ def test_packed_bytes_are_read() -> None:
     """TensorFlow Serving may send a tensor's bytes instead of its values."""
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=2)])
     packed = TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, tensor_content=struct.pack("<2f", 1.5, 2.5))
-    assert tensors.read(packed) == ((2,), [1.5, 2.5])
+    assert tensors.read(packed, (2,)) == [1.5, 2.5]
 
 
 def test_one_value_stands_for_many() -> None:
     """A tensor of equal values is written with one."""
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=3)])
-    assert tensors.read(TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[1.0])) == ((3,), [1.0] * 3)
+    equal = TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=[1.0])
+    assert tensors.read(equal, (3,)) == [1.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("dims", "values", "content"),
+    [
+        ((200_000_000,), [1.0], b""),  # 17 bytes that stand for 1.5 GB
+        ((2**62, 2**62), [1.0], b""),
+        ((-1,), [1.0], b""),
+        ((2,), [], b""),
+        ((2,), [1.0, 2.0, 3.0], b""),
+        ((2,), [], b"\0" * 7),
+        ((2,), [], b"\0" * 12),
+    ],
+)
+def test_a_tensor_of_another_shape_is_not_expanded(dims: tuple[int, ...], values: list[float], content: bytes) -> None:
+    """What a tensor claims to hold is compared before it is made."""
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in dims])
+    hostile = TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=values, tensor_content=content)
+    with pytest.raises(tensors.BadTensor):
+        tensors.read(hostile, (2,))
