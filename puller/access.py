@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from events.wording import of_library
+from service import google_access
+from service.causes import cause
 from service.errors import Transient
 from service.threads import Threads
 
@@ -80,35 +81,35 @@ class Access:
 
     def _refresh(self) -> None:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
-        from google.auth.transport.requests import Request  # noqa: PLC0415
 
         with self._refreshing:
             if self._credentials.valid:  # another request was first
                 return
             try:
-                self._credentials.refresh(Request())  # type: ignore[no-untyped-call] # google-auth is partly typed
+                self._credentials.refresh(google_access.TimedRequest())  # type: ignore[no-untyped-call] # partly typed
             except GoogleAuthError as error:
                 raise Transient(
-                    f"cannot sign in to Cloud Storage: {of_library(error)}; trying again at each poll"
+                    f"cannot sign in to Cloud Storage: {cause(error)}; trying again at each poll"
                 ) from error
 
     def _signed_in(self) -> "requests.Session":
         from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415
 
-        return AuthorizedSession(self._credentials)  # type: ignore[no-untyped-call] # google-auth is partly typed
+        return AuthorizedSession(  # type: ignore[no-untyped-call] # google-auth is partly typed
+            self._credentials, auth_request=google_access.TimedRequest()
+        )
 
     @cached_property
     def _credentials(self) -> "Credentials":
-        import google.auth  # noqa: PLC0415
         from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415
+        from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415
 
         if self.is_emulator:
             return AnonymousCredentials()  # type: ignore[no-untyped-call] # google-auth is partly typed
         try:
-            credentials, _ = google.auth.default(scopes=[SCOPE])
-        except google.auth.exceptions.DefaultCredentialsError as error:
-            raise Transient(f"no Google credentials: {of_library(error)}") from error
-        return credentials
+            return google_access.credentials([SCOPE])
+        except DefaultCredentialsError as error:
+            raise Transient(f"no Google credentials: {cause(error)}") from error
 
 
 def _url(host: str) -> str:

@@ -32,7 +32,7 @@ from puller.subscription import NoSubscription, Subscription
 from puller.survey import Survey
 from puller.threads import in_thread
 from puller.transfer import Transfer
-from service import metrics, process, settings
+from service import google_access, metrics, process, settings
 from service.commands import seconds_left
 from service.errors import Transient
 from service.health import Health
@@ -47,6 +47,9 @@ PURPOSE = "python -m puller: brings models from a Cloud Storage bucket to this n
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run the program; its exit code."""
     chosen = settings.start(PullerSettings, arguments=arguments, environment=environment, purpose=PURPOSE)
+    google_access.spread(
+        os.environ, proxy=chosen.proxy.get_secret_value(), ca_file=str(chosen.ca_file) if chosen.ca_file else ""
+    )
     return process.main("puller", chosen, http_port=chosen.http_port, build=partial(build, chosen))
 
 
@@ -71,6 +74,7 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
     )
     subscription = _subscription(chosen, link=pubsub_link, intake=intake, hints=hints)
     access = Access(emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""))
+    bucket_link.wait(f"waiting for the first answer of {access.endpoint}")
     bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
     rules = Rules(chosen.settle_seconds, require_assets=chosen.require_assets, limits=chosen.limits)
     sightings = Sightings(bucket, rules=rules, clock=_now)

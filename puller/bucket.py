@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from events.names import Ignored, ModelName, Version, locate
-from events.wording import of_library
 from puller import objects
 from puller.access import TIMEOUT_SECONDS, Access
 from puller.objects import Catalog, Listing, RemoteFile
 from puller.together import together
+from service.causes import cause
 from service.errors import Transient
 
 if TYPE_CHECKING:
@@ -179,16 +179,10 @@ class Bucket:
             return call()
         except NotFound as error:
             what = f"bucket {self._name} does not exist, or this account may not see it"
-            raise Transient(f"{what}: {_short(error)}; {AGAIN}") from error
+            raise Transient(f"{what}: {cause(error)}; {AGAIN}") from error
         except (Forbidden, Unauthorized) as error:
-            raise Transient(f"this account may not read bucket {self._name}: {_short(error)}; {AGAIN}") from error
+            raise Transient(f"this account may not read bucket {self._name}: {cause(error)}; {AGAIN}") from error
         except GoogleAuthError as error:
-            raise Transient(f"cannot sign in to read bucket {self._name}: {_short(error)}; {AGAIN}") from error
+            raise Transient(f"cannot sign in to read bucket {self._name}: {cause(error)}; {AGAIN}") from error
         except (GoogleAPIError, RequestException) as error:
-            raise Transient(f"bucket {self._name} does not answer as it should: {_short(error)}; {AGAIN}") from error
-
-
-def _short(error: Exception) -> str:
-    """Quote the cause."""
-    cause = getattr(error, "cause", None) or error  # what was tried until the time was over
-    return of_library(cause)
+            raise Transient(f"bucket {self._name} does not answer as it should: {cause(error)}; {AGAIN}") from error

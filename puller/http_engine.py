@@ -16,13 +16,13 @@ from functools import cached_property, partial
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from events.wording import of_library
 from puller.access import THREADS, TIMEOUT_SECONDS, Access
 from puller.bandwidth import BURST_SECONDS
 from puller.connections import Connection, Connections
 from puller.engine import PIECE_BYTES, Interrupted, Replaced, Write
 from puller.objects import RemoteFile
 from puller.threads import in_thread
+from service.causes import cause
 from service.errors import Transient
 
 R = TypeVar("R")
@@ -90,7 +90,7 @@ class HttpEngine:
             is_given_up.set()
             raise
         except (OSError, http.client.HTTPException) as error:
-            raise Interrupted(f"{asked.place} cannot be read: {of_library(error)}") from error
+            raise Interrupted(f"{asked.place} cannot be read: {cause(error)}") from error
 
     async def _run(self, connection: Connection, call: Callable[[], R]) -> R:
         return await in_thread(call, executor=self._threads, wake=connection.shut_down)
@@ -118,7 +118,7 @@ class HttpEngine:
         except (OSError, http.client.HTTPException, ValueError) as error:
             if connection.is_used and isinstance(error, ConnectionError):
                 raise _Stale from error
-            raise Interrupted(f"{asked.place} cannot be read: {of_library(error)}") from error
+            raise Interrupted(f"{asked.place} cannot be read: {cause(error)}") from error
         if problem := asked.problem(response):
             response.close()
             raise problem
@@ -211,4 +211,4 @@ class _Answer:
         try:
             return self.response.readinto(view)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Interrupted(f"{self.asked.place} broke off: {of_library(error)}") from error
+            raise Interrupted(f"{self.asked.place} broke off: {cause(error)}") from error

@@ -16,7 +16,14 @@ class Link:
         self._name = name
         self._clock = clock
         self._on_change = on_change
+        self._has_said = False
         self.state = Connection(is_connected=False, since=clock(), reason="not connected yet")
+
+    def wait(self, reason: str) -> None:
+        """Say what the first connection waits for; a reason why there is none says more."""
+        if not self._has_said:
+            self.state = self.state.model_copy(update={"reason": reason})
+            self._on_change()
 
     def up(self) -> None:
         """It answers."""
@@ -29,6 +36,7 @@ class Link:
             log.warning("away", what=self._name, reason=reason)
 
     def _note(self, *, is_connected: bool, reason: str) -> bool:
+        self._has_said = True
         before = self.state
         if (before.is_connected, before.reason) == (is_connected, reason):
             return False

@@ -1,15 +1,17 @@
 """What the puller needs to know beside what every service does; `--help` prints the descriptions."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, SecretStr, model_validator
 
 from events import subscription
 from events.names import MAX_DEPTH, parse_prefix
 from events.status import Source
 from puller.limits import GIB, Limits
 from puller.objects import MAX_FILES
+from service.google_access import check_ca_file, check_proxy
 from service.settings import NodeSettings, Port, Seconds
 
 MIB: Final = 1024 * 1024
@@ -32,6 +34,11 @@ def _check_resource(name: str) -> str:
     return name
 
 
+def _check_proxy(address: SecretStr) -> SecretStr:
+    check_proxy(address.get_secret_value())
+    return address
+
+
 Size = Annotated[float, Field(gt=0)]
 BOUNDS: Final = Limits()
 ResourceName = Annotated[str, AfterValidator(_check_resource)]
@@ -45,6 +52,12 @@ class PullerSettings(NodeSettings):
     project: str = Field("", description="Google Cloud project of the topic")
     topic: ResourceName = Field("", description="Pub/Sub topic of the bucket's notifications; empty: poll only")
     subscription: ResourceName = Field("", description="this node's subscription (default: <topic>-<node>)")
+    proxy: Annotated[SecretStr, AfterValidator(_check_proxy)] = Field(
+        SecretStr(""), description="HTTP proxy on the way to Google, http://[user:password@]host:port"
+    )
+    ca_file: Annotated[Path, AfterValidator(check_ca_file)] | None = Field(
+        None, description="CA certificates to check Google's servers by, in place of the public ones"
+    )
     poll_seconds: Seconds = Field(300.0, description="seconds between looks at the whole bucket, ten times as often "
                                   "while Pub/Sub is away")  # fmt: skip
     settle_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(

@@ -7,22 +7,23 @@ message is acked as soon as it is taken, for the bucket is the truth and the sta
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from random import random
 
-import google.auth
 import grpc
 from google.api_core.exceptions import GoogleAPICallError
+from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.grpc import AuthMetadataPlugin
 from google.pubsub_v1 import types
 from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 from events.subscription import ACK_SECONDS
-from events.wording import of_library
 from puller.link import Link
 from puller.registration import Names, ensure
-from service import logs
+from service import google_access, logs
+from service.causes import cause
 from service.errors import Transient
 from service.threads import Threads
 
@@ -35,8 +36,10 @@ STEADY_SECONDS = 60.0
 BACKOFF_SECONDS = (0.25, 30.0)
 MESSAGES_IN_FLIGHT = 500  # a response of so many costs the loop some milliseconds
 FINISH_SECONDS = 1.0
+NO_PROXY = (("grpc.enable_http_proxy", 0),)  # none stands before an emulator
 
 
+ChannelOptions = Sequence[tuple[str, int]]
 Acks = asyncio.Queue[list[str] | None]  # None: no more to come
 
 
@@ -80,7 +83,9 @@ class Subscription:
         while True:
             began = asyncio.get_running_loop().time()
             try:
+                self._link.wait("signing in to Google")
                 async with _connect(self._names.emulator) as client:
+                    self._link.wait(f"waiting for Pub/Sub to tell of {self._names.path}")
                     await self._session(client)
             except (GoogleAPICallError, GoogleAuthError, grpc.RpcError, OSError, TimeoutError, Transient) as error:
                 if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
@@ -146,19 +151,37 @@ class Subscription:
     def _sentence(self, error: Exception) -> str:
         if isinstance(error, Transient):
             return str(error)
-        words = error.message if isinstance(error, GoogleAPICallError) else str(error)
-        return f"Pub/Sub, subscription {self._names.path}: {of_library(words) or type(error).__name__}"
+        if isinstance(error, GoogleAuthError):
+            return f"cannot sign in to Pub/Sub: {cause(error)}"
+        return f"Pub/Sub, subscription {self._names.path}: {cause(error)}"
 
 
 @contextlib.asynccontextmanager
 async def _connect(emulator: str) -> AsyncIterator[SubscriberAsyncClient]:
     if emulator:
-        transport = SubscriberGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(emulator))
+        channel = grpc.aio.insecure_channel(emulator, options=NO_PROXY)
+        transport = SubscriberGrpcAsyncIOTransport(channel=channel)
     else:
-        credentials, _ = await Threads(1).run(lambda: google.auth.default([SCOPE]))
-        transport = SubscriberGrpcAsyncIOTransport(credentials=credentials)
+        credentials = await Threads(1).run(_sign_in)
+        transport = SubscriberGrpcAsyncIOTransport(credentials=credentials, channel=_channel)
     async with SubscriberAsyncClient(transport=transport) as client:
         yield client
+
+
+def _sign_in() -> Credentials:
+    """Get a token before the first call: of one that fails inside gRPC only a time-out is told. Blocking."""
+    credentials = google_access.credentials([SCOPE])
+    credentials.refresh(google_access.TimedRequest())  # type: ignore[no-untyped-call] # google-auth is partly typed
+    return credentials
+
+
+def _channel(host: str, *, credentials: Credentials, options: ChannelOptions, **_: object) -> grpc.aio.Channel:
+    """Do as Google's client does, with a sign-in that ends when somebody still waits for it."""
+    plugin = AuthMetadataPlugin(  # type: ignore[no-untyped-call] # google-auth is partly typed
+        credentials, google_access.TimedRequest()
+    )
+    secure = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), grpc.metadata_call_credentials(plugin))
+    return grpc.aio.secure_channel(host, secure, options=options)
 
 
 async def _finish(pump: "asyncio.Future[None]", acks: Acks) -> None:

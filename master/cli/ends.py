@@ -23,8 +23,8 @@ MEANINGS = (
     "did not answer) · 4 no master answers · 5 not allowed · 6 changed by somebody else meanwhile · 130 interrupted."
     "\n\n"
     "Environment: MM_MASTER_URL (default http://127.0.0.1:8000), MM_TOKEN; for publish, bootstrap and doctor also "
-    "MM_BUCKET, MM_PREFIX, MM_PROJECT, MM_TOPIC, STORAGE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST and Google's default "
-    "credentials."
+    "MM_BUCKET, MM_PREFIX, MM_PROJECT, MM_TOPIC, MM_PROXY, MM_CA_FILE, STORAGE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST and "
+    "Google's default credentials."
 )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,8 @@ from master.cli.ends import MEANINGS
 from master.cli.http import TIMEOUT_SECONDS, Http
 from master.cli.screen import terminal
 from master.cli.session import Session
-from master.cli.settings import load
+from master.cli.settings import Settings, load
+from service import google_access
 
 PANELS: Mapping[str, Sequence[str]] = {
     "Look": (
@@ -82,9 +84,24 @@ def start(
         ctx.obj = from_environment(url=master)
 
 
+def _reach_google(settings: Settings) -> None:
+    """Have every client of Google use the proxy and the CAs that are set."""
+    try:
+        google_access.check_proxy(settings.proxy)
+    except ValueError as error:
+        raise typer.BadParameter(f"MM_PROXY is {error}") from error
+    try:
+        if settings.ca_file:
+            google_access.check_ca_file(Path(settings.ca_file))
+    except ValueError as error:
+        raise typer.BadParameter(f"MM_CA_FILE: {error}") from error
+    google_access.spread(os.environ, proxy=settings.proxy, ca_file=settings.ca_file)
+
+
 def from_environment(*, url: str = "", seconds: float = TIMEOUT_SECONDS) -> Session:
     """The session of this process."""
     settings = load(os.environ)
+    _reach_google(settings)
     transport = Http(url or settings.master_url, token=settings.token, timeout_seconds=seconds)
     return Session(
         settings,

@@ -14,6 +14,8 @@ class Settings:
     token: str = field(default="", repr=False)
     storage_emulator: str = ""
     pubsub_emulator: str = ""
+    proxy: str = field(default="", repr=False)  # on the way to Google; it may hold a password
+    ca_file: str = ""
     has_columns: bool = False  # the width of the output is given
 
 
@@ -24,5 +26,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         token=environment.get("MM_TOKEN", "").strip(),
         storage_emulator=environment.get("STORAGE_EMULATOR_HOST", ""),
         pubsub_emulator=environment.get("PUBSUB_EMULATOR_HOST", ""),
+        proxy=environment.get("MM_PROXY", ""),
+        ca_file=environment.get("MM_CA_FILE", ""),
         has_columns=bool(environment.get("COLUMNS")),
     )

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
-import google.auth
 import grpc
 from google.api_core.exceptions import AlreadyExists, MethodNotImplemented, NotFound
 from google.iam.v1 import iam_policy_pb2, policy_pb2
@@ -18,6 +17,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from events import subscription
 from master.google.words import google_errors
+from service import google_access
 
 
 class _Call(TypedDict):
@@ -144,7 +144,8 @@ def connect(project: str, *, emulator: str) -> Iterator[PubSub]:
             )
         return
     with google_errors("cannot reach Pub/Sub"):
-        credentials, _ = google.auth.default(scopes=[SCOPE])
+        credentials = google_access.credentials([SCOPE])
+        credentials.refresh(google_access.TimedRequest())  # type: ignore[no-untyped-call] # google-auth is partly typed
     with PublisherClient(credentials=credentials) as publisher, SubscriberClient(credentials=credentials) as subscriber:
         yield PubSub(publisher, subscriber, project=project)
 

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, TypedDict
 
-import google.auth
 import requests
 from google.api_core.exceptions import PreconditionFailed
 from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
+from google.auth.transport.requests import AuthorizedSession
 from google.cloud import storage  # type: ignore[import-untyped] # ships no types
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from events.manifest import Content, decode_crc32c
 from master.google.words import google_errors
 from master.publish.folder import Read, nobody
+from service import google_access
 
 
 class _Look(TypedDict):
@@ -57,8 +58,12 @@ def connect(project: str, *, emulator: str) -> storage.Client:
     """Make a client; `emulator` is what STORAGE_EMULATOR_HOST says, empty for the real Cloud Storage."""
     if not emulator:
         with google_errors("cannot reach Cloud Storage"):
-            credentials, found = google.auth.default(scopes=[SCOPE])
-            return storage.Client(project=project or found or "none", credentials=credentials)
+            credentials = google_access.credentials([SCOPE])
+            signed = AuthorizedSession(  # type: ignore[no-untyped-call] # google-auth is partly typed
+                credentials, auth_request=google_access.TimedRequest()
+            )
+            signed.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS))
+            return storage.Client(project=project or "none", credentials=credentials, _http=signed)
     session = requests.Session()
     session.trust_env = False  # no proxy stands before an emulator
     session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS))

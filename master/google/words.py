@@ -8,6 +8,7 @@ from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, 
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
 from events.wording import of_library
+from service.causes import cause
 from service.errors import ModelManagerError
 
 SIGN_IN = "sign in with `gcloud auth application-default login`, or name a key file with GOOGLE_APPLICATION_CREDENTIALS"
@@ -33,14 +34,10 @@ def google_errors(what: str) -> Iterator[None]:
     except DefaultCredentialsError as error:
         raise NotAllowed(f"{what}: no Google credentials; {SIGN_IN}") from error
     except GoogleAuthError as error:
-        raise NotAllowed(f"{what}: signing in failed: {of_library(error)}; {SIGN_IN}") from error
+        raise NotAllowed(f"{what}: signing in failed: {cause(error)}; {SIGN_IN}") from error
     except NotFound as error:
         raise Missing(f"{what}: {of_library(error.message)}") from error
     except (Forbidden, Unauthorized) as error:
         raise NotAllowed(f"{what}: {of_library(error.message)}") from error
-    except (GoogleAPICallError, RetryError) as error:
-        raise GoogleFailure(f"{what}: {of_library(error.message)}") from error
-    except requests.RequestException as error:
-        raise GoogleFailure(
-            f"{what}: no answer ({type(error).__name__}); is the address right, and the network?"
-        ) from error
+    except (GoogleAPICallError, RetryError, requests.RequestException) as error:
+        raise GoogleFailure(f"{what}: {cause(error)}") from error

@@ -1,7 +1,7 @@
 """A puller as a process, on real NATS, a real GCS server and a real Pub/Sub server, each for one test alone."""
 
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,8 +76,13 @@ class World:
     gcs: GcsServer
     started: list[Child] = field(default_factory=list)
 
-    def start_puller(self, node: str = "node-1", *, wait: bool = True, **settings: str) -> RunningPuller:
-        """Start a puller; settings without `MM_`, in small letters, over those that connect it to this world."""
+    def start_puller(
+        self, node: str = "node-1", *, wait: bool = True, variables: Mapping[str, str] = {}, **settings: str
+    ) -> RunningPuller:
+        """Start a puller; settings without `MM_`, in small letters, over those that connect it to this world.
+
+        `variables` stand under their own names; an empty emulator is none.
+        """
         folder = self.supervisor.new_folder(node)
         port = self.supervisor.ports.reserve()
         own = {
@@ -96,7 +101,8 @@ class World:
             "STORAGE_EMULATOR_HOST": self.gcs.url,
             "PUBSUB_EMULATOR_HOST": self.gcs.pubsub_address,
         }
-        own |= {f"MM_{name.upper()}": value for name, value in settings.items()}
+        own |= {f"MM_{name.upper()}": value for name, value in settings.items()} | dict(variables)
+        own = {name: value for name, value in own.items() if value or not name.endswith("_EMULATOR_HOST")}
         command = Command(
             f"puller-{node}",
             (str(programs.python()), "-m", "puller"),
