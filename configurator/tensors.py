@@ -141,14 +141,17 @@ def _scalar(value: object, kind: Kind, dtype: int) -> Scalar:
             if isinstance(value, bool):
                 return value
         case "f" | "d":
-            if (
-                isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) > kind.highest
-            ):  # not a number is one
+            if isinstance(value, int | float) and not isinstance(value, bool) and _fits(value, kind):
                 return float(value)
         case _:
             if isinstance(value, int) and not isinstance(value, bool) and kind.lowest <= value <= kind.highest:
                 return value
     raise BadTensor(f"{_quoted(value)} is no value of type {_name(dtype)}")
+
+
+def _fits(value: float, kind: Kind) -> bool:
+    """Tell whether a type of floats has a number; all have infinities, and what is not a number."""
+    return not kind.highest < abs(value) < math.inf
 
 
 def _quoted(value: object) -> str:

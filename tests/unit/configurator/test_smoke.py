@@ -101,7 +101,7 @@ async def test_no_answer_is_no_verdict(error: Exception) -> None:
         await smoke.check(sample(), KEY, Echo({}, error=error), seconds=5.0)
 
 
-@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e300", "-3.5e38", "1e999"])
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e300", "-3.5e38"])
 async def test_a_number_that_does_not_fit_is_an_error_and_no_bug(number: str) -> None:
     """401 digits once ended every pass of every configurator (issue 10)."""
     fed = smoke.parse(f'{{"instances": {{"x": [{number}]}}, "outputs": {{"y": [1.0]}}}}'.encode())
