@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from configurator import explain
 from configurator.disk import Folder
 from configurator.told import Key
 from configurator.view import Model, State, View
 from events.names import ModelName, Version
-from events.status import ServedModel, ServedStage, ServedVersion
+from events.status import MAX_MODELS, ServedModel, ServedStage, ServedVersion
 
 STAGES = {
     State.START: ServedStage.LOADING,
@@ -46,7 +47,7 @@ def report(
     models = {name: _model(view, name, idle, ages) for name in sorted(view.models)}
     found = {name: model for name, model in models.items() if model.versions or model.desired or model.difference}
     ages.keep({*found, *((name, line.version) for name, model in found.items() for line in model.versions)})
-    return {name: _dated(model, folders[name]) for name, model in found.items()}
+    return {name: _dated(model, folders[name]) for name, model in islice(found.items(), MAX_MODELS)}
 
 
 def _model(view: View, name: ModelName, idle: Mapping[Key, str], ages: Ages) -> ServedModel:

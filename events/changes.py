@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from events.bounds import AtMost
 from events.desired import Label
 from events.names import Version
 
@@ -22,7 +23,7 @@ class Pin(OneChange):
     """Serve exactly these versions, whatever else arrives."""
 
     kind: Literal["pin"] = "pin"
-    versions: tuple[Version, ...] = Field(min_length=1, max_length=16)
+    versions: Annotated[tuple[Version, ...], AtMost(16)] = Field(min_length=1)
 
 
 class Unpin(OneChange):

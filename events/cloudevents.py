@@ -1,17 +1,18 @@
 """Events on the wire: CloudEvents 1.0 in JSON, which say who speaks and when."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from events import wording
+from events import bounds, wording
+from events.bounds import AtMost
 from events.messages import ALL, Event, VersionEvent
 from events.names import NodeName
 
 CONTENT_TYPE = "application/cloudevents+json"
 TYPE_PREFIX = "mm.v1."
-MAX_MESSAGE_BYTES = 256 * 1024
+MAX_MESSAGE_BYTES = bounds.EVENT.max_bytes
 _BY_TYPE = {event.type: event for event in ALL}
 
 
@@ -38,7 +39,7 @@ class Envelope(BaseModel):
     subject: str | None = None
     time: datetime
     datacontenttype: Literal["application/json"] = "application/json"
-    data: dict[str, object]
+    data: Annotated[dict[str, object], AtMost(bounds.MAX_FIELDS)]
 
 
 def render(event: Event, *, source: Source, event_id: str, time: datetime) -> bytes:
@@ -60,8 +61,8 @@ def render(event: Event, *, source: Source, event_id: str, time: datetime) -> by
 
 def parse(data: bytes) -> tuple[Envelope, Event]:
     """Read a CloudEvent of ours; `BadMessage` says what is wrong with it."""
-    if len(data) > MAX_MESSAGE_BYTES:
-        raise BadMessage(f"the message has {len(data)} bytes, more than {MAX_MESSAGE_BYTES}")
+    if problem := bounds.EVENT.problem(data):
+        raise BadMessage(f"the message is {problem}")
     try:
         envelope = Envelope.model_validate_json(data)
         kind = _BY_TYPE.get(envelope.type.removeprefix(TYPE_PREFIX))

@@ -1,42 +1,42 @@
 """Requests to the cluster over NATS, `mm.v1.cmd._cluster.master.<command>`, which any one of the masters follows."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from events.bounds import MAX_NODES, AtMost
 from events.changes import KINDS, OneChange
 from events.commands import ApplyRetention, Command, Reload, Status, Sync
 from events.names import ModelName, NodeName
 
-MAX_NODES = 10_000
-Nodes = tuple[NodeName, ...] | None
+Nodes = Annotated[tuple[NodeName, ...], AtMost(MAX_NODES)] | None
 
 
 class ChangeRequest(Command):
     """A change of what is wanted of a model, on all nodes or on the named ones; beside these stand its own fields."""
 
     model: ModelName
-    nodes: Nodes = Field(default=None, max_length=MAX_NODES, description="none: all nodes")
+    nodes: Nodes = Field(default=None, description="none: all nodes")
     if_revision: int | None = Field(default=None, ge=0, description="refuse if the document has changed since")
 
 
 class ClusterSync(Sync):
     """Have nodes look at the bucket now."""
 
-    nodes: Nodes = Field(default=None, max_length=MAX_NODES, description="none: all nodes")
+    nodes: Nodes = Field(default=None, description="none: all nodes")
 
 
 class ClusterReload(Reload):
     """Have nodes send TensorFlow Serving its config again."""
 
-    nodes: Nodes = Field(default=None, max_length=MAX_NODES, description="none: all nodes")
+    nodes: Nodes = Field(default=None, description="none: all nodes")
 
 
 class ClusterApplyRetention(ApplyRetention):
     """Have nodes remove what retention does not keep. Not `retention`, which changes how much that is."""
 
     name: ClassVar[str] = "apply_retention"
-    nodes: Nodes = Field(default=None, max_length=MAX_NODES, description="none: all nodes")
+    nodes: Nodes = Field(default=None, description="none: all nodes")
 
 
 class Explain(Command):

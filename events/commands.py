@@ -7,15 +7,16 @@ its `deadline` is refused: a client may have sent it while it was disconnected, 
 """
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from events import cost, wording
+from events import bounds, cost, wording
+from events.bounds import AtMost
 from events.names import ModelName, NodeName
 from events.status import MAX_REPORT_BYTES, MAX_REPORT_VALUES
 
-MAX_REQUEST_BYTES = 64 * 1024
+MAX_REQUEST_BYTES = bounds.REQUEST.max_bytes
 MAX_ANSWER_BYTES = 1024 * 1024  # of an answer in sentences, one for each model; one with a report is as big as that
 MAX_ANSWER_VALUES = 20_000
 
@@ -75,9 +76,9 @@ class Answer(BaseModel):
     node: NodeName
     service: str
     is_done: bool
-    sentences: tuple[str, ...] = ()
+    sentences: Annotated[tuple[str, ...], AtMost(bounds.MAX_SENTENCES)] = ()
     error: str = ""
-    report: dict[str, object] | None = None
+    report: Annotated[dict[str, object], AtMost(bounds.MAX_FIELDS)] | None = None
 
 
 def too_big(kind: type[Command], data: bytes) -> str:
@@ -93,8 +94,8 @@ CONFIGURATOR: tuple[type[Command], ...] = (Status, Reload, ApplyRetention)
 
 def parse(kind: type[Command], data: bytes, *, now: datetime) -> Command:
     """Read a request; `BadRequest` says what is wrong with it. Nothing at all counts as an empty object."""
-    if len(data) > MAX_REQUEST_BYTES:
-        raise BadRequest(f"the request has {len(data)} bytes, more than {MAX_REQUEST_BYTES}")
+    if problem := bounds.REQUEST.problem(data):
+        raise BadRequest(f"the request is {problem}")
     try:
         request = kind.model_validate_json(data or b"{}")
     except ValidationError as error:

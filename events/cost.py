@@ -11,6 +11,8 @@ MEGABYTE = 1_000_000
 def problem(data: bytes, *, most_bytes: int, most_values: int) -> str:
     """Say why this is too big to be read; empty where it is not."""
     if len(data) > most_bytes:
+        if most_bytes < MEGABYTE:
+            return f"too big: {len(data):,} bytes, at most {most_bytes:,}"
         return f"too big: {len(data) / MEGABYTE:.1f} MB, at most {most_bytes / MEGABYTE:.1f} MB"
     count = values(data)
     return f"too big: {count:,} values, at most {most_values:,}" if count > most_values else ""

@@ -9,10 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from events import wording
+from events import bounds, wording
+from events.bounds import AtMost
 from events.names import ModelName, NodeName, Version
 
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+Versions = Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
 
 
 class BadDesired(ValueError):
@@ -34,7 +38,7 @@ class Pinned(_Document):
     """Exactly these versions, whatever else arrives."""
 
     kind: Literal["pinned"] = "pinned"
-    versions: tuple[Version, ...] = Field(min_length=1, max_length=16)
+    versions: Annotated[tuple[Version, ...], AtMost(16)] = Field(min_length=1)
 
     @field_validator("versions")
     @classmethod
@@ -48,12 +52,12 @@ class Policy(_Document):
     """What is wanted of a model on a node."""
 
     want: Annotated[Latest | Pinned, Field(discriminator="kind")] = Latest()
-    labels: Mapping[Label, Version] = Field(default_factory=dict)
+    labels: Annotated[Mapping[Label, Version], AtMost(bounds.MAX_LABELS)] = Field(default_factory=dict)
     paused: bool = False  # no automatic update: what is served stays
     removed: bool = False  # the model shall be neither fetched nor served
-    held: tuple[Version, ...] = ()  # on the disk besides, not served: ready for a later pin
-    refused: tuple[Version, ...] = ()  # versions an operator took away; never fetched or served
-    retry: Mapping[Version, str] = Field(
+    held: Versions = ()  # on the disk besides, not served: ready for a later pin
+    refused: Versions = ()  # versions an operator took away; never fetched or served
+    retry: Annotated[Mapping[Version, str], AtMost(bounds.MAX_VERSIONS)] = Field(
         default_factory=dict
     )  # quarantined version -> id of the request to try it again
     retention: int | None = Field(default=None, ge=0, le=1000)  # older versions kept on disk; None: the node's setting
@@ -63,7 +67,7 @@ class Desired(_Document):
     """A model's document: a policy for all nodes, and policies of single nodes that stand in its place."""
 
     policy: Policy = Policy()
-    nodes: Mapping[NodeName, Policy] = Field(default_factory=dict)
+    nodes: Annotated[Mapping[NodeName, Policy], AtMost(bounds.MAX_NODES)] = Field(default_factory=dict)
 
     def on(self, node: NodeName) -> Policy:
         """Return the policy that holds on a node."""
@@ -93,6 +97,8 @@ _DEFAULT = Policy()
 
 def parse(data: bytes) -> Desired:
     """Read a document; `BadDesired` says what is wrong with it."""
+    if problem := bounds.DESIRED.problem(data):
+        raise BadDesired(f"desired state is {problem}")
     try:
         return Desired.model_validate_json(data)
     except ValidationError as error:

@@ -11,11 +11,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
-from events import wording
+from events import bounds, wording
+from events.bounds import AtMost
 from events.names import MANIFEST_NAME, FileName
 
 FORMAT: Final = "model-manager.manifest/1"
-MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+MAX_MANIFEST_BYTES: Final = bounds.MANIFEST.max_bytes
 
 
 class BadManifest(ValueError):
@@ -58,7 +59,7 @@ class _File(BaseModel):
 class _Manifest(BaseModel):
     model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
     format: Literal["model-manager.manifest/1"]
-    files: list[_File] = Field(min_length=1)
+    files: Annotated[list[_File], AtMost(bounds.MAX_FILES)] = Field(min_length=1)
 
 
 def render(files: Mapping[FileName, Content]) -> bytes:
@@ -72,6 +73,8 @@ def render(files: Mapping[FileName, Content]) -> bytes:
 
 def parse(data: bytes) -> dict[FileName, Content]:
     """Read a manifest; `BadManifest` says what is wrong with it."""
+    if problem := bounds.MANIFEST.problem(data):
+        raise BadManifest(f"{MANIFEST_NAME} is {problem}")
     try:
         manifest = _Manifest.model_validate_json(data)
     except ValidationError as error:

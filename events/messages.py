@@ -6,11 +6,15 @@ Readers ignore fields they do not know, so that services one minor version apart
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from events import bounds
+from events.bounds import AtMost, Count, Finite
 from events.names import ModelName, NodeName, Version
+
+Nodes = Annotated[tuple[NodeName, ...], AtMost(bounds.MAX_NODES)]
 
 
 class Event(BaseModel):
@@ -32,7 +36,7 @@ class NotificationReceived(VersionEvent):
 
     type: ClassVar[str] = "notification.received"
     object_name: str
-    generation: int
+    generation: Count
     event_time: datetime | None = None
 
 
@@ -54,28 +58,28 @@ class DownloadStarted(VersionEvent):
     """The transfer of a version began; linked bytes are equal to those of a version on disk and are not moved."""
 
     type: ClassVar[str] = "download.started"
-    files: int
-    bytes_total: int
+    files: Count
+    bytes_total: Count
 
 
 class DownloadProgress(VersionEvent):
     """How far a transfer is; at most one a second for each version."""
 
     type: ClassVar[str] = "download.progress"
-    bytes_done: int
-    bytes_total: int
-    bytes_per_second: float
-    seconds_left: float | None
+    bytes_done: Count
+    bytes_total: Count
+    bytes_per_second: Finite
+    seconds_left: Finite | None
 
 
 class DownloadFinished(VersionEvent):
     """All bytes are staged: some moved, some linked from another version, some left from an earlier try."""
 
     type: ClassVar[str] = "download.finished"
-    bytes_moved: int
-    bytes_linked: int
-    bytes_resumed: int
-    seconds: float
+    bytes_moved: Count
+    bytes_linked: Count
+    bytes_resumed: Count
+    seconds: Finite
 
 
 class DownloadFailed(VersionEvent):
@@ -89,16 +93,16 @@ class VersionVerified(VersionEvent):
     """Size and CRC32C of every staged file are right and the bucket still lists the same generations."""
 
     type: ClassVar[str] = "version.verified"
-    files: int
-    bytes: int
+    files: Count
+    bytes: Count
 
 
 class VersionPublished(VersionEvent):
     """The version is on the local disk, whole."""
 
     type: ClassVar[str] = "version.published"
-    files: int
-    bytes: int
+    files: Count
+    bytes: Count
 
 
 class VersionRefused(VersionEvent):
@@ -112,15 +116,15 @@ class NoSpace(VersionEvent):
     """The disk cannot take the version; the configurator is asked to make room."""
 
     type: ClassVar[str] = "disk.no_space"
-    bytes_needed: int
-    bytes_free: int
+    bytes_needed: Count
+    bytes_free: Count
 
 
 class ReloadSent(VersionEvent):
     """TensorFlow Serving was told to serve these versions of a model; `version` is the highest of them."""
 
     type: ClassVar[str] = "reload.sent"
-    versions: tuple[Version, ...]
+    versions: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
 
 
 class ReloadFailed(Event):
@@ -135,7 +139,7 @@ class VersionAvailable(VersionEvent):
     """TensorFlow Serving reports the version AVAILABLE without error."""
 
     type: ClassVar[str] = "version.available"
-    seconds: float  # since the reload was sent
+    seconds: Finite  # since the reload was sent
 
 
 class SmokePassed(VersionEvent):
@@ -178,9 +182,9 @@ class ChangeMade(Event):
     actor: str
     command: str
     summary: str
-    nodes: tuple[NodeName, ...] = ()
-    revision_before: int
-    revision: int
+    nodes: Nodes = ()
+    revision_before: Count
+    revision: Count
     request: str = ""
 
 
@@ -191,8 +195,8 @@ class CommandSent(Event):
     model: ModelName | None = None
     actor: str
     command: str
-    nodes: tuple[NodeName, ...] = ()
-    unanswered: tuple[NodeName, ...] = ()
+    nodes: Nodes = ()
+    unanswered: Nodes = ()
     request: str = ""
 
 
@@ -251,11 +255,3 @@ def model_of(event: Event) -> ModelName | None:
     """Tell which model an event is about, if any."""
     model = getattr(event, "model", None)
     return model if isinstance(model, ModelName) else None
-
-
-class Hint(BaseModel):
-    """One puller tells the others that the bucket has something new for a model."""
-
-    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
-    node: NodeName
-    model: ModelName

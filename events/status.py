@@ -5,11 +5,12 @@ Every difference between desired and serving has a state, an age (`since`) and a
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from events import wording
+from events import bounds, wording
+from events.bounds import AtMost, Count, Finite
 from events.names import ModelName, NodeName, Version
 
 MAX_REPORT_BYTES = 6 * 1024**2  # 0.4 KB for each model and service; a message of NATS has 8 MB at most (infra/nats)
@@ -17,8 +18,8 @@ MAX_REPORT_VALUES = 500_000  # in all lists and objects together
 MAX_PRESENCE_BYTES = 4 * 1024
 MAX_MODELS = 15_000  # of one service
 
-
-Count = Annotated[int, Field(ge=0, lt=2**63)]  # a number of four hundred digits is a number to JSON
+T = TypeVar("T")
+Listed = Annotated[list[T], AtMost(bounds.MAX_VERSIONS)]
 
 
 class _Report(BaseModel):
@@ -46,8 +47,8 @@ class Progress(_Report):
 
     bytes_done: Count
     bytes_total: Count
-    bytes_per_second: float
-    seconds_left: float | None
+    bytes_per_second: Finite
+    seconds_left: Finite | None
 
 
 class PulledVersion(_Report):
@@ -72,7 +73,7 @@ class Pass(_Report):
     """The last pass: when it ended, how long it took, what went wrong."""
 
     finished: AwareDatetime | None = None
-    seconds: float = 0.0
+    seconds: Finite = 0.0
     error: str = ""
 
 
@@ -108,7 +109,8 @@ class Report(_Report):
     last_pass: Pass
     nats: Connection
     http: str = ""  # host:port where others reach the service's own HTTP port
-    warnings: tuple[str, ...] = ()  # what somebody has to look at though everything goes on
+    # what somebody has to look at though everything goes on
+    warnings: Annotated[tuple[str, ...], AtMost(MAX_MODELS)] = ()
 
 
 class PullerReport(Report):
@@ -118,8 +120,9 @@ class PullerReport(Report):
     pubsub: Connection
     disk: Disk
     source: Source | None = None  # None where a puller does not say
-    models: dict[ModelName, list[PulledVersion]] = Field(default_factory=dict)
-    ignored_objects: dict[str, Count] = Field(default_factory=dict)  # reason -> objects in the last full listing
+    models: Annotated[dict[ModelName, Listed[PulledVersion]], AtMost(MAX_MODELS)] = Field(default_factory=dict)
+    # Reason -> objects in the last full listing.
+    ignored_objects: Annotated[dict[str, Count], AtMost(bounds.MAX_REASONS)] = Field(default_factory=dict)
     unparseable_messages: Count = 0
 
 
@@ -146,12 +149,12 @@ class ServedVersion(_Report):
 class ServedModel(_Report):
     """A model as the configurator sees it; `difference` says why serving is not what is desired, empty when it is."""
 
-    desired: tuple[Version, ...]
-    serving: tuple[Version, ...]
-    labels: dict[str, Version] = Field(default_factory=dict)
+    desired: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
+    serving: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
+    labels: Annotated[dict[str, Version], AtMost(bounds.MAX_LABELS)] = Field(default_factory=dict)
     difference: str = ""
     differs_since: AwareDatetime | None = None
-    versions: list[ServedVersion] = Field(default_factory=list)
+    versions: Listed[ServedVersion] = Field(default_factory=list)
 
 
 class ConfiguratorReport(Report):
@@ -160,7 +163,7 @@ class ConfiguratorReport(Report):
     serving: Connection
     serving_address: str = ""  # host:port of TensorFlow Serving's gRPC, as the node reaches it
     disk: Disk
-    models: dict[ModelName, ServedModel] = Field(default_factory=dict)
+    models: Annotated[dict[ModelName, ServedModel], AtMost(MAX_MODELS)] = Field(default_factory=dict)
 
 
 class Presence(_Report):

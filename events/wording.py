@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 MAX_NAMED = 8
+MAX_ASKED = 100  # pydantic makes a dict of each error that it is asked for, of several kB
 MAX_QUOTED = 300  # of what a library says
 MAX_WORDS = 1000  # characters of any text from outside that is kept
 CUT = "…"
@@ -31,6 +32,8 @@ def problems(error: ValidationError, *, whole: str = "document", rename: Callabl
     `whole` stands for the place where the document itself is wrong; `rename` turns a field's path into the name that
     the reader knows it by.
     """
+    if error.error_count() > MAX_ASKED:
+        return f"{rename(whole)}: {error.error_count()} things are wrong with it"
     found = error.errors(include_url=False, include_input=False, include_context=False)
     named = [f"{_place(one['loc'], whole, rename)}: {_plain(one['msg'])}" for one in found[:MAX_NAMED]]
     more = [f"and {len(found) - MAX_NAMED} more"] if len(found) > MAX_NAMED else []

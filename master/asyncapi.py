@@ -17,7 +17,8 @@ from events import cloudevents, cluster, commands, messages, subjects
 from events.cloudevents import Envelope
 from events.commands import Answer, Command
 from events.desired import Desired
-from events.messages import Event, Hint
+from events.hint import Hint
+from events.messages import Event
 from events.names import ModelName, NodeName
 from events.status import ConfiguratorReport, Presence, PullerReport
 

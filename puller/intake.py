@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from events import notification
-from events.messages import Event, Hint, NotificationReceived
+from events import hint, notification
+from events.hint import Hint
+from events.messages import Event, NotificationReceived
 from events.names import MANIFEST_NAME, Ignored, ModelName, NodeName, ObjectPath
 from events.notification import Notification, Unparseable
 from puller.dedupe import Pace, Recent
@@ -104,10 +105,10 @@ class Peers:
 
     def receive(self, data: bytes) -> None:
         """Take a peer's hint; ValueError where it is none."""
-        hint = Hint.model_validate_json(data)
-        is_known = self.hears_itself() and self._is_own_news(hint.model)
-        if hint.node != self.node and not is_known:
-            self.hints.look_at(hint.model)
+        heard = hint.parse(data)
+        is_known = self.hears_itself() and self._is_own_news(heard.model)
+        if heard.node != self.node and not is_known:
+            self.hints.look_at(heard.model)
 
     def _is_own_news(self, model: ModelName) -> bool:
         now = asyncio.get_running_loop().time()

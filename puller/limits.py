@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from events.bounds import MAX_FILES
 from events.names import MAX_DEPTH
-from puller.objects import MAX_FILES, RemoteFile
+from puller.objects import RemoteFile
 
 GIB: Final = 1024**3
 

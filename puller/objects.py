@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from events.bounds import MAX_FILES
 from events.manifest import Content, decode_crc32c
 from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, ObjectPath, Version, locate
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob
-
-MAX_FILES: Final = 50_000  # of one version; a SavedModel has a few hundred, shards and assets together
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, NonNegativeInt, SecretStr, model_validator
 
 from events import subscription
+from events.bounds import MAX_FILES
 from events.names import MAX_DEPTH, parse_prefix
 from events.status import Source
 from puller.limits import GIB, Limits
-from puller.objects import MAX_FILES
 from service.google_access import check_ca_file, check_proxy
 from service.settings import NodeSettings, Port, Seconds
 

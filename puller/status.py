@@ -6,10 +6,12 @@ The same news is said once: an event or a log line follows a change of state or 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 
+from events.bounds import MAX_VERSIONS
 from events.messages import Event, VersionIncomplete, VersionMutated, VersionRefused
 from events.names import ModelName, Version
-from events.status import Progress, PulledVersion, Stage
+from events.status import MAX_MODELS, Progress, PulledVersion, Stage
 from puller.view import Decision
 from service import logs, metrics
 
@@ -55,7 +57,7 @@ class Ledger:
                 else entry
                 for entry in versions.values()
             ]
-            for model, versions in sorted(self._models.items())
+            for model, versions in islice(sorted(self._models.items()), MAX_MODELS)
         }
 
     @property
@@ -82,9 +84,9 @@ class Ledger:
 
 
 def _shown(decisions: tuple[Decision, ...]) -> Iterator[Decision]:
-    """Leave out all but the newest of the versions that nobody asks for."""
-    surplus = sum(decision.stage is Stage.NOT_WANTED for decision in decisions) - MAX_NOT_WANTED
-    for decision in decisions:
+    """Leave out all but the newest of the versions that nobody asks for, and the oldest of what no report can hold."""
+    surplus = sum(decision.stage is Stage.NOT_WANTED for decision in decisions[-MAX_VERSIONS:]) - MAX_NOT_WANTED
+    for decision in decisions[-MAX_VERSIONS:]:
         if decision.stage is Stage.NOT_WANTED and surplus > 0:
             surplus -= 1
         else:

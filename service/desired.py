@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from events import desired, subjects
 from events.desired import Desired, DesiredState
 from events.names import BadName, ModelName, NodeName
+from events.status import MAX_MODELS
 from service import files, logs, metrics
 from service.errors import Transient
 from service.layout import Layout
@@ -63,7 +64,7 @@ class DesiredStore:
         documents |= {model: self._documents[model] for model in vanished.values()}
         spoiled = {key: entry.spoiled for key, entry in content.items() if entry.spoiled}
         wrong = {**unreadable, **dict.fromkeys(vanished, VANISHED), **spoiled}
-        problems = tuple(f"desired state of {key}: {why}" for key, why in sorted(wrong.items()))
+        problems = tuple(f"desired state of {key}: {why}" for key, why in sorted(wrong.items())[:MAX_MODELS])
         for problem in set(problems) - set(self.problems):
             metrics.BAD_MESSAGES.labels(subject=subjects.DESIRED_BUCKET).inc()
             log.warning("desired state is not as it should be; the document before it holds", reason=problem)

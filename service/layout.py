@@ -19,10 +19,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
+from events import bounds
+from events.bounds import AtMost
 from events.names import BadName, FileName, ModelName, Version
 from service.files import disk_errors
 
@@ -48,7 +50,7 @@ class Receipt(BaseModel):
     model: ModelName
     version: Version
     staged: datetime
-    files: tuple[FileRecord, ...]
+    files: Annotated[tuple[FileRecord, ...], AtMost(bounds.MAX_FILES)]
 
     @property
     def fingerprint(self) -> str:
@@ -163,6 +165,8 @@ def _versions(folder: Path) -> frozenset[Version]:
 
 def _read(kind: type[T], path: Path) -> T | None:
     try:
-        return kind.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(bounds.RECORD.max_bytes + 1)
+        return None if bounds.RECORD.problem(data) else kind.model_validate_json(data)
     except (OSError, ValidationError):
         return None

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from configurator.settings import ConfiguratorSettings
-from events import commands, status
+from events import bounds, commands, status
 from events.manifest import MAX_MANIFEST_BYTES
 from events.names import NodeName
 from infra.nats import users
@@ -72,6 +72,10 @@ def test_numbers_are_those_of_the_code() -> None:
         f"up to {MAX_MANIFEST_BYTES // 2**20} MiB",
         f"at most\n  {saved_model.MAX_FIELDS:,} fields",
         f"requests up to {commands.MAX_REQUEST_BYTES // 1024} KiB",
+        f"at most {bounds.MAX_FILES:,} files and has at most {bounds.MANIFEST.max_values:,} values",
+        f"desired state {bounds.DESIRED.max_bytes // 2**20} MiB and {bounds.DESIRED.max_values:,}",
+        f"an event {bounds.EVENT.max_bytes // 1024} KiB and {bounds.EVENT.max_values:,}",
+        f"a request {bounds.REQUEST.max_values:,}",
         f"a body within {BODY_SECONDS:g} s",
         f"a head within {connections.HEAD_SECONDS:g} s, {connections.MAX_CONNECTIONS_EACH} connections of an address",
         f"{connections.MAX_CONNECTIONS:,} in all",

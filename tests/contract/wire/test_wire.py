@@ -16,7 +16,8 @@ from events import cloudevents, cluster, commands, messages
 from events.cloudevents import Envelope
 from events.commands import Answer, Command
 from events.desired import Desired
-from events.messages import Event, Hint
+from events.hint import Hint
+from events.messages import Event
 from events.names import ModelName, NodeName
 from events.status import ConfiguratorReport, PullerReport
 from master.fold import Fold

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.bounds import MAX_FILES
 from events.manifest import Content
 from events.messages import NoSpace, VersionRefused
 from events.names import FileName, Version
 from puller import objects
 from puller.limits import Limits, exceeded
-from puller.objects import MAX_FILES, RemoteFile
+from puller.objects import RemoteFile
 from service.errors import Transient
 from service.saved_model import Needs
 from tests.support.pulling import FILES, MODEL, Puller, Tell

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.bounds import MAX_FILES
 from events.manifest import Content
 from events.names import MANIFEST_NAME, FileName
 from puller.completeness import (
@@ -23,7 +24,7 @@ from puller.completeness import (
     judge,
 )
 from puller.limits import GIB
-from puller.objects import MAX_FILES, Listing, RemoteFile
+from puller.objects import Listing, RemoteFile
 from service.saved_model import Needs
 
 UPLOADED = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

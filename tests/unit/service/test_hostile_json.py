@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events import cloudevents, commands, desired, manifest
+from events import cloudevents, commands, desired, hint, manifest
 from events.cloudevents import BadMessage
 from events.commands import MAX_REQUEST_BYTES, BadRequest, Sync
 from events.desired import BadDesired
+from events.hint import BadHint
 from events.manifest import BadManifest, Content, differences
-from events.messages import Hint
 from events.names import FileName, NodeName
 from master.fold import Fold
 from master.reports import BadReport
@@ -28,7 +28,8 @@ READERS: dict[str, tuple[Read, type[Exception]]] = {
     "desired": (desired.parse, BadDesired),
     "command": (lambda data: commands.parse(Sync, data, now=NOW), BadRequest),
     "event": (cloudevents.parse, BadMessage),
-    "hint": (Hint.model_validate_json, ValueError),
+    "hint": (hint.parse, BadHint),
+    "answer": (commands.Answer.model_validate_json, ValueError),
     "report": (lambda data: Fold().report(NodeName("n"), "puller", data), BadReport),
 }
 DEEP = 100_000
