@@ -7,6 +7,7 @@
     MODELS_DIR/.model-manager/quarantine/<model>/<version>  why a version is not tried again, and which bytes it had
     MODELS_DIR/.model-manager/stage/<model>/<version>/      a download in progress (puller)
     MODELS_DIR/.model-manager/trash/                        on its way out (configurator)
+    MODELS_DIR/.model-manager/lock.<service>                who holds the folder (`service/folder_lock.py`)
     MODELS_DIR/.model-manager/desired.<service>             the service's copy of desired state, for when NATS is away
 
 A folder with a version's canonical number is a published version; that one rename is the truth. Its receipt is
@@ -111,6 +112,10 @@ class Layout:
     def trash(self) -> Path:
         """Where removed folders wait for their deletion."""
         return self.own / "trash"
+
+    def lock(self, name: str) -> Path:
+        """A service's lock on the folder."""
+        return self.own / f"lock.{name}"
 
     def desired(self, service: str) -> Path:
         """A service's copy of desired state."""

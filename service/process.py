@@ -9,17 +9,19 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from events import cost, subjects
 from events.commands import Command, Status
 from events.desired import problem
 from events.status import MAX_REPORT_BYTES, MAX_REPORT_VALUES, Presence, Report
-from service import hosts, http, logs, micro
+from service import folder_lock, hosts, http, logs, micro
 from service.bus import Bus
 from service.commands import Commands, Handle
 from service.connections import raise_file_limit
 from service.desired import DesiredStore
 from service.errors import BadSettings
+from service.folder_lock import FolderLock, Holder
 from service.health import Health
 from service.jetstream import PRESENCE_SECONDS
 from service.layout import Layout
@@ -145,7 +147,16 @@ def software_version() -> str:
 async def _run(service: str, settings: NodeSettings, *, http_port: int, build: Callable[[Core], Parts]) -> None:
     listener = http.listen(settings.http_host, http_port)
     core = _core(service, settings, address(settings, listener))
-    parts = build(core)
+    lock = FolderLock(core.layout, _holder(core))
+    folder_lock.hold(lock)
+    try:
+        await _work(core, listener, build=build, lock=lock)
+    finally:
+        lock.release()
+
+
+async def _work(core: Core, listener: socket.socket, *, build: Callable[[Core], Parts], lock: FolderLock) -> None:
+    settings, parts = core.settings, build(core)
     commands = _commands(core, parts)
     core.bus.answer(micro.on_node(commands, node=settings.node, software=software_version()))
     app = http.create_app(
@@ -155,13 +166,14 @@ async def _run(service: str, settings: NodeSettings, *, http_port: int, build: C
         token=settings.command_token,
         names=hosts.own_names(settings),
     )
-    log.info("service started", service=service, node=settings.node, http=core.http)
+    log.info("service started", service=core.service, node=settings.node, http=core.http)
     await together(
         http.serve(app, listener),
         core.bus.run(),
         run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
         _send_reports(core, parts.report),
-        keep_beating(core.bus, Presence(node=settings.node, service=service, started=core.started)),
+        keep_beating(core.bus, Presence(node=settings.node, service=core.service, started=core.started)),
+        folder_lock.keep(lock),
         *(task() for task in parts.tasks),
     )
 
@@ -179,6 +191,17 @@ def _core(service: str, settings: NodeSettings, address: str) -> Core:
     desired.load()
     bus.watch(subjects.DESIRED_BUCKET, desired.show, check=problem)
     return Core(service, settings, address, layout, bus, desired, doorbell, Health(), datetime.now(UTC), changed)
+
+
+def _holder(core: Core) -> Holder:
+    return Holder(
+        node=core.settings.node,
+        service=core.service,
+        host=socket.gethostname(),
+        machine=folder_lock.machine(),
+        instance=uuid4().hex,
+        started=core.started,
+    )
 
 
 def _commands(core: Core, parts: Parts) -> Commands:

@@ -71,7 +71,7 @@ BELOW_OWN: Final = {
 
 def what(path: Path, models: Path) -> str:
     """Name the kind of file or folder that a path below the models folder is; empty for any other path."""
-    if not path.is_relative_to(models):
+    if not path.is_relative_to(models) or path.match(f"{OWN}/lock.*"):  # a lock is gone with its process
         return ""
     parts = path.relative_to(models).parts
     match parts:
