@@ -13,6 +13,8 @@ from infra.swarm.render import Content, Kind
 
 STACK_FILE = Path(__file__).with_name("stack.yml")
 LOOK_SECONDS = 1.0
+ONCE = ("streams",)  # services that run once in a deployment
+ONCE_CONTENTS = frozenset({"nats_admin", "streams"})  # what they alone use
 KINDS: tuple[Kind, ...] = ("configs", "secrets")
 
 
@@ -32,11 +34,16 @@ def deploy(order: Order, *, environment: Mapping[str, str], say: Callable[[str],
     nodes = engine.nodes()
     found = render.places(nodes)
     settings = inputs.read_settings(order.folder, environment)
+    if order.resolve_image != "never":
+        inputs.check_images(settings)
     contents = inputs.read_contents(order.folder, found)
     _tell(nodes, say)
-    hand_over(order, contents, variables=render.variables(found, settings))
+    if engine.make_node_network(network := render.node_network(order.stack)):
+        say(f"made the network {network}, which ends at each node")
+    hand_over(order, contents, variables=render.variables(found, settings, stack=order.stack))
     wait(order, say=say)
-    sweep(order.stack, contents, say=say)
+    _remove_once(order.stack, say)
+    sweep(order.stack, [one for one in contents if one.name not in ONCE_CONTENTS], say=say)
 
 
 def hand_over(order: Order, contents: list[Content], *, variables: Mapping[str, str]) -> None:
@@ -82,6 +89,13 @@ def sweep(stack: str, contents: Sequence[Content], *, say: Callable[[str], None]
         if unused:
             engine.remove(kind, [one.id for one in unused])
             say(f"removed unused {kind}: {', '.join(sorted(one.name for one in unused))}")
+
+
+def _remove_once(stack: str, say: Callable[[str], None]) -> None:
+    """Remove what ran once, so that its key, which may do everything in JetStream, is on no server any more."""
+    for name in ONCE:
+        engine.remove_service(f"{stack}_{name}")
+        say(f"removed {name}, which has run")
 
 
 def _check(progress: Sequence[Progress], *, is_late: bool, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """The folder of a deployment, which only its owner has: secrets, keys, certificates, settings."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ HERE = Path(__file__).parent
 NATS = HERE.parent / "nats"
 SETTINGS = "settings.env"
 REQUIRED = ("MM_IMAGE", "MM_BUCKET")
+IMAGES = ("MM_IMAGE", "MM_TFSERVING_IMAGE", "MM_NATS_IMAGE")
+DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 
 USERS = "python -m infra.nats.users --shared --operator NAME --folder {folder}/nats"
 CERTIFICATE = "python3 -m infra.swarm certificate --folder {folder}"
@@ -83,6 +86,15 @@ def read_settings(folder: Path, environment: Mapping[str, str]) -> dict[str, str
     if missing := [name for name in REQUIRED if not settings.get(name)]:
         raise Failed(f"{' and '.join(missing)} must be set, in {path} or in the environment (docs/swarm.md)")
     return settings
+
+
+def check_images(settings: Mapping[str, str]) -> None:
+    """Raise `Failed` where an image is not named by its content: behind a tag there may be another one any day."""
+    if wrong := [name for name in IMAGES if not DIGEST.fullmatch(settings.get(name, ""))]:
+        raise Failed(
+            f"{' and '.join(wrong)} must be named by digest, NAME@sha256:…, in {SETTINGS} (`docker buildx imagetools"
+            " inspect NAME:TAG` tells it); --resolve-image never takes images as the nodes have them"
+        )
 
 
 def _has_content(path: Path) -> bool:

@@ -93,3 +93,13 @@ def test_missing_settings_are_told_by_name(tmp_path: Path) -> None:
     """Without image and bucket there is nothing to deploy."""
     with pytest.raises(Failed, match="MM_IMAGE and MM_BUCKET must be set"):
         inputs.read_settings(tmp_path, {})
+
+
+def test_images_are_named_by_what_they_are() -> None:
+    """A tag can lead to another image any day; all that are so named are told at once, with the way out."""
+    digest = f"registry.example/x@sha256:{'0a' * 32}"
+    inputs.check_images(dict.fromkeys(inputs.IMAGES, digest))
+    with pytest.raises(Failed) as caught:
+        inputs.check_images({"MM_IMAGE": "x:1", "MM_NATS_IMAGE": digest, "MM_TFSERVING_IMAGE": f"{digest}0"})
+    assert str(caught.value).startswith("MM_IMAGE and MM_TFSERVING_IMAGE must be named by digest")
+    assert "--resolve-image never" in str(caught.value)

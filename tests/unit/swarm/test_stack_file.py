@@ -8,7 +8,7 @@ import yaml
 
 from configurator.settings import ConfiguratorSettings
 from infra.swarm import inputs, render
-from infra.swarm.deploy import STACK_FILE
+from infra.swarm.deploy import ONCE, ONCE_CONTENTS, STACK_FILE
 from infra.swarm.render import LABELS, Node
 from master.settings import MasterSettings
 from puller.settings import PullerSettings
@@ -38,6 +38,30 @@ def test_nothing_needs_the_mesh(name: str) -> None:
     """No virtual addresses, and ports are the host's own."""
     assert SERVICES[name]["deploy"]["endpoint_mode"] == "dnsrr"
     assert all(port["mode"] == "host" for port in SERVICES[name].get("ports", []))
+
+
+def networks(name: str) -> list[str]:
+    """The networks of a service."""
+    return list(SERVICES[name]["networks"])
+
+
+def test_tensorflow_serving_meets_its_own_node_alone() -> None:
+    """A model that turns against us finds no other node, no NATS and no master in its network."""
+    assert networks("tfserving") == ["node"]
+    assert [name for name in sorted(SERVICES) if "node" in networks(name)] == ["configurator", "tfserving"]
+    assert all("cluster" in networks(name) for name in SERVICES if name != "tfserving")
+    assert STACK["networks"]["node"] == {"external": True, "name": "${MM_NODE_NETWORK}"}
+
+
+def test_the_admin_key_is_where_it_is_removed_again() -> None:
+    """Only what runs once has it, and the tool removes that together with its key."""
+    having = {name for name in SERVICES for one in SERVICES[name].get("secrets", []) if one["source"] == "nats_admin"}
+    assert having == set(ONCE)
+    own = [one["source"] for name in ONCE for kind in ("configs", "secrets") for one in SERVICES[name].get(kind, [])]
+    others = [
+        one["source"] for name in LONG_LIVED for kind in ("configs", "secrets") for one in SERVICES[name].get(kind, [])
+    ]
+    assert set(own) - set(others) == ONCE_CONTENTS
 
 
 @pytest.mark.parametrize("name", LONG_LIVED)
@@ -95,7 +119,7 @@ def test_every_config_and_secret_is_one_that_the_tool_gives(tmp_path: Path) -> N
 def test_every_variable_has_a_default_or_is_given() -> None:
     """Beside what the tool knows itself, image and bucket are all that a person must set."""
     required = set(re.findall(r"\$\{(MM_\w+)\}", TEXT))
-    assert required == {*inputs.REQUIRED, *render.variables(render.places(NODES), {})}
+    assert required == {*inputs.REQUIRED, *render.variables(render.places(NODES), {}, stack="mm")}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +135,6 @@ def test_settings_are_those_of_the_services(name: str, settings: type[Settings])
 def test_docs_name_every_variable() -> None:
     """docs/swarm.md has a row for each setting of the stack."""
     told = (ROOT / "docs/swarm.md").read_text()
-    assert set(re.findall(r"\$\{(MM_\w+)", TEXT)) - set(render.variables(render.places(NODES), {})) <= set(
+    assert set(re.findall(r"\$\{(MM_\w+)", TEXT)) - set(render.variables(render.places(NODES), {}, stack="mm")) <= set(
         re.findall(r"MM_\w+", told)
     )
