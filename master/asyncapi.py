@@ -129,7 +129,7 @@ def _event(kind: type[Event]) -> JsonSchemaValue:
 
 def _schemas() -> Mapping[str, JsonSchemaValue]:
     kinds: list[type[BaseModel]] = [*messages.ALL, *commands.PULLER, *commands.CONFIGURATOR, *cluster.ALL]
-    kinds += [Envelope, Answer, Hint, Desired, PullerReport, ConfiguratorReport]
+    kinds += [Envelope, Answer, Hint, Desired, PullerReport, ConfiguratorReport, Presence]
     _, found = models_json_schema(
         [(kind, "validation") for kind in dict.fromkeys(kinds)], ref_template=SCHEMAS + "{model}"
     )

@@ -7,8 +7,9 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Annotated, TypeVar, cast
 
-from pydantic import FailFast, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
 from events.status import PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
@@ -17,13 +18,12 @@ from master.views import CellState
 FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
 COMING = frozenset({Stage.SETTLING, Stage.WAITING, Stage.DOWNLOADING})
 ON_DISK = frozenset({Stage.PUBLISHED, Stage.MUTATED})
-MAX_VERSIONS = 10_000  # of a model on a node
 UNREADABLE = "the node's report cannot be read; update the master"
 NEVER = datetime.fromtimestamp(0, UTC)
 
 T = TypeVar("T")
 _PULLED: TypeAdapter[tuple[PulledVersion, ...]] = TypeAdapter(
-    Annotated[tuple[PulledVersion, ...], FailFast(), Field(max_length=MAX_VERSIONS)]
+    Annotated[tuple[PulledVersion, ...], AtMost(MAX_VERSIONS)]
 )
 
 

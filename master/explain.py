@@ -1,9 +1,9 @@
 """Why a model on a node is as it is, in sentences. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from events.desired import Latest, Pinned, Policy
-from events.names import ModelName, Version
+from events.names import MAX_VERSION, ModelName, Version
 from events.status import Progress, PulledVersion, ServedVersion, Stage
 from master.cells import Cell, Halves
 from master.nodes import Node, moment
@@ -39,6 +39,7 @@ def view(node: Node, name: ModelName, *, cell: Cell, policy: Policy) -> CellView
         _verdict(shown),
         _policy(policy),
         _serving(shown),
+        last_of_all(policy, (version.version for version in versions)),
         *(_version(version) for version in versions if version.reason or version.progress),
     ]
     return CellView(**dict(shown), versions=versions, explain=tuple(filter(None, sentences)))
@@ -50,6 +51,16 @@ def wants(policy: Policy) -> str:
         return "the model is removed by an operator"
     want = _wanted(policy.want)
     return f"{want}, with updates paused" if policy.paused else want
+
+
+def last_of_all(policy: Policy, versions: Iterable[int]) -> str:
+    """Say that no later version can follow where the highest number is taken; empty where it is not."""
+    if MAX_VERSION not in versions or isinstance(policy.want, Pinned) or policy.removed:
+        return ""
+    return (
+        f"Version {MAX_VERSION} is the highest number there is: while it is there no later upload can be the newest."
+        " Remove it from the bucket and by `model-manager remove`, or pin what shall be served."
+    )
 
 
 def _wanted(want: Latest | Pinned) -> str:

@@ -110,6 +110,9 @@ class Fleet:
             )
         if model.stored.spoiled:
             sentences.append(f"Its document: {model.stored.spoiled}.")
+        seen = (version for cell in cells for version, _ in cell.places)
+        if last := explain.last_of_all(model.stored.document.policy, seen):
+            sentences.append(last)
         sentences += [f"{_count(line.count, 'node')}: {line.state}." for line in tally(model.tally)]
         return ModelView(**dict(_model_row(name, model)), versions=_spread(cells), explain=tuple(sentences))
 

@@ -93,6 +93,7 @@ class Fold:
         if node in self.nodes and (known := self.nodes[node].services.get(service)):
             known.met = who
             self.silent(node, service, at)
+            self._hear(node, service)  # what is said of it is new, also where it was silent before
 
     def know_presence(self) -> None:
         """From now on a service counts as lost that never gave a sign of life."""

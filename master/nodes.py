@@ -3,12 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import ConfigDict, FailFast, Field
+from pydantic import ConfigDict
 
 from events.names import ModelName, NodeName
-from events.status import MAX_MODELS, Connection, Disk, Pass, Report, Source
+from events.status import Connection, Disk, Pass, Report, Source
 from master.cells import NEVER, Cell
 from master.views import CellState, NodeLine, NodeRow, NodeState, Service, Tally
 
@@ -19,7 +18,6 @@ class Head(Report):
     """A service's report without its models."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    warnings: Annotated[tuple[str, ...], FailFast(), Field(max_length=MAX_MODELS)] = ()
     bucket: Connection | None = None
     pubsub: Connection | None = None
     serving: Connection | None = None

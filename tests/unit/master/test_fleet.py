@@ -7,7 +7,7 @@ import pytest
 from events import changes as wire
 from events import messages
 from events.desired import Pinned, Policy
-from events.names import ModelName, NodeName, Version
+from events.names import MAX_VERSION, ModelName, NodeName, Version
 from master import words
 from master.errors import NotFound
 from master.fleet import Fleet
@@ -86,6 +86,16 @@ def test_a_model_shows_where_its_versions_are(fleet: Fleet) -> None:
     assert (spread[V8].failed, spread[V8].fetching) == (1, 1)
     assert spread[V6].on_disk == 4
     assert shown.explain[:2] == ("Desired: pinned to version 7.", "1 node has a policy of their own: a.")
+
+
+def test_the_highest_number_there_is_is_named() -> None:
+    """One upload under it and nothing later is ever the newest; whoever asks why is told, and what helps."""
+    known = fleet_of({"a": serving(6, MAX_VERSION), "b": serving(6)})
+    said = [known.model(MODEL).explain, known.cell(MODEL, NodeName("a")).explain]
+    assert [sum("no later upload can be the newest" in text for text in texts) for texts in said] == [1, 1]
+    assert not any("no later" in text for text in known.cell(MODEL, NodeName("b")).explain)
+    known.fold.desire({MODEL: stored(Policy(want=Pinned(versions=(V6,))))})
+    assert not any("no later" in text for text in known.model(MODEL).explain)
 
 
 def test_a_cell_explains_itself(fleet: Fleet) -> None:
