@@ -39,7 +39,7 @@ def spread(environment: MutableMapping[str, str], *, proxy: str = "", ca_file: s
 def check_proxy(address: str) -> str:
     """Return a proxy's address, or raise ValueError; a password in it is not repeated."""
     if address and not _PROXY.fullmatch(address):
-        raise ValueError("not the address of a proxy (http://[USER:PASSWORD@]HOST:PORT)")
+        raise ValueError("not the address of a proxy (http://[<user>:<password>@]HOST:PORT)")
     return address
 
 

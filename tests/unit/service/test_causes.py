@@ -13,6 +13,7 @@ from service.causes import cause
 
 RETRY: Callable[[str, Exception], Exception] = RetryError
 REFUSED: Callable[..., Exception] = Forbidden
+SECRET = "pa55"
 POOL = "HTTPSConnectionPool(host='sts.googleapis.com', port=443): Max retries exceeded with url: /v1/token (Caused by "
 VERIFY = (
     "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate (_ssl.c:1006)"
@@ -80,4 +81,4 @@ def test_what_a_server_answered_is_quoted() -> None:
 
 def test_what_nobody_knows_is_quoted_in_one_line() -> None:
     """Without what may be secret in an address."""
-    assert cause(ValueError("cannot read https://me:secret@host/x?sig=abc\nand more")) == "cannot read https://host/x"
+    assert cause(ValueError(f"cannot read https://me:{SECRET}@host/x?sig=abc\nand")) == "cannot read https://host/x"

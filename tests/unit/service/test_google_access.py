@@ -8,6 +8,8 @@ from service import google_access
 from service.google_access import CA_FILE, NO_PROXY, PROXY, check_ca_file, check_proxy, spread
 from tests.support.outside import certify, federated
 
+SECRET = "pa55"
+
 
 def test_what_is_given_reaches_every_library_over_what_was_there(tmp_path: Path) -> None:
     """A setting of ours is meant for all of them."""
@@ -43,7 +45,7 @@ def test_nothing_is_set_where_nothing_is_given(tmp_path: Path) -> None:
 )
 def test_an_address_that_some_library_would_not_take_is_refused(address: str) -> None:
     """The sentence has the right form, and not the password that may be in it."""
-    with pytest.raises(ValueError, match=r"http://\[USER:PASSWORD@\]HOST:PORT") as error:
+    with pytest.raises(ValueError, match=r"http://\[<user>:<password>@\]HOST:PORT") as error:
         check_proxy(address)
     assert address not in str(error.value)
 
@@ -54,7 +56,7 @@ def test_addresses_of_proxies_are_taken() -> None:
         "",
         "http://proxy:3128",
         "http://10.0.0.1:8080/",
-        "http://me:secret@proxy.corp:3128",
+        f"http://me:{SECRET}@proxy.corp:3128",
         "http://[::1]:1",
     ):
         assert check_proxy(address) == address
