@@ -53,7 +53,9 @@ class PullerSettings(NodeSettings):
     topic: ResourceName = Field("", description="Pub/Sub topic of the bucket's notifications; empty: poll only")
     subscription: ResourceName = Field("", description="this node's subscription (default: <topic>-<node>)")
     proxy: Annotated[SecretStr, AfterValidator(_check_proxy)] = Field(
-        SecretStr(""), description="HTTP proxy on the way to Google, http://[<user>:<password>@]host:port"
+        SecretStr(""),
+        description="HTTP proxy on the way to Google, http://host:port, "
+        "with user:password@ before the host where it asks for them",
     )
     ca_file: Annotated[Path, AfterValidator(check_ca_file)] | None = Field(
         None, description="CA certificates to check Google's servers by, in place of the public ones"
