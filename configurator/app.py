@@ -10,7 +10,7 @@ from typing import Protocol
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from configurator import status
-from configurator.clean import Cleaner
+from configurator.clean import Around, Cleaner
 from configurator.court import Court
 from configurator.disk import Disk
 from configurator.news import News
@@ -18,6 +18,7 @@ from configurator.observe import Observer
 from configurator.observe import Serving as Asked
 from configurator.reconcile import Edges, Reconcile
 from configurator.reloader import Reloader
+from configurator.sender import Sender
 from configurator.serving import Serving
 from configurator.settings import ConfiguratorSettings
 from configurator.smoke import Predicts
@@ -28,10 +29,13 @@ from events.desired import DesiredState
 from events.messages import Event, VersionPublished
 from events.status import ConfiguratorReport, ServedStage
 from events.status import Disk as DiskReport
-from service import metrics
+from service import logs, metrics
+from service.isolation import Troubles
 from service.layout import Layout
 from service.loop import Outcome, Timing
 from service.process import Core, Parts
+
+log = logs.get("configurator")
 
 BACKOFF_MIN_SECONDS = (
     0.2  # TensorFlow Serving on the same host: trying costs nothing, and the channel rings when it is back
@@ -59,20 +63,24 @@ class Outside:
 
 def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServing, outside: Outside) -> Edges:
     """Put together what a pass works on."""
-    news, sweeper = News(outside.emit), Sweeper(disk)
+    troubles = Troubles(log)
+    news, sweeper = News(outside.emit, troubles=troubles), Sweeper(disk)
 
     async def send(config: ModelServerConfig) -> None:
         await serving.reload(config, seconds=settings.reload_seconds)
 
+    reloader = Reloader(send, ring=outside.ring)
     return Edges(
         disk=disk,
         serving=serving,
-        observer=Observer(disk, serving, desired=outside.desired),
-        reloader=Reloader(send, ring=outside.ring),
+        observer=Observer(disk, serving, desired=outside.desired, troubles=troubles),
+        reloader=reloader,
+        sender=Sender(disk, reloader, sweeper, news, troubles),
         sweeper=sweeper,
-        cleaner=Cleaner(disk, settings, sweeper=sweeper, news=news, clock=outside.clock),
-        court=Court(disk, serving, news=news, smoke_seconds=settings.smoke_seconds),
+        cleaner=Cleaner(disk, settings, sweeper=sweeper, news=news, around=Around(outside.clock, troubles)),
+        court=Court(disk, serving, news=news, smoke_seconds=settings.smoke_seconds, troubles=troubles),
         news=news,
+        troubles=troubles,
         clock=outside.clock,
     )
 
@@ -121,7 +129,11 @@ class Reporter:
             serving_address=self._settings.serving_address,
             disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._settings.reserve_bytes),
             models=status.report(
-                self._reconcile.view, observer.folders, idle=self._edges.cleaner.idle, ages=self._ages
+                self._reconcile.view,
+                observer.folders,
+                idle=self._edges.cleaner.idle,
+                ages=self._ages,
+                troubles=self._edges.troubles,
             ),
         )
 

@@ -3,6 +3,8 @@
 import asyncio
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from configurator import retention
@@ -13,8 +15,10 @@ from configurator.sweeper import Sweeper
 from configurator.told import Key
 from configurator.view import State, View
 from events.names import ModelName
+from service.isolation import Troubles, each, each_async
 
 ROOM_SECONDS = 60.0  # a request for room on the disk counts so long
+AGAIN_SECONDS = 5.0  # until what could not be removed is tried again
 
 
 class Seen(Protocol):
@@ -24,17 +28,26 @@ class Seen(Protocol):
     space: Space
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What every part of a pass shares: the monotonic clock, and what is wrong with single versions."""
+
+    clock: Callable[[], float]
+    troubles: Troubles
+
+
 class Cleaner:
     """Removes versions in the safe order; remembers since when each has not been needed."""
 
     def __init__(
-        self, disk: Disk, settings: ConfiguratorSettings, *, sweeper: Sweeper, news: News, clock: Callable[[], float]
+        self, disk: Disk, settings: ConfiguratorSettings, *, sweeper: Sweeper, news: News, around: Around
     ) -> None:
         self._disk = disk
         self._settings = settings
         self._sweeper = sweeper
         self._news = news
-        self._clock = clock
+        self._clock = around.clock
+        self._troubles = around.troubles
         self._room_until = 0.0
         self.idle: dict[Key, str] = {}
         self._since: dict[Key, float] = {}
@@ -51,30 +64,35 @@ class Cleaner:
         return tuple(f"{name} version {version}: {self.idle[name, version]}" for name, version in chosen)
 
     async def clean(self, view: View, seen: Seen) -> float | None:
-        """Remove what is due; tell in how many seconds there will be more to do. Raises `Transient`."""
+        """Remove what is due, each version alone; tell in how many seconds there will be more to do."""
         is_low = seen.space.free < self._settings.reserve_bytes or view.now < self._room_until
-        self.idle = retention.idle(view, retention=self._settings.retention, is_low=is_low)
+        found = retention.idle(view, retention=self._settings.retention, is_low=is_low)
+        models = self._troubles.take_all("retention", found)
+        self.idle = {(name, version): reason for name, idle in models.items() for version, reason in idle.items()}
         self._since = retention.note(self._since, self.idle, now=view.now)
         due = retention.due(self._since, now=view.now, grace_seconds=self._settings.grace_seconds)
-        for key in due:
-            await asyncio.to_thread(self._disk.remove, key)
-            self._news.removed(key, self.idle[key])
-            del self._since[key]
-            self._sweeper.start()
+        removed = self._troubles.take_all("remove", await each_async(due, self._remove))
         if view.told.config is not None and view.told.flight is None:
-            await asyncio.to_thread(self._tidy, view, seen.folders)
+            tidied = await asyncio.to_thread(each, list(seen.folders), partial(self._tidy, view, seen.folders))
+            self._troubles.take_all("tidy", tidied)
         waits = [since + self._settings.grace_seconds - view.now for since in self._since.values()]
-        return 0.0 if due else min(waits, default=None)
+        return 0.0 if removed else max(AGAIN_SECONDS, min(waits)) if due else min(waits, default=None)
 
-    def _tidy(self, view: View, folders: Mapping[ModelName, Folder]) -> None:
-        base = view.base
-        self._disk.let_go(name for name, model in view.models.items() if name not in base or not base[name].is_held)
-        for name, folder in folders.items():
-            for version in folder.hollow:
-                if _is_free(view, (name, version)) or base[name].is_held:
-                    self._disk.clear((name, version))
-            if folder.is_there and not folder.versions and view.models[name].policy.removed and name not in base:
-                self._disk.remove_folder(name)
+    async def _remove(self, key: Key) -> None:
+        await asyncio.to_thread(self._disk.remove, key)
+        self._news.removed(key, self.idle[key])
+        del self._since[key]
+        self._sweeper.start()
+
+    def _tidy(self, view: View, folders: Mapping[ModelName, Folder], name: ModelName) -> None:
+        base, folder = view.base, folders[name]
+        if name not in base or not base[name].is_held:
+            self._disk.let_go([name])
+        for version in folder.hollow:
+            if _is_free(view, (name, version)) or base[name].is_held:
+                self._disk.clear((name, version))
+        if folder.is_there and not folder.versions and view.models[name].policy.removed and name not in base:
+            self._disk.remove_folder(name)
 
 
 def _is_free(view: View, key: Key) -> bool:

@@ -13,6 +13,7 @@ from configurator.told import Key
 from configurator.view import View
 from events.names import ModelName
 from service.errors import Invalid
+from service.isolation import Troubles, each_async
 from service.layout import Quarantine
 
 
@@ -28,32 +29,40 @@ class Findings:
 class Tested:
     """How a version did; neither passed nor a problem: it could not be asked."""
 
-    key: Key
     passed: bool = False
     has_sample: bool = False
     problem: str = ""
 
 
+TESTS_AT_ONCE = 16  # a sample is read in a megabyte at most, and TensorFlow Serving answers it in its own threads
+
+
 class Court:
     """Tests versions and keeps the quarantine records."""
 
-    def __init__(self, disk: Disk, predicts: smoke.Predicts, *, news: News, smoke_seconds: float) -> None:
+    def __init__(
+        self, disk: Disk, predicts: smoke.Predicts, *, news: News, smoke_seconds: float, troubles: Troubles
+    ) -> None:
         self._disk = disk
         self._predicts = predicts
         self._news = news
         self._smoke_seconds = smoke_seconds
+        self._troubles = troubles
 
     async def carry_out(self, verdicts: Verdicts, view: View) -> Findings:
-        """Test, quarantine and release. Raises `Transient`."""
-        tested = await asyncio.gather(*(self._test(key) for key in verdicts.test))
-        passed = frozenset(one.key for one in tested if one.passed)
-        self._news.passed(sorted(passed), with_sample={one.key for one in tested if one.has_sample})
-        failed = {**verdicts.quarantine, **{one.key: one.problem for one in tested if one.problem}}
-        for key, reason in failed.items():
-            await self._quarantine(key, reason, view)
-        for key in verdicts.release:
-            await asyncio.to_thread(self._disk.release, key)
-        return Findings(passed, frozenset(failed) | frozenset(verdicts.release))
+        """Test, quarantine and release, each version alone."""
+        troubles = self._troubles
+        troubles.take_all("judge", verdicts.cases)
+        tests = await each_async(verdicts.test, self._test, at_once=TESTS_AT_ONCE)
+        tested = troubles.take_all("test", tests)
+        passed = frozenset(key for key, one in tested.items() if one.passed)
+        self._news.passed(sorted(passed), with_sample={key for key, one in tested.items() if one.has_sample})
+        bugs = {key: trouble.reason for key, trouble in tests.troubles.items() if trouble.is_bug}
+        failed = {**verdicts.quarantine, **bugs, **{key: one.problem for key, one in tested.items() if one.problem}}
+        written = await each_async(failed, lambda key: self._quarantine(key, failed[key], view))
+        released = await each_async(verdicts.release, lambda key: asyncio.to_thread(self._disk.release, key))
+        changed = {*troubles.take_all("quarantine", written), *troubles.take_all("release", released)}
+        return Findings(passed, frozenset(changed))
 
     async def _test(self, key: Key) -> Tested:
         try:
@@ -61,10 +70,10 @@ class Court:
             if sample is not None:
                 await smoke.check(sample, key, self._predicts, seconds=self._smoke_seconds)
         except Invalid as error:
-            return Tested(key, problem=str(error))
+            return Tested(problem=str(error))
         except smoke.Unclear:
-            return Tested(key)
-        return Tested(key, passed=True, has_sample=sample is not None)
+            return Tested()
+        return Tested(passed=True, has_sample=sample is not None)
 
     async def _quarantine(self, key: Key, reason: str, view: View) -> None:
         name, version = key

@@ -18,6 +18,7 @@ from events.names import ModelName, Version
 from service import files, layout, logs
 from service.errors import Transient
 from service.files import disk_errors, refuse_links
+from service.isolation import Each, each
 from service.layout import Layout, Quarantine
 
 log = logs.get("configurator.disk")
@@ -32,6 +33,11 @@ class Folder:
     hollow: frozenset[Version]  # empty and without a receipt: no version at all
     is_there: bool
     quarantined: Mapping[Version, Quarantine]
+
+    @property
+    def is_anything(self) -> bool:
+        """Whether there is any version in it, or what looks like one."""
+        return bool(self.versions or self.hollow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,14 @@ class Disk:
         self._config_file = config_file
         self._record = layout.own / "last-good.config"
 
-    def look(self, names: Iterable[ModelName]) -> dict[ModelName, Folder]:
+    def look(self, names: Iterable[ModelName]) -> Each[ModelName, Folder]:
         """Tell what is there of these models and of all others found. Raises `Transient`."""
-        published = layout.published(self._layout)
         records = layout.quarantined(self._layout)
-        known = {name for name, _ in records} | published.keys() | set(names)
-        return {name: self._folder(name, published.get(name, frozenset()), records) for name in known}
+        known = {name for name, _ in records} | set(layout.names(self._layout)) | set(names)
+        found = each(known, lambda name: self._folder(name, records))
+        wanted = {name for name, _ in records} | set(names)
+        done = {name: folder for name, folder in found.done.items() if folder.is_anything or name in wanted}
+        return Each(done, found.troubles)
 
     def space(self) -> Space:
         """Tell how full the disk is. Raises `Transient`."""
@@ -128,14 +136,18 @@ class Disk:
             with disk_errors(f"cannot remove {folder}"):
                 folder.rmdir()
 
+    def base_path(self, model: ModelName, entry: Entry) -> Path:
+        """Tell where TensorFlow Serving looks for a model's versions."""
+        return self._held(model) if entry.is_held else self._layout.model(model)
+
     def hold(self, model: ModelName, entry: Entry) -> Path:
-        """Return the base path of a model in a config: its folder or, for one that is held, a stand-in for it.
+        """Return the base path of a model in a config; of one that is held, after making the stand-in.
 
         In the stand-in, versions on disk are links, and the others, which are in memory, are empty folders.
         """
+        folder = self.base_path(model, entry)
         if not entry.is_held:
-            return self._layout.model(model)
-        folder = self._held(model)
+            return folder
         self._refuse_links(folder)
         with disk_errors(f"cannot make {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -193,7 +205,8 @@ class Disk:
         except Transient as error:
             log.warning("trash is not deleted", reason=str(error))
 
-    def _folder(self, name: ModelName, found: frozenset[Version], records: Mapping[Key, Quarantine]) -> Folder:
+    def _folder(self, name: ModelName, records: Mapping[Key, Quarantine]) -> Folder:
+        found = layout.versions(self._layout, name)
         of_model = {version: record for (model, version), record in records.items() if model == name}
         by_hand = frozenset(version for version in found if not self._layout.receipt(name, version).exists())
         hollow = frozenset(version for version in by_hand if _is_empty(self._layout.version(name, version)))

@@ -12,11 +12,20 @@ def difference(view: View, name: ModelName) -> str:
     model = view.models[name]
     if view.is_away:
         return "TensorFlow Serving does not answer"
+    if troubles := _troubles(view, name):
+        return "; ".join(troubles)
     if model.policy.removed:
         return "the model is removed; it is being unloaded" if model.confirmed or name in view.base else ""
     reasons = [*_unchosen(model), *(_waiting(view, name, version) for version in sorted(desired(model)))]
     reasons += _left(view, name) + [_label(view, name, label) for label in sorted(model.policy.labels)]
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def _troubles(view: View, name: ModelName) -> list[str]:
+    """Say what went wrong in the pass with this model and its versions."""
+    own = [view.troubles[name]] if name in view.troubles else []
+    keys = sorted(key for key in view.troubles if isinstance(key, tuple) and key[0] == name)
+    return own + [f"version {key[1]}: {view.troubles[key]}" for key in keys]
 
 
 def desired(model: Model) -> frozenset[Version]:

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping
 from configurator.told import Key
 from configurator.view import Model, View
 from events.names import ModelName, Version
+from service.isolation import Each, each
 
 Good = Mapping[ModelName, frozenset[Version]]
 
 
-def update(view: View, passed: Iterable[Key]) -> dict[ModelName, frozenset[Version]]:
-    """Add what was confirmed in this pass, take out what is dropped, failed or removed."""
+def update(view: View, passed: Iterable[Key]) -> Each[ModelName, frozenset[Version]]:
+    """Add what was confirmed in this pass, take out what is dropped, failed or removed; some may have none."""
     confirmed = frozenset(passed)
-    found = {name: _good(view, name, model, confirmed) for name, model in view.models.items()}
-    return {name: versions for name, versions in found.items() if versions}
+    return each(view.models, lambda name: _good(view, name, view.models[name], confirmed))
 
 
 def startable(view: View, good: Good, before: Good) -> dict[ModelName, frozenset[Version]]:
@@ -28,6 +28,8 @@ def startable(view: View, good: Good, before: Good) -> dict[ModelName, frozenset
 
 
 def _good(view: View, name: ModelName, model: Model, confirmed: frozenset[Key]) -> frozenset[Version]:
+    if model.is_unclear:
+        return model.good
     known = model.good | frozenset(version for other, version in confirmed if other == name)
     usable = known - model.quarantined.keys()
     config = view.told.config

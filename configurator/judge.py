@@ -4,11 +4,12 @@ An END with an error may be left over from an earlier attempt: TensorFlow Servin
 manager to begin a new one. It counts once another state was seen since the version was asked for, or after a while.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from configurator.told import Asked, Key
 from configurator.view import Status, View
 from events.names import Version
+from service.isolation import Each, each
 
 STALE_SECONDS = 5.0  # > file system poll (1 s) + turn of the manager (0.1 s), with room for a busy machine
 CRASHES = 2
@@ -30,24 +31,43 @@ CODES = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Case:
+    failure: str = ""
+    is_untested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """What is to be done about single versions before anything is planned."""
 
     quarantine: dict[Key, str]
     release: tuple[Key, ...] = ()  # an operator wants these tried again
     test: tuple[Key, ...] = ()  # available, and not confirmed yet
+    cases: Each[Key, bool | _Case] = field(
+        default_factory=lambda: Each({}, {})
+    )  # who could be judged, and who could not
 
 
 def judge(view: View, *, load_seconds: float, retried: dict[Key, str | None]) -> Verdicts:
     """Judge every version that was asked for; `retried` holds the retry request each quarantine record has followed."""
-    open_cases = sorted(key for key in view.told.asked.keys() | view.told.crashes.keys() if _is_open(view, key))
-    failed = {key: reason for key in open_cases if (reason := _failure(view, key, load_seconds))}
-    untested = (key for key in open_cases if key in view.told.asked and key not in failed)
+    keys = sorted(key for key in view.told.asked.keys() | view.told.crashes.keys() if key[0] in view.models)
+    cases = each(keys, lambda key: _judge_one(view, key, load_seconds))
+    failed = {key: case.failure for key, case in cases.done.items() if case.failure}
+    bugs = {key: one.reason for key, one in cases.troubles.items() if key[1] not in view.models[key[0]].good}
+    again = each(sorted(retried), lambda key: _is_wanted_again(view, key, retried[key]))
     return Verdicts(
-        quarantine=failed,
-        release=tuple(sorted(key for key, request in retried.items() if _is_wanted_again(view, key, request))),
-        test=tuple(key for key in untested if _is_untested(view, key)),
+        quarantine={**failed, **bugs},  # what serves well goes on, though it cannot be judged
+        release=tuple(key for key, is_wanted in again.done.items() if is_wanted),
+        test=tuple(key for key, case in cases.done.items() if case.is_untested),
+        cases=Each({**again.done, **cases.done}, {**again.troubles, **cases.troubles}),
     )
+
+
+def _judge_one(view: View, key: Key, load_seconds: float) -> _Case:
+    if not _is_open(view, key):
+        return _Case()
+    failure = _failure(view, key, load_seconds)
+    return _Case(failure, not failure and key in view.told.asked and _is_untested(view, key))
 
 
 def _is_open(view: View, key: Key) -> bool:
@@ -72,8 +92,8 @@ def _is_left_over(asked: Asked, now: float) -> bool:
 
 
 def _is_untested(view: View, key: Key) -> bool:
-    status = view.status(key)
-    return bool(status and status.is_available) and key[1] not in view.models[key[0]].good
+    model, status = view.models[key[0]], view.status(key)
+    return bool(status and status.is_available) and key[1] not in model.good and not model.policy.removed
 
 
 def _is_wanted_again(view: View, key: Key, followed: str | None) -> bool:

@@ -22,6 +22,7 @@ from events.messages import (
 from events.names import ModelName
 from events.status import Connection
 from service import logs, metrics
+from service.isolation import Troubles, each
 
 log = logs.get("configurator.news")
 
@@ -29,8 +30,9 @@ log = logs.get("configurator.news")
 class News:
     """Tells what happened; `serving` is the connection as the report shows it."""
 
-    def __init__(self, emit: Callable[[Event], None]) -> None:
+    def __init__(self, emit: Callable[[Event], None], *, troubles: Troubles) -> None:
         self._emit = emit
+        self._troubles = troubles
         self._states: dict[Key, State] = {}
         self._available: set[Key] = set()
         self._refusal = ""
@@ -61,13 +63,16 @@ class News:
 
     def seen(self, view: View) -> None:
         """Tell which versions became available, and which are unloaded."""
-        for key, status in view.statuses.items():
-            asked = view.told.asked.get(key)
-            if status.is_available and asked and key not in self._available:
-                self._became_available(view, key, asked.since)
-            if status.state is State.END and self._states.get(key, State.END) is not State.END:
-                self._ended(key, status)
-        self._states = {key: status.state for key, status in view.statuses.items()}
+        statuses = view.statuses
+        self._troubles.take_all("news", each(statuses, lambda key: self._see(view, key, statuses[key])))
+        self._states = {key: status.state for key, status in statuses.items()}
+
+    def _see(self, view: View, key: Key, status: Status) -> None:
+        asked = view.told.asked.get(key)
+        if status.is_available and asked and key not in self._available:
+            self._became_available(view, key, asked.since)
+        if status.state is State.END and self._states.get(key, State.END) is not State.END:
+            self._ended(key, status)
 
     def sent(self, reload: Reload) -> None:
         """Tell that a reload is on its way."""

@@ -5,17 +5,20 @@ between two whole looks, so that looking every few milliseconds costs little on 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol, TypeVar
 
 from configurator.disk import Folder, Space
 from configurator.good import Good
+from configurator.serving import ServingAway, ServingLate
 from configurator.told import Told, back, keys, see
-from configurator.view import Model, State, Status, View
+from configurator.view import DEFAULT, Model, State, Status, View
 from events.desired import DesiredState, Policy
 from events.names import ModelName, Version
+from service.isolation import Each, Troubles, each, each_async
 
 T = TypeVar("T")
+READING = ("look", "status", "labels", "desired state")
 WHOLE_SECONDS = 1.0
 PARALLEL_CALLS = (
     16  # each is answered in well under a millisecond; more would only queue in TensorFlow Serving's threads
@@ -25,7 +28,7 @@ PARALLEL_CALLS = (
 class Disk(Protocol):
     """What is looked at on disk."""
 
-    def look(self, names: frozenset[ModelName]) -> dict[ModelName, Folder]: ...
+    def look(self, names: frozenset[ModelName]) -> Each[ModelName, Folder]: ...
 
     def space(self) -> Space: ...
 
@@ -39,12 +42,15 @@ class Serving(Protocol):
 
 
 class Observer:
-    """Remembers the last answers between two whole looks."""
+    """Remembers the last answers between two whole looks, and of a model that cannot be read what was read last."""
 
-    def __init__(self, disk: Disk, serving: Serving, *, desired: Callable[[], DesiredState]) -> None:
+    def __init__(
+        self, disk: Disk, serving: Serving, *, desired: Callable[[], DesiredState], troubles: Troubles
+    ) -> None:
         self._disk = disk
         self._serving = serving
         self._desired = desired
+        self._troubles = troubles
         self._statuses: dict[ModelName, dict[Version, Status]] = {}
         self._whole: float | None = None
         self.folders: Mapping[ModelName, Folder] = {}
@@ -54,15 +60,18 @@ class Observer:
         """Read the disk. Raises `Transient`."""
         named = {name for name, _ in told.possible | keys(told.config or {})}
         names = frozenset(named) | good.keys() | self._desired().models
-        self.folders, self.space = await asyncio.to_thread(lambda: (self._disk.look(names), self._disk.space()))
+        looked, self.space = await asyncio.to_thread(lambda: (self._disk.look(names), self._disk.space()))
+        before = {name: self.folders.get(name) or _unseen(name, good) for name in looked.troubles}
+        self.folders = {**self._troubles.take_all("look", looked), **before}
 
     async def ask(self, now: float, *, moving: frozenset[ModelName], is_new: bool) -> None:
         """Ask TensorFlow Serving for the states of versions; of all while it is new to us. Raises `Transient`."""
         is_whole = is_new or self._whole is None or now - self._whole >= WHOLE_SECONDS or not moving
         names = [name for name in self.folders if is_whole or name in moving or name not in self._statuses]
-        answers = await _bounded([self._serving.status(name) for name in names])
+        answers = await each_async(names, self._serving.status, at_once=PARALLEL_CALLS)
+        _refuse_silence(answers)
         self._statuses = {name: self._statuses[name] for name in self.folders if name in self._statuses}
-        self._statuses.update(zip(names, answers, strict=True))
+        self._statuses.update(self._troubles.take_all("status", answers, is_whole=is_whole))
         if is_whole:
             self._whole = now
 
@@ -78,21 +87,21 @@ class Observer:
 
     async def labels(self) -> dict[ModelName, dict[str, Version]]:
         """Find out where the desired labels point now. Raises `Transient`."""
-        asked = [
-            (name, label) for name in self.folders if self._statuses.get(name) for label in self._policy(name).labels
-        ]
-        places = await _bounded([self._serving.label(name, label) for name, label in asked])
-        found: dict[ModelName, dict[str, Version]] = {}
-        for (name, label), place in zip(asked, places, strict=True):
-            if place is not None:
-                found.setdefault(name, {})[label] = place
-        return found
+        names = [name for name in self.folders if self._statuses.get(name)]
+        answers = await each_async(names, self._labels, at_once=PARALLEL_CALLS)
+        _refuse_silence(answers)
+        return self._troubles.take_all("labels", answers)
+
+    async def _labels(self, name: ModelName) -> dict[str, Version]:
+        places = {label: await self._serving.label(name, label) for label in self._policy(name).labels}
+        return {label: place for label, place in places.items() if place is not None}
 
     def view(self, now: float, *, told: Told, good: Good, labels: Mapping[ModelName, Mapping[str, Version]]) -> View:
         """Put together what was seen."""
+        policies = self._troubles.take_all("desired state", each(self.folders, self._policy))
         models = {
             name: Model(
-                policy=self._policy(name),
+                policy=policies.get(name, DEFAULT),
                 on_disk=folder.versions,
                 by_hand=folder.by_hand,
                 has_folder=folder.is_there,
@@ -100,10 +109,11 @@ class Observer:
                 statuses=self._statuses.get(name, {}),
                 labels=labels.get(name, {}),
                 good=good.get(name, frozenset()),
+                is_unclear=not self._troubles.steps(name).isdisjoint(READING),
             )
             for name, folder in self.folders.items()
         }
-        return View(now, models, told)
+        return View(now, models, told, troubles=self._troubles.all)
 
     def _policy(self, name: ModelName) -> Policy:
         return self._desired().of(name)
@@ -116,12 +126,13 @@ def note(view: View) -> Told:
     return see(view.told, ended=view.ended, loading=loading, now=view.now)
 
 
-async def _bounded(calls: Sequence[Coroutine[None, None, T]]) -> list[T]:
-    """Run calls, a few at a time, and return their results in order."""
-    turn = asyncio.Semaphore(PARALLEL_CALLS)
+def _refuse_silence(answers: Each[ModelName, T]) -> None:
+    """Raise `ServingAway` where nobody answers; an answer that came is never that, whatever it holds."""
+    for trouble in answers.troubles.values():
+        if isinstance(trouble.error, ServingAway) or (isinstance(trouble.error, ServingLate) and not answers.done):
+            raise ServingAway(str(trouble.error)) from trouble.error
 
-    async def one(call: Coroutine[None, None, T]) -> T:
-        async with turn:
-            return await call
 
-    return await asyncio.gather(*(one(call) for call in calls))
+def _unseen(name: ModelName, good: Good) -> Folder:
+    """Stand for a folder that could never be looked at."""
+    return Folder(good.get(name, frozenset()), frozenset(), frozenset(), is_there=True, quarantined={})

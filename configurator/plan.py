@@ -5,12 +5,14 @@ confirmed; adding and dropping versions, moving labels, and introducing a model 
 model is introduced at a time, since a reload waits for the models it introduces and for nothing else.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from configurator.told import Config, Entry, Key
 from configurator.view import Model, State, View
 from events.names import ModelName, Version
+from service.isolation import Each, each
 
 READD_SECONDS = 2.5  # two file system polls and a turn of the manager, after which a version may be named again
 STUCK_SECONDS = 15.0  # a healthy reload has its new model at START within a poll; the rest is room for a busy machine
@@ -52,23 +54,55 @@ class Plan:
     stuck: Stuck | None = None
     is_over: bool = False  # the overdue reload in flight has ended without telling us
     moving: frozenset[ModelName] = frozenset()
+    settled: Each[ModelName, "Target"] = field(
+        default_factory=lambda: Each({}, {})
+    )  # those in trouble stay as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the config should name for a model now, and then with its labels where they should be."""
+
+    entry: Entry | None
+    labelled: Entry | None
+    is_moving: bool = False
 
 
 def plan(view: View) -> Plan:
     """Choose the next reload."""
+    settled = each(view.models, lambda name: _settle(view, name))
     base = view.base
-    targets = {name: target(view, name) for name in view.models}
-    moving = frozenset(name for name in view.models if _is_moving(view, name, targets[name]))
+    stays = {name: Target(base.get(name), base.get(name)) for name in settled.troubles}
+    targets = {**settled.done, **stays}
+    moving = frozenset(name for name, found in targets.items() if found.is_moving)
     if view.told.flight:
-        return Plan(stuck=stuck(view), is_over=_is_over(view), moving=moving)
+        return Plan(stuck=stuck(view), is_over=_is_over(view), moving=moving, settled=settled)
     if view.now < view.told.not_before:
-        return Plan(moving=moving)
-    return Plan(_reload(view, base, targets), moving=moving)
+        return Plan(moving=moving, settled=settled)
+    return Plan(_reload(view, base, targets), moving=moving, settled=settled)
+
+
+def _settle(view: View, name: ModelName) -> Target:
+    entry = target(view, name)
+    labelled = replace(entry, labels=labels(view.models[name], entry)) if entry else None
+    if view.models[name].is_unclear:
+        return Target(entry, entry)
+    return Target(entry, labelled, _is_moving(view, name, labelled))
+
+
+def removes(view: View) -> bool:
+    """Tell whether the next reload would take a model out that an operator removed."""
+    if view.told.flight or view.now < view.told.not_before:
+        return False
+    gone = each(view.base.keys() & view.models.keys(), lambda name: view.models[name].policy.removed)
+    return any(gone.done.values())
 
 
 def target(view: View, name: ModelName) -> Entry | None:
     """Say what the config should name for a model now; None: nothing. Labels stay where they are."""
     model, current = view.models[name], view.base.get(name)
+    if model.is_unclear:
+        return current
     if model.policy.removed:
         return None
     versions = _versions(view, name)
@@ -129,39 +163,37 @@ def _is_at_rest(view: View, key: Key) -> bool:
     return (status is None or status.state is State.END) and view.now - since >= READD_SECONDS
 
 
-def _reload(view: View, base: Config, targets: dict[ModelName, Entry | None]) -> Reload | None:
+def _reload(view: View, base: Config, targets: Mapping[ModelName, Target]) -> Reload | None:
     if view.told.config is None:
         return Reload(Kind.ADOPT, base, frozenset()) if view.models else None
-    known = {name: targets.get(name) for name in base}
+    known = {name: targets[name].entry if name in targets else None for name in base}
     merged = {name: entry for name, entry in known.items() if entry is not None}
     if changed := frozenset(name for name, entry in known.items() if entry != base[name]):
         return Reload(Kind.VERSIONS, merged, changed)
-    moved = {name: replace(entry, labels=labels(view.models[name], entry)) for name, entry in merged.items()}
+    moved = {name: targets[name].labelled or entry for name, entry in merged.items()}
     if changed := frozenset(name for name in merged if moved[name] != merged[name]):
         return Reload(Kind.LABELS, moved, changed)
     return _introduction(view, base, targets)
 
 
-def _introduction(view: View, base: Config, targets: dict[ModelName, Entry | None]) -> Reload | None:
+def _introduction(view: View, base: Config, targets: Mapping[ModelName, Target]) -> Reload | None:
     if not all(view.models[name].has_folder or entry.is_held for name, entry in base.items()):
         return None
-    new = {name: entry for name, entry in targets.items() if entry is not None and name not in base}
+    new = {name: found.entry for name, found in targets.items() if found.entry is not None and name not in base}
     if not new:
         return None
     name = min(new, key=lambda name: (view.told.refused.get(name, 0), not view.models[name].good, name))
     return Reload(Kind.NEW, {**base, name: new[name]}, frozenset({name}), name)
 
 
-def _is_moving(view: View, name: ModelName, entry: Entry | None) -> bool:
+def _is_moving(view: View, name: ModelName, labelled: Entry | None) -> bool:
     model, current = view.models[name], view.base.get(name)
     named = current.versions if current else frozenset()
     if any(status.state is not State.END for version, status in model.statuses.items() if version not in named):
         return True
-    if entry is None or current is None:
+    if labelled is None or current is None:
         return current is not None or bool(model.wanted | (model.good & model.candidates))
-    if replace(entry, labels=labels(model, entry)) != current:
-        return True
-    return not entry.versions | model.wanted <= model.confirmed
+    return labelled != current or not labelled.versions | model.wanted <= model.confirmed
 
 
 def _is_over(view: View) -> bool:

@@ -8,23 +8,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from configurator import explain, good, render, told
+from configurator import explain, good, told
 from configurator.clean import Cleaner
 from configurator.court import Court, Findings, retries
 from configurator.disk import Disk
 from configurator.judge import judge
 from configurator.news import News
 from configurator.observe import Observer, note
-from configurator.plan import Kind, Plan, Reload, Stuck, plan
+from configurator.plan import Plan, plan, removes
 from configurator.reloader import Accepted, Overdue, Rejected, Reloader
+from configurator.sender import Sender
 from configurator.serving import ServingAway
 from configurator.settings import ConfiguratorSettings
 from configurator.sweeper import Sweeper
-from configurator.told import Flight, Key, Told
+from configurator.told import Key, Told
 from configurator.view import State, View
 from events.names import ModelName, Version
 from service import logs
-from service.errors import NoSpaceLeft
+from service.isolation import Troubles, each
 from service.loop import Outcome
 
 log = logs.get("configurator.reconcile")
@@ -48,10 +49,12 @@ class Edges:
     serving: Connected
     observer: Observer
     reloader: Reloader
+    sender: Sender
     sweeper: Sweeper
     cleaner: Cleaner
     court: Court
     news: News
+    troubles: Troubles
     clock: Callable[[], float]  # monotonic
 
 
@@ -79,19 +82,25 @@ class Reconcile:
 
     async def __call__(self) -> Outcome:
         """Run a pass. Raises `Transient`."""
+        edges = self._edges
         await self._start()
-        await self._look(self._edges.clock())
-        try:
-            await self._judge()
-        except NoSpaceLeft:
-            await self._edges.cleaner.clean(self.view, self._edges.observer)  # make room for it
-            raise
+        await self._look(edges.clock())
+        due = await edges.cleaner.clean(self.view, edges.observer)  # before all that needs room or takes its time
+        is_other = await self._judge()
         chosen = plan(self.view)
+        edges.troubles.take_all("plan", chosen.settled)
         trouble = await self._act(chosen)
-        due = await self._edges.cleaner.clean(self.view, self._edges.observer)
-        still = sorted(self.view.models.keys() - chosen.moving)
-        problems = [f"{name}: {reason}" for name in still if (reason := explain.difference(self.view, name))]
-        return Outcome(self._again(chosen, due), (*([trouble] if trouble else []), *problems))
+        self.view = replace(self.view, troubles=edges.troubles.all)
+        again = self._again(chosen, SOON_SECONDS if is_other else due)
+        return Outcome(again, (*([trouble] if trouble else []), *self._problems(chosen)))
+
+    def _problems(self, chosen: Plan) -> list[str]:
+        """Say what keeps models from being as desired that nothing moves towards it."""
+        still = sorted(name for name in self.view.models if name not in chosen.moving or name in self.view.troubles)
+        reasons = each(still, lambda name: explain.difference(self.view, name))
+        return [
+            f"{name}: {reason}" for name, reason in self._edges.troubles.take_all("explain", reasons).items() if reason
+        ]
 
     async def _start(self) -> None:
         """Once: take up what an earlier life left on disk, and make sure there is a file to start with."""
@@ -172,10 +181,12 @@ class Reconcile:
                 self._told = told.expire(self._told, now=now)
         self._see(now)
 
-    async def _judge(self) -> None:
-        """Judge versions, act on that, and write down which are good."""
+    async def _judge(self) -> bool:
+        """Judge versions, act on that, and write down which are good; tell whether any quarantine is other now."""
         edges, view = self._edges, self.view
         verdicts = judge(view, load_seconds=self._settings.load_seconds, retried=retries(edges.observer.folders))
+        if removes(view):
+            verdicts = replace(verdicts, test=())  # what is removed does not wait for another's answers
         findings = await edges.court.carry_out(verdicts, view)
         for key in findings.changed:
             self._told = told.forget(self._told, key)
@@ -183,9 +194,13 @@ class Reconcile:
             await edges.observer.look_at_disk(self._told, self._good)
             self._see(view.now)
         await self._confirm(findings)
+        return bool(findings.changed)
 
     async def _confirm(self, findings: Findings) -> None:
-        found = good.update(self.view, findings.passed)
+        updated = good.update(self.view, findings.passed)
+        kept = {name: self.view.models[name].good for name in updated.troubles}
+        known = {**self._edges.troubles.take_all("confirm", updated), **kept}
+        found = {name: versions for name, versions in known.items() if versions}
         startable = good.startable(self.view, found, self._startable)
         if found != self._good:
             await asyncio.to_thread(self._edges.disk.write_good, found)
@@ -205,41 +220,24 @@ class Reconcile:
             self._told = told.reject(self._told, now=now)
             self._see(now)
         if chosen.stuck:
-            return await self._rescue(chosen.stuck)
-        if chosen.reload and not self._was_busy:
-            await self._send(chosen.reload)
+            return await self._edges.sender.rescue(chosen.stuck, self.view)
+        if not self._was_busy:
+            await self._send(chosen)
         return ""
 
-    async def _send(self, reload: Reload) -> None:
-        """Send a config, if what it newly names is still on disk."""
-        now = self.view.now
-        fresh = told.keys(reload.config) - told.keys(self.view.base)
-        if await asyncio.to_thread(self._edges.disk.missing, fresh):
-            return
-        message = await asyncio.to_thread(render.message, reload.config, self._edges.disk.hold)
-        at_end = [key for key, status in self.view.statuses.items() if status.state is State.END]
-        flight = Flight(reload.config, reload.model, now, is_adoption=reload.kind is Kind.ADOPT)
-        self._told = told.send(self._told, flight, ended=at_end)
-        self._edges.reloader.start(message)
-        self._edges.news.sent(reload)
-        self._moved = now
-        self._see(now)
-
-    async def _rescue(self, stuck: Stuck) -> str:
-        """Let a reload go that waits for ever: have TensorFlow Serving try and fail, or want no more."""
-        disk, view = self._edges.disk, self.view
-        ours = [key for key in stuck.given_up if key[1] in view.models[key[0]].on_disk - view.models[key[0]].by_hand]
-        for key in ours:
-            await asyncio.to_thread(disk.remove, key)
-            self._edges.news.removed(key, "TensorFlow Serving loads it without end and takes no reload meanwhile")
-        if ours:
-            self._edges.sweeper.start()
-        if stuck.missing:
-            await asyncio.to_thread(disk.prop, stuck.missing)
-        what = f"model {stuck.model}" if stuck.model else "models that are served"
-        if ours or stuck.missing:
-            return f"the reload for {what} did not come back; the folders it waits for were changed so that it ends"
-        return f"the reload for {what} does not come back; restart TensorFlow Serving (it starts with what is good)"
+    async def _send(self, chosen: Plan) -> None:
+        """Send the planned reload; without those models whose part of it cannot be written, if there are any."""
+        view = self.view
+        while chosen.reload:
+            sent = await self._edges.sender.send(chosen.reload, view)
+            if sent.flight:
+                self._told = told.send(self._told, sent.flight, ended=view.ended)
+                self._moved = view.now
+                self._see(view.now)
+            if not sent.spoilt:
+                break
+            view = view.leave(sent.spoilt)
+            chosen = plan(view)
 
     def _again(self, chosen: Plan, due_seconds: float | None) -> float | None:
         """Tell when to look again: soon while something has just begun, then less and less often."""
@@ -247,4 +245,5 @@ class Reconcile:
         age = self._edges.clock() - self._moved
         waits = [] if is_told and not self._moving else [min(LATER_SECONDS, age * AGE_SHARE)]
         waits += [] if due_seconds is None else [due_seconds]
+        waits += [LATER_SECONDS] if any(model.is_unclear for model in self.view.models.values()) else []
         return max(SOON_SECONDS, min(waits)) if waits else None

@@ -12,6 +12,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 
 from configurator.told import Config, Entry
 from events.names import BadName, ModelName, Version
+from service.isolation import Each, each
 
 PLATFORM = "tensorflow"
 EMPTY = b"model_config_list {}\n"  # by itself, so that TensorFlow Serving starts watching with no model
@@ -21,21 +22,25 @@ class BadConfig(ValueError):
     """A config file that cannot be read."""
 
 
-def message(config: Config, base_path: Callable[[ModelName, Entry], Path]) -> ModelServerConfig:
+def models(config: Config, base_path: Callable[[ModelName, Entry], Path]) -> Each[ModelName, ModelConfig]:
+    """Write each model's part of the config."""
+    return each(sorted(config), lambda name: model(name, config[name], base_path(name, config[name])))
+
+
+def message(parts: Mapping[ModelName, ModelConfig]) -> ModelServerConfig:
     """Write the whole config."""
     server = ModelServerConfig()
     server.model_config_list.SetInParent()
-    for name, entry in sorted(config.items()):
-        server.model_config_list.config.append(_model(name, entry, base_path(name, entry)))
+    server.model_config_list.config.extend(part for _, part in sorted(parts.items()))
     return server
 
 
-def text(models: Mapping[ModelName, frozenset[Version]], base_path: Callable[[ModelName], Path]) -> bytes:
+def text(good: Mapping[ModelName, frozenset[Version]], base_path: Callable[[ModelName], Path]) -> bytes:
     """Write the file to start with, without labels: they may not name what is not loaded yet."""
-    if not models:
+    if not good:
         return EMPTY
-    config = {name: Entry(versions) for name, versions in models.items()}
-    return str(text_format.MessageToString(message(config, lambda name, _: base_path(name)))).encode()
+    parts = {name: model(name, Entry(versions), base_path(name)) for name, versions in good.items()}
+    return str(text_format.MessageToString(message(parts))).encode()
 
 
 def parse(data: bytes, base_path: Callable[[ModelName], Path]) -> dict[ModelName, frozenset[Version]]:
@@ -68,9 +73,10 @@ def _read(data: bytes) -> ModelServerConfig:
         raise BadConfig(str(error)) from error
 
 
-def _model(name: ModelName, entry: Entry, base_path: Path) -> ModelConfig:
-    model = ModelConfig(name=name, base_path=str(base_path), model_platform=PLATFORM)
-    model.model_version_policy.specific.versions.extend(sorted(entry.versions))
+def model(name: ModelName, entry: Entry, base_path: Path) -> ModelConfig:
+    """Write one model's part of the config."""
+    part = ModelConfig(name=name, base_path=str(base_path), model_platform=PLATFORM)
+    part.model_version_policy.specific.versions.extend(sorted(entry.versions))
     for label, version in sorted(entry.labels.items()):
-        model.version_labels[label] = version
-    return model
+        part.version_labels[label] = version
+    return part

@@ -11,20 +11,23 @@ from configurator.told import Key
 from configurator.view import Model, State, View
 from events import desired
 from events.names import ModelName, Version
+from service.isolation import Each, each
 
 LOW_DISK_RETENTION = 1
 
 
-def idle(view: View, *, retention: int, is_low: bool) -> dict[Key, str]:
-    """Name the versions that nobody needs, each with the reason why not."""
-    if view.told.config is None:
+def idle(view: View, *, retention: int, is_low: bool) -> Each[ModelName, dict[Version, str]]:
+    """Name each model's versions that nobody needs, with the reason why not."""
+    known = view.models if view.told.config is not None else ()
+    return each(known, lambda name: _idle(view, name, retention=retention, is_low=is_low))
+
+
+def _idle(view: View, name: ModelName, *, retention: int, is_low: bool) -> dict[Version, str]:
+    model = view.models[name]
+    if model.is_unclear:
         return {}
-    return {
-        (name, version): reason
-        for name, model in view.models.items()
-        for version, reason in _surplus(model, _kept(model.policy.retention, retention, is_low=is_low)).items()
-        if _is_free(view, name, version)
-    }
+    surplus = _surplus(model, _kept(model.policy.retention, retention, is_low=is_low))
+    return {version: reason for version, reason in surplus.items() if _is_free(view, name, version)}
 
 
 def note(since: Mapping[Key, float], idle: Mapping[Key, str], *, now: float) -> dict[Key, float]:

@@ -82,9 +82,7 @@ class Serving:
         except ServingRefused as refused:
             if refused.code == grpc.StatusCode.NOT_FOUND.name:
                 return {}
-            raise ServingAway(f"{self.address} does not say what it serves: {refused}") from refused
-        except ServingLate as late:
-            raise ServingAway(str(late)) from late
+            raise
         return {
             Version(line.version): Status(_state(line.state), line.status.error_code, line.status.error_message)
             for line in answer.model_version_status

@@ -11,6 +11,7 @@ from configurator.told import Key
 from configurator.view import Model, State, View
 from events.names import ModelName, Version
 from events.status import MAX_MODELS, ServedModel, ServedStage, ServedVersion
+from service.isolation import Trouble, Troubles, each
 
 STAGES = {
     State.START: ServedStage.LOADING,
@@ -41,13 +42,19 @@ class Ages:
 
 
 def report(
-    view: View, folders: Mapping[ModelName, Folder], *, idle: Mapping[Key, str], ages: Ages
+    view: View, folders: Mapping[ModelName, Folder], *, idle: Mapping[Key, str], ages: Ages, troubles: Troubles
 ) -> dict[ModelName, ServedModel]:
     """Describe all models that are or should be there."""
-    models = {name: _model(view, name, idle, ages) for name in sorted(view.models)}
+    told = each(sorted(view.models), lambda name: _model(view, name, idle, ages))
+    spoilt = {name: _spoilt(trouble, ages.of(name, "a bug")) for name, trouble in told.troubles.items()}
+    models = {**troubles.take_all("report", told), **spoilt}
     found = {name: model for name, model in models.items() if model.versions or model.desired or model.difference}
     ages.keep({*found, *((name, line.version) for name, model in found.items() for line in model.versions)})
     return {name: _dated(model, folders[name]) for name, model in islice(found.items(), MAX_MODELS)}
+
+
+def _spoilt(trouble: Trouble, since: datetime) -> ServedModel:
+    return ServedModel(desired=(), serving=(), difference=trouble.reason, differs_since=since)
 
 
 def _model(view: View, name: ModelName, idle: Mapping[Key, str], ages: Ages) -> ServedModel:

@@ -4,8 +4,8 @@
 tables, and all of them together against a simulated TensorFlow Serving.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from configurator.told import Config, Entry, Key, Told
@@ -65,6 +65,7 @@ class Model:
     statuses: Mapping[Version, Status] = field(default_factory=dict)
     labels: Mapping[str, Version] = field(default_factory=dict)  # as found; asked for only while the config is unknown
     good: frozenset[Version] = frozenset()  # the last versions that were confirmed
+    is_unclear: bool = False  # something could not be read of it in this pass, so it is left as it is
 
     @property
     def candidates(self) -> frozenset[Version]:
@@ -101,13 +102,16 @@ class View:
     models: Mapping[ModelName, Model]
     told: Told
     is_away: bool = False  # TensorFlow Serving does not answer, so nothing is known of it
+    troubles: Mapping[Hashable, str] = field(default_factory=dict)  # what is wrong with single models and versions
 
     @property
     def base(self) -> Config:
         """The config to change: the one TensorFlow Serving holds or, where that is not known, what it is serving."""
         if self.told.config is not None:
             return self.told.config
-        return {name: entry for name, model in self.models.items() if (entry := _adopted(model)).versions}
+        is_refused = self.told.failures > 0
+        adopted = ((name, _guessed(model, is_refused) or _adopted(model)) for name, model in self.models.items())
+        return {name: entry for name, entry in adopted if entry.versions}
 
     @property
     def statuses(self) -> dict[Key, Status]:
@@ -121,6 +125,12 @@ class View:
         """The versions that TensorFlow Serving shows at their end."""
         return [key for key, status in self.statuses.items() if status.state is State.END]
 
+    def leave(self, names: Iterable[ModelName]) -> "View":
+        """Return this view with some models to be left as they are."""
+        return replace(
+            self, models={**self.models, **{name: replace(self.models[name], is_unclear=True) for name in names}}
+        )
+
     def status(self, key: Key) -> Status | None:
         """What TensorFlow Serving says of a version; None: it never heard of it."""
         model = self.models.get(key[0])
@@ -130,4 +140,17 @@ class View:
 def _adopted(model: Model) -> Entry:
     versions = frozenset(version for version, status in model.statuses.items() if status.is_active)
     labels = {label: version for label, version in model.labels.items() if model.is_available(version)}
+    return Entry(versions, labels, is_held=not versions <= model.on_disk)
+
+
+def _guessed(model: Model, is_refused: bool) -> Entry | None:  # noqa: FBT001 - private, one fact
+    """Stand for a model that could not be read: what it served last. To leave it out would unload it.
+
+    A label of a version that is not loaded has TensorFlow Serving refuse the whole config, so it is named just once.
+    """
+    if not model.is_unclear or model.labels:
+        return None
+    versions = _adopted(model).versions or model.good & model.on_disk
+    ready = frozenset() if is_refused else versions & model.good
+    labels = {label: version for label, version in model.policy.labels.items() if version in ready}
     return Entry(versions, labels, is_held=not versions <= model.on_disk)

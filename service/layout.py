@@ -127,12 +127,25 @@ def published(layout: Layout, models: Iterable[ModelName] | None = None) -> dict
 
     Raises `Transient`.
     """
-    with disk_errors(f"cannot list {layout.models_dir}"):
-        names = (
-            _models(layout.models_dir) if models is None else (name for name in models if layout.model(name).is_dir())
-        )
-        found = {model: _versions(layout.models_dir / model) for model in names}
+    if models is None:
+        chosen = names(layout)
+    else:
+        with disk_errors(f"cannot list {layout.models_dir}"):
+            chosen = [name for name in models if layout.model(name).is_dir()]
+    found = {model: versions(layout, model) for model in chosen}
     return {model: versions for model, versions in found.items() if versions}
+
+
+def names(layout: Layout) -> list[ModelName]:
+    """Name the models that have a folder. Raises `Transient`."""
+    with disk_errors(f"cannot list {layout.models_dir}"):
+        return list(_models(layout.models_dir))
+
+
+def versions(layout: Layout, model: ModelName) -> frozenset[Version]:
+    """Tell which versions of a model are on disk; none where it has no folder. Raises `Transient`."""
+    with disk_errors(f"cannot list {layout.model(model)}"):
+        return _versions(layout.model(model)) if layout.model(model).is_dir() else frozenset()
 
 
 def read_receipt(layout: Layout, model: ModelName, version: Version) -> Receipt | None:

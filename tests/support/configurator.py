@@ -182,7 +182,8 @@ class Bench(AbstractAsyncContextManager["Bench"]):
     def report(self) -> dict[ModelName, ServedModel]:
         """Make the report's part about models."""
         observer = self.edges.observer
-        return status.report(self.reconcile.view, observer.folders, idle=self.edges.cleaner.idle, ages=self.ages)
+        idle, troubles = self.edges.cleaner.idle, self.edges.troubles
+        return status.report(self.reconcile.view, observer.folders, idle=idle, ages=self.ages, troubles=troubles)
 
     def serves_only(self, version: int, model: str = MODEL) -> bool:
         """Tell whether a version is confirmed and nothing else of its model is loaded."""

@@ -38,7 +38,7 @@ class Lab:
     def config(self, entries: Mapping[str, Entry]) -> ModelServerConfig:
         """Make a config of these models in the folder."""
         named = {ModelName(name): entry for name, entry in entries.items()}
-        return render.message(named, lambda name, _: self.folder / name)
+        return render.message(render.models(named, lambda name, _: self.folder / name).done)
 
     def begin(self, seconds: float = PATIENCE_SECONDS, **entries: Entry) -> "asyncio.Task[None]":
         """Send a reload, and do not wait."""

@@ -48,7 +48,7 @@ def test_an_empty_folder_is_no_version(layout: Layout, disk: Disk) -> None:
     """Without a receipt and without files it can only be left over."""
     layout.version(MODEL, ONE).mkdir(parents=True)
     publish(layout, MODEL, 2)
-    folder = disk.look([])[MODEL]
+    folder = disk.look([]).done[MODEL]
     assert folder.versions == {TWO}
     assert folder.hollow == {ONE}
     disk.clear((MODEL, ONE))
@@ -62,18 +62,18 @@ def test_a_quarantine_record_concerns_the_bytes_it_was_written_for(layout: Layou
         model=MODEL, version=ONE, since=NOW, reason="broken", fingerprint=disk.fingerprint((MODEL, ONE))
     )
     disk.quarantine(record)
-    assert disk.look([])[MODEL].quarantined == {ONE: record}
+    assert disk.look([]).done[MODEL].quarantined == {ONE: record}
     disk.remove((MODEL, ONE))
-    assert disk.look([])[MODEL].quarantined == {ONE: record}
+    assert disk.look([]).done[MODEL].quarantined == {ONE: record}
     publish(layout, MODEL, 1, seed=2)
-    assert disk.look([])[MODEL].quarantined == {}
+    assert disk.look([]).done[MODEL].quarantined == {}
     disk.release((MODEL, ONE))
     disk.release((MODEL, ONE))
 
 
 def test_a_model_without_folder_is_seen_as_such(disk: Disk) -> None:
     """It was asked about by name."""
-    assert not disk.look([MODEL])[MODEL].is_there
+    assert not disk.look([MODEL]).done[MODEL].is_there
 
 
 def test_a_held_model_has_a_folder_with_all_its_versions(layout: Layout, disk: Disk) -> None:
@@ -99,10 +99,10 @@ def test_props_appear_under_the_numbers_that_are_waited_for(layout: Layout, disk
     """Beside what is there, or as a whole folder."""
     publish(layout, MODEL, 2)
     disk.prop([(MODEL, ONE)])
-    assert disk.look([])[MODEL].hollow == {ONE}
+    assert disk.look([]).done[MODEL].hollow == {ONE}
     shutil.rmtree(layout.model(MODEL))
     disk.prop([(MODEL, ONE), (MODEL, TWO)])
-    assert disk.look([])[MODEL].hollow == {ONE, TWO}
+    assert disk.look([]).done[MODEL].hollow == {ONE, TWO}
 
 
 def test_last_good_versions_are_read_back(layout: Layout, disk: Disk) -> None:

@@ -29,13 +29,13 @@ def test_what_is_written_is_read_back(models: dict[ModelName, frozenset[Version]
 def test_no_model_is_an_empty_list_and_not_an_empty_file() -> None:
     """An unset config would leave TensorFlow Serving without a watcher (D1)."""
     assert render.text({}, base_path) == b"model_config_list {}\n"
-    assert render.message({}, lambda name, _: base_path(name)).WhichOneof("config") == "model_config_list"
+    assert render.message({}).WhichOneof("config") == "model_config_list"
 
 
 def test_every_entry_names_platform_path_and_versions() -> None:
     """An entry without platform would make every later reload fail."""
     entry = Entry(frozenset({Version(2), Version(1)}), {"stable": Version(1)})
-    (model,) = render.message({ModelName("m"): entry}, lambda name, _: base_path(name)).model_config_list.config
+    (model,) = [render.model(ModelName("m"), entry, base_path(ModelName("m")))]
     assert model.model_platform == "tensorflow"
     assert model.base_path == "/models/m"
     assert list(model.model_version_policy.specific.versions) == [1, 2]

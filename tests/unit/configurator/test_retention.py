@@ -20,7 +20,8 @@ def idle(model: Model, *, named: tuple[int, ...] = (6,), kept: int = 2, is_low: 
     """List the versions that may go from a disk with 1 to 6."""
     config = {M: Entry(numbers(*named))} if named else {}
     told = Told(config=config, possible=keys(config))
-    return {int(key[1]) for key in retention.idle(View(0, {M: model}, told), retention=kept, is_low=is_low)}
+    idle = retention.idle(View(0, {M: model}, told), retention=kept, is_low=is_low)
+    return {int(version) for version in idle.done[M]}
 
 
 CASES = {
@@ -82,7 +83,7 @@ def test_what_nobody_needs(case: str) -> None:
 
 def test_nothing_goes_while_the_config_is_not_known() -> None:
     """TensorFlow Serving may hold any version."""
-    assert retention.idle(View(0, {M: Model(on_disk=DISK)}, Told()), retention=0, is_low=True) == {}
+    assert retention.idle(View(0, {M: Model(on_disk=DISK)}, Told()), retention=0, is_low=True).done == {}
 
 
 def test_the_grace_time_begins_anew_when_a_version_was_needed_again() -> None:

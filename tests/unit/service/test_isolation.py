@@ -8,7 +8,7 @@ import pytest
 
 from service import logs
 from service.errors import Invalid, Transient
-from service.isolation import Trouble, Troubles, alone, alone_async
+from service.isolation import Trouble, Troubles, alone, alone_async, each, each_async
 
 KEY = ("m", 2)
 
@@ -87,12 +87,25 @@ def test_a_bug_is_logged_once_with_its_traceback(caplog: pytest.LogCaptureFixtur
 
 
 def test_what_is_wrong_is_known_by_subject_and_ends_with_the_step_that_failed() -> None:
-    """Two steps that fail are two reasons; what is gone is forgotten."""
+    """Two steps that fail are two reasons; who is not among those a step was done for has nothing wrong with it."""
     troubles = Troubles(logs.get("service.test"))
     troubles.take("test", KEY, alone(raising(Transient("first"))))
     troubles.take("remove", KEY, alone(raising(Transient("second"))))
     assert troubles.of(KEY) == "first; second"
     troubles.end("test", KEY)
     assert troubles.all == {KEY: "second"}
-    troubles.keep([("other", 1)])
+    troubles.take_all("remove", each([("m", 1)], lambda _: 1), is_whole=False)
+    assert troubles.of(KEY) == "second"
+    troubles.take_all("remove", each([("m", 1)], lambda _: 1))
     assert troubles.of(KEY) == ""
+
+
+async def test_a_step_is_done_for_each_alone() -> None:
+    """Results and troubles stand apart, in order."""
+
+    async def step(number: int) -> int:
+        return 12 // number
+
+    for outcomes in (each([3, 0, 4], lambda number: 12 // number), await each_async([3, 0, 4], step, at_once=2)):
+        assert outcomes.done == {3: 4, 4: 3}
+        assert [*outcomes.troubles] == [0]

@@ -1,0 +1,74 @@
+"""Acting on TensorFlow Serving: a reload is written and sent, and one that does not come back is set free."""
+
+import asyncio
+from dataclasses import dataclass
+
+from configurator import render, told
+from configurator.disk import Disk
+from configurator.news import News
+from configurator.plan import Kind, Reload, Stuck
+from configurator.reloader import Reloader
+from configurator.sweeper import Sweeper
+from configurator.told import Flight, Key
+from configurator.view import View
+from events.names import ModelName
+from service.isolation import Troubles, each, each_async
+
+WORDS = "TensorFlow Serving loads it without end and takes no reload meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of a plan: a reload on its way, or models that could not be written and have to stay as they are."""
+
+    flight: Flight | None = None
+    spoilt: frozenset[ModelName] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends reloads, and lets go those that wait for ever."""
+
+    disk: Disk
+    reloader: Reloader
+    sweeper: Sweeper
+    news: News
+    troubles: Troubles
+
+    async def send(self, reload: Reload, view: View) -> Sent:
+        """Send a config, if what it newly names is still on disk."""
+        fresh = told.keys(reload.config) - told.keys(view.base)
+        there = await asyncio.to_thread(each, sorted(fresh), self._is_there)
+        parts = await asyncio.to_thread(render.models, reload.config, self.disk.hold)
+        self.troubles.take_all("find", there)
+        written = self.troubles.take_all("render", parts)
+        changed = {name for name in parts.troubles if reload.config[name] != view.base.get(name)}
+        if spoilt := changed | {name for name, _ in there.troubles}:
+            return Sent(spoilt=frozenset(spoilt))
+        if not all(there.done.values()):
+            return Sent()
+        for name in parts.troubles:  # it is named as before: to leave it out would unload it
+            written[name] = render.model(name, reload.config[name], self.disk.base_path(name, reload.config[name]))
+        self.reloader.start(render.message(written))
+        self.news.sent(reload)
+        return Sent(Flight(reload.config, reload.model, view.now, is_adoption=reload.kind is Kind.ADOPT))
+
+    async def rescue(self, stuck: Stuck, view: View) -> str:
+        """Let a reload go that waits for ever: have TensorFlow Serving try and fail, or want no more."""
+        ours = [key for key in stuck.given_up if key[1] in view.models[key[0]].on_disk - view.models[key[0]].by_hand]
+        removed = self.troubles.take_all("rescue", await each_async(ours, self._remove))
+        if removed:
+            self.sweeper.start()
+        if stuck.missing:
+            await asyncio.to_thread(self.disk.prop, stuck.missing)
+        what = f"model {stuck.model}" if stuck.model else "models that are served"
+        if removed or stuck.missing:
+            return f"the reload for {what} did not come back; the folders it waits for were changed so that it ends"
+        return f"the reload for {what} does not come back; restart TensorFlow Serving (it starts with what is good)"
+
+    def _is_there(self, key: Key) -> bool:
+        return not self.disk.missing([key])
+
+    async def _remove(self, key: Key) -> None:
+        await asyncio.to_thread(self.disk.remove, key)
+        self.news.removed(key, WORDS)
