@@ -50,7 +50,7 @@ def report(
     models = {**troubles.take_all("report", told), **spoilt}
     found = {name: model for name, model in models.items() if model.versions or model.desired or model.difference}
     ages.keep({*found, *((name, line.version) for name, model in found.items() for line in model.versions)})
-    return {name: _dated(model, folders[name]) for name, model in islice(found.items(), MAX_MODELS)}
+    return {name: _dated(model, folders.get(name)) for name, model in islice(found.items(), MAX_MODELS)}
 
 
 def _spoilt(trouble: Trouble, since: datetime) -> ServedModel:
@@ -95,8 +95,13 @@ def _version(
     return version, ServedStage.ON_DISK, "wanted" if version in model.wanted else reason
 
 
-def _dated(model: ServedModel, folder: Folder) -> ServedModel:
-    """Give quarantined versions the time of their record, which survives a restart."""
+def _dated(model: ServedModel, folder: Folder | None) -> ServedModel:
+    """Give quarantined versions the time of their record, which survives a restart.
+
+    A report in the middle of a pass may know of a model whose folder has just been seen to be gone.
+    """
+    if folder is None:
+        return model
     lines = [
         line.model_copy(update={"since": folder.quarantined[line.version].since})
         if line.state is ServedStage.QUARANTINED and line.version in folder.quarantined

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ async def live(bench: Bench, *, policy: type[Policy] = Policy) -> None:
     for version in (1, 2):
         for model in (BAD, GOOD):
             write_sample(bench.publish(version, model=model), [2.5, 3.0])
-        await bench.until(lambda version=version: bench.serves_only(version, GOOD), seconds=30)
+        await bench.until(partial(bench.serves_only, version, GOOD), seconds=30)
     for model in (BAD, GOOD):
         bench.publish(3, model=model, fail={"code": "DATA_LOSS", "message": "bytes are gone"})
         bench.want((policy if model == BAD else Policy)(labels={"stable": Version(2)}), model=model)

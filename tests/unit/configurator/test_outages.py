@@ -233,3 +233,11 @@ async def test_several_versions_can_be_wanted(tmp_path: Path) -> None:
         await bench.until(lambda: bench.available() == {1, 2})
         bench.publish(3)
         await bench.until(lambda: bench.available() == {2, 3})
+
+
+async def test_a_report_between_two_looks_knows_a_model_that_is_gone(tmp_path: Path) -> None:
+    """The folder has just been seen to be gone, and the view is from before."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1)
+        bench.edges.observer.folders = {}
+        assert bench.report()[MODEL].serving == (1,)
