@@ -111,6 +111,8 @@ class Report(_Report):
     http: str = ""  # host:port where others reach the service's own HTTP port
     # what somebody has to look at though everything goes on
     warnings: Annotated[tuple[str, ...], AtMost(MAX_MODELS)] = ()
+    instance: str = Field(default="", max_length=64)  # one start of the service, as in its signs of life
+    host: str = Field(default="", max_length=253)
 
 
 class PullerReport(Report):
@@ -172,6 +174,14 @@ class Presence(_Report):
     node: NodeName
     service: str
     started: AwareDatetime
+    instance: str = Field(default="", max_length=64)  # one start of the service; releases before 2026-12 do not say it
+    host: str = Field(default="", max_length=253)
+    is_last: bool = False  # the service ends cleanly
+
+    @property
+    def process(self) -> str:
+        """What tells this start of the service from another one."""
+        return self.instance or self.started.isoformat()
 
 
 class BadPresence(ValueError):

@@ -34,7 +34,8 @@ from service.bus import REPLY_SECONDS, Bus
 from service.health import Health
 from service.jetstream import PRESENCE_SECONDS
 from service.loop import Doorbell, Timing, run
-from service.process import beat, keep_beating, software_version
+from service.process import software_version
+from service.reporting import beat, keep_beating, new_sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Master:
     bus: Bus
     ear: Ear
     http: str
-    started: datetime
+    sign: Presence
 
     async def ask(self, service: str, request: Command, *, nodes: Sequence[NodeName] | None = None) -> Gathered:
         """Have a command followed, with the time the settings give."""
@@ -76,7 +77,9 @@ class Master:
             node=self.settings.node,
             service="master",
             software=software_version(),
-            started=self.started,
+            started=self.sign.started,
+            instance=self.sign.instance,
+            host=self.sign.host,
             reported=datetime.now(UTC),
             is_ready=self.health.is_ready,
             last_pass=self.health.last_pass,
@@ -115,14 +118,13 @@ def build(
 ) -> tuple[Master, tuple[Job, ...]]:
     """Put the master together; the jobs are what has to run."""
     bus, fold, health = Bus(settings, "master"), Fold(), Health()
-    started = datetime.now(UTC)
-    sign = Presence(node=settings.node, service="master", started=started)
-    signs = SignsOfLife(fold, (settings.node, "master"), grace_seconds=grace_seconds, beat=partial(beat, bus, sign))
+    sign = new_sign(settings.node, "master")
+    signs = SignsOfLife(fold, sign, grace_seconds=grace_seconds, beat=partial(beat, bus, sign))
     fleet, ear = Fleet(fold), Ear(fold, signs)
     documents, history, ports = DesiredDocuments(bus), History(bus), Ports(settings.command_token)
     audit, relay = Audit(bus, documents), Relay(fleet, bus, ports)
     orders = Orders(fold, documents, requests=Requests(bus), history=history)
-    master = Master(settings, health, fleet, documents, orders, relay, history, bus, ear, http, started)
+    master = Master(settings, health, fleet, documents, orders, relay, history, bus, ear, http, sign)
     ear.listen(bus)
     bus.follow(subjects.DESIRED_BUCKET, audit.begin)
     poll = Poll(fleet, relay, ports, ear, hears=master.hears, clock=lambda: datetime.now(UTC))

@@ -15,8 +15,8 @@ from master import nodes, reports
 from master.answers import Stored
 from master.cells import Cell
 from master.errors import NotFound
-from master.news import News
-from master.nodes import SERVICES, Known, Node, Refused
+from master.news import Readers
+from master.nodes import NOT_SHARED, SERVICES, Known, Node, Refused, Silence
 from master.views import CellState
 
 # Reports of one service that come by different ways can overtake each other by seconds. One that seems older by more
@@ -40,14 +40,14 @@ class Fold:
     def __init__(self) -> None:
         self.nodes: dict[NodeName, Node] = {}
         self.models: dict[ModelName, Model] = {}
-        self.readers: set[News] = set()  # told of what changes; to be joined and left at any time
-        self._silent_since: dict[tuple[NodeName, str], datetime | None] = {}  # None: it was heard
+        self.readers = Readers()  # told of what changes; to be joined and left at any time
+        self._silences: dict[tuple[NodeName, str], Silence | None] = {}  # None: it was heard
         self._is_presence_known = False
 
     @property
     def heard(self) -> frozenset[tuple[NodeName, str]]:
         """The services that gave a sign of life and have not fallen silent."""
-        return frozenset(place for place, since in self._silent_since.items() if since is None)
+        return frozenset(place for place, silence in self._silences.items() if silence is None)
 
     def report(self, node: NodeName, service: str, data: bytes) -> bool:
         """Take a service's whole report and tell whether it was news; one overtaken by a newer is none.
@@ -61,7 +61,7 @@ class Fold:
         known = found.services.get(service)
         if known and timedelta() < known.head.reported - head.reported < OVERTAKING:
             return False
-        found.services[service] = Known(service, head)
+        found.services[service] = Known(service, head, shared=known.shared if known else NOT_SHARED)
         self._hear(node, service)
         self._take(found, service, models)
         return True
@@ -78,15 +78,22 @@ class Fold:
 
     def alive(self, node: NodeName, service: str) -> None:
         """Take a sign of life."""
-        if self._silent_since.get((node, service), self) is not None:
-            self._silent_since[node, service] = None
+        if self._silences.get((node, service), self) is not None:
+            self._silences[node, service] = None
             self._hear(node, service)
 
-    def silent(self, node: NodeName, service: str, since: datetime) -> None:
-        """Take the news that a service gives no sign of life any more."""
-        if self._silent_since.get((node, service)) is None:
-            self._silent_since[node, service] = since
+    def silent(self, node: NodeName, service: str, since: datetime, *, has_ended: bool = False) -> None:
+        """Take the news that a service gives no sign of life any more; `has_ended` where it said so itself."""
+        if self._silences.get((node, service)) is None:
+            self._silences[node, service] = Silence(since, has_ended)
             self._hear(node, service)
+
+    def share(self, node: NodeName, service: str, words: str, since: datetime) -> None:
+        """Take the news that several processes report as this service; no words: one alone does."""
+        known = self.nodes[node].services.get(service) if node in self.nodes else None
+        if known and known.shared.reason != words:
+            known.shared = Refused(words, since)
+            self._judge(self.nodes[node])
 
     def meet(self, node: NodeName, service: str, who: str, *, at: datetime) -> None:
         """Take the news that another answers at a service's last address: nobody hears the service there any more."""
@@ -109,7 +116,7 @@ class Fold:
             model = self._model(name)
             if model.stored != stored:
                 model.stored = stored
-                self._tell_model(name)
+                self.readers.model(name)
                 for node in self.nodes.values():
                     if cell := node.cells.get(name):
                         self._settle(node, name, cell)
@@ -122,12 +129,12 @@ class Fold:
             return
         self._take(node, service, {})
         del node.services[service]
-        self._silent_since.pop((name, service), None)
+        self._silences.pop((name, service), None)
         if node.services:
             self._judge(node)
         else:
             del self.nodes[name]
-            self._tell_whole()
+            self.readers.whole()
 
     def find(self, name: NodeName) -> Node:
         """Return a node, or raise `NotFound`."""
@@ -144,7 +151,7 @@ class Fold:
     def _node(self, name: NodeName) -> Node:
         if name not in self.nodes:
             self.nodes[name] = Node(name)
-            self._tell_whole()
+            self.readers.whole()
         return self.nodes[name]
 
     def _hear(self, name: NodeName, service: str) -> None:
@@ -153,8 +160,8 @@ class Fold:
         if node is None or service not in node.services:
             return
         known = node.services[service]
-        unheard = known.head.reported if self._is_presence_known else None
-        known.lost_since = self._silent_since.get((name, service), unheard)
+        unheard = Silence(known.head.reported) if self._is_presence_known else None
+        known.silence = self._silences.get((name, service), unheard)
         self._judge(node)
         hidden_since = node.find_hidden_since()
         if (hidden_since is None) == (node.hidden_since is None):
@@ -165,7 +172,7 @@ class Fold:
         node.hidden_since = hidden_since
         for model, cell in node.cells.items():
             self._count(node, model, cell=cell, by=1)
-            self._tell_cell(model, name)
+            self.readers.cell(model, name)
 
     def _take(self, node: Node, service: str, models: Mapping[ModelName, bytes]) -> None:
         """Put all that a service says of models in the node's cells."""
@@ -189,7 +196,7 @@ class Fold:
             return
         self._count(node, name, cell=cell, by=-1)
         del node.cells[name]
-        self._tell_cell(name, node.name)
+        self.readers.cell(name, node.name)
         self._drop_if_unknown(name)
 
     def _settle(self, node: Node, name: ModelName, cell: Cell) -> None:
@@ -201,7 +208,7 @@ class Fold:
             self._count(node, name, cell=cell, by=-1)
             cell.state, cell.serving = after
             self._count(node, name, cell=cell, by=1)
-        self._tell_cell(name, node.name)
+        self.readers.cell(name, node.name)
 
     def _count(self, node: Node, name: ModelName, *, cell: Cell, by: int) -> None:
         model = self._model(name)
@@ -215,7 +222,7 @@ class Fold:
     def _model(self, name: ModelName) -> Model:
         if name not in self.models:
             self.models[name] = Model()
-            self._tell_whole()
+            self.readers.whole()
         return self.models[name]
 
     def _drop_if_unknown(self, name: ModelName) -> None:
@@ -223,23 +230,10 @@ class Fold:
         model = self.models.get(name)
         if model and not model.stored.revision and not any(model.tally.values()):
             del self.models[name]
-            self._tell_whole()
+            self.readers.whole()
 
     def _judge(self, node: Node) -> None:
         verdict = nodes.judge(node)
         if verdict != node.verdict:
             node.verdict = verdict
-            for news in self.readers:
-                news.node(node.name)
-
-    def _tell_cell(self, model: ModelName, node: NodeName) -> None:
-        for news in self.readers:
-            news.cell(model, node)
-
-    def _tell_model(self, name: ModelName) -> None:
-        for news in self.readers:
-            news.model(name)
-
-    def _tell_whole(self) -> None:
-        for news in self.readers:
-            news.whole()
+            self.readers.node(node.name)

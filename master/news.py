@@ -60,3 +60,27 @@ class News:
         self.models.clear()
         self.nodes.clear()
         self.is_whole = False
+
+
+class Readers(set[News]):
+    """All who are told of what changes."""
+
+    def cell(self, model: ModelName, node: NodeName) -> None:
+        """Tell all that a model is otherwise on a node."""
+        for news in self:
+            news.cell(model, node)
+
+    def model(self, name: ModelName) -> None:
+        """Tell all that something else is wanted of a model."""
+        for news in self:
+            news.model(name)
+
+    def node(self, name: NodeName) -> None:
+        """Tell all that a node is otherwise."""
+        for news in self:
+            news.node(name)
+
+    def whole(self) -> None:
+        """Tell all to look at everything anew."""
+        for news in self:
+            news.whole()

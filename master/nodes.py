@@ -40,6 +40,17 @@ class Refused:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Since when a service is not heard, and whether it said that it ends."""
+
+    since: datetime
+    has_ended: bool = False
+
+
+NOT_SHARED = Refused("", NEVER)
+
+
 @dataclass(slots=True)
 class Known:
     """A service that has reported."""
@@ -47,8 +58,14 @@ class Known:
     name: str
     head: Head
     refused: Refused | None = None  # the newest report, where it is not the one that `head` is of
-    lost_since: datetime | None = None  # None while it is heard
+    silence: Silence | None = None  # None while it is heard
+    shared: Refused = NOT_SHARED  # which processes have its name, where they are several
     met: str = ""  # who answered at its last address in its place
+
+    @property
+    def lost_since(self) -> datetime | None:
+        """Since when it is not heard; None while it is."""
+        return self.silence.since if self.silence else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +132,9 @@ def judge(node: Node) -> Verdict:
     services = node.services.values()
     lost = [known.lost_since for known in services if known.lost_since]
     if lost and len(lost) == len(services):
-        words = [f"nothing is heard of it since {moment(max(lost))}", *dict.fromkeys(map(_met, services))]
+        is_end = all(known.silence and known.silence.has_ended for known in services)
+        what = "its services were stopped at" if is_end else "nothing is heard of it since"
+        words = [f"{what} {moment(max(lost))}", *dict.fromkeys(map(_met, services))]
         return Verdict(NodeState.LOST, "; ".join(filter(None, words)), max(lost))
     if troubles := [trouble for known in services for trouble in _troubles(known)]:
         reason = "; ".join(reason for reason, _ in troubles)
@@ -124,13 +143,15 @@ def judge(node: Node) -> Verdict:
 
 
 def _troubles(known: Known) -> list[tuple[str, datetime]]:
-    if known.lost_since:
-        words = [f"the {known.name} is silent since {moment(known.lost_since)}", _met(known)]
-        return [("; ".join(filter(None, words)), known.lost_since)]
+    if known.silence:
+        what = "was stopped at" if known.silence.has_ended else "is silent since"
+        words = [f"the {known.name} {what} {moment(known.silence.since)}", _met(known)]
+        return [("; ".join(filter(None, words)), known.silence.since)]
     head = known.head
     if known.refused:
         return [(f"the {known.name}'s report is {known.refused.reason}", known.refused.since)]
-    found = [
+    found = [(known.shared.reason, known.shared.since)] if known.shared.reason else []
+    found += [
         (f"the {known.name} does not reach {name}: {connection.reason}", connection.since)
         for name, connection in head.connections.items()
         if not connection.is_connected and not _is_left_out(name, connection)
@@ -139,7 +160,11 @@ def _troubles(known: Known) -> list[tuple[str, datetime]]:
         found.append((f"the {known.name} fails: {head.last_pass.error}", head.last_pass.finished or head.started))
     elif not head.is_ready:
         found.append((f"the {known.name} is starting", head.started))
-    found += [(f"the {known.name} warns: {warning}", head.reported) for warning in head.warnings]
+    found += [
+        (f"the {known.name} warns: {warning}", head.reported)
+        for warning in head.warnings
+        if warning != known.shared.reason
+    ]
     return found
 
 

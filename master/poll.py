@@ -19,7 +19,7 @@ from master.relay import Relay
 from service import logs
 from service.errors import Transient
 from service.loop import Outcome
-from service.process import REPORT_SECONDS
+from service.reporting import REPORT_SECONDS
 
 log = logs.get("master.poll")
 

@@ -32,6 +32,7 @@ log = logs.get("service.bus")
 
 CONNECT_SECONDS = 2.0
 REPLY_SECONDS = 5.0
+LAST_WORD_SECONDS = 1
 RETRY_SECONDS = 0.5
 PING_SECONDS, UNANSWERED_PINGS = 5, 2  # a server that lost its power closes no connection: given up after 15 s
 FORBIDDEN = "permissions violation"  # as nats-server says it
@@ -58,6 +59,7 @@ class Bus:
         self._offers: list[Offer] = []
         self._client: Client | None = None
         self._forbidden: set[str] = set()
+        self._last_word: tuple[str, bytes] | None = None
         self.connection = Connection(is_connected=False, since=datetime.now(UTC), reason="not connected yet")
 
     def subscribe(self, subject: str, receive: Receive) -> None:
@@ -86,6 +88,10 @@ class Bus:
     def answer(self, offer: Offer) -> None:
         """Answer these admin commands; before `run`."""
         self._offers.append(offer)
+
+    def at_end(self, subject: str, data: bytes) -> None:
+        """Have this said as the last word, where NATS is there when the service ends."""
+        self._last_word = (subject, data)
 
     def client(self) -> Client:
         """Return the connection as it is now, for a request; `Transient` where NATS is away."""
@@ -158,10 +164,19 @@ class Bus:
             jobs += [job.persist(make(client, watched, job)) for job, make, watched in self._watches]
             await until(lost, [*jobs, jetstream.closed(client)])
             await on_close()
+        except asyncio.CancelledError:
+            await self._say_last_word(client)
+            raise
         finally:
             self._client = None
             with contextlib.suppress(NatsError, OSError, TimeoutError):
                 await asyncio.wait_for(client.close(), CONNECT_SECONDS)
+
+    async def _say_last_word(self, client: Client) -> None:
+        if self._last_word and client.is_connected:
+            with contextlib.suppress(NatsError, OSError, TimeoutError):
+                await client.publish(*self._last_word)
+                await client.flush(LAST_WORD_SECONDS)
 
     def _options(self) -> dict[str, object]:
         return {

@@ -15,10 +15,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from events.names import NodeName
+from events.status import Presence
 from service import logs
 from service.errors import BadSettings, Transient
 from service.files import disk_errors, refuse_links
@@ -44,6 +46,11 @@ class Holder(BaseModel):
     machine: str  # one kernel's one life: containers of a machine share it, and its locks
     instance: str  # one start of the service
     started: AwareDatetime
+
+    @classmethod
+    def of(cls, sign: Presence) -> Self:
+        """Tell who the service is that gives these signs of life."""
+        return cls.model_validate({**sign.model_dump(), "machine": machine()})
 
     @property
     def words(self) -> str:

@@ -1,7 +1,6 @@
 """A service as a process: the shared parts wired around its own, run together, stopped cleanly by a signal."""
 
 import asyncio
-import contextlib
 import importlib.metadata
 import signal
 import socket
@@ -9,13 +8,12 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from uuid import uuid4
 
-from events import cost, subjects
+from events import subjects
 from events.commands import Command, Status
 from events.desired import problem
-from events.status import MAX_REPORT_BYTES, MAX_REPORT_VALUES, Presence, Report
-from service import folder_lock, hosts, http, logs, micro
+from events.status import Presence, Report
+from service import folder_lock, hosts, http, logs, micro, reporting
 from service.bus import Bus
 from service.commands import Commands, Handle
 from service.connections import raise_file_limit
@@ -23,17 +21,13 @@ from service.desired import DesiredStore
 from service.errors import BadSettings
 from service.folder_lock import FolderLock, Holder
 from service.health import Health
-from service.jetstream import PRESENCE_SECONDS
 from service.layout import Layout
 from service.loop import Doorbell, Outcome, Timing, run
+from service.reporting import Namesakes
 from service.settings import NodeSettings, Settings
 from service.tasks import end
 
 log = logs.get("service.process")
-
-BEAT_SECONDS = PRESENCE_SECONDS * 0.4  # two chances to be heard before a service counts as lost
-REPORT_SECONDS = 60.0  # a report without change is sent this often
-REPORT_PAUSE_SECONDS = 0.2  # between two reports on change
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,8 @@ class Core:
     desired: DesiredStore
     doorbell: Doorbell
     health: Health
-    started: datetime
+    sign: Presence
+    namesakes: Namesakes
     changed: asyncio.Event
 
     def report_changed(self) -> None:
@@ -72,13 +67,15 @@ class Core:
             node=self.settings.node,
             service=self.service,
             software=software_version(),
-            started=self.started,
+            started=self.sign.started,
+            instance=self.sign.instance,
+            host=self.sign.host,
             reported=datetime.now(UTC),
             is_ready=self.health.is_ready,
             last_pass=self.health.last_pass,
             nats=self.bus.connection,
             http=self.http,
-            warnings=(*self.desired.problems, *self.bus.problems),
+            warnings=(*self.namesakes.problems, *self.desired.problems, *self.bus.problems),
         )
 
 
@@ -147,7 +144,7 @@ def software_version() -> str:
 async def _run(service: str, settings: NodeSettings, *, http_port: int, build: Callable[[Core], Parts]) -> None:
     listener = http.listen(settings.http_host, http_port)
     core = _core(service, settings, address(settings, listener))
-    lock = FolderLock(core.layout, _holder(core))
+    lock = FolderLock(core.layout, Holder.of(core.sign))
     folder_lock.hold(lock)
     try:
         await _work(core, listener, build=build, lock=lock)
@@ -171,8 +168,8 @@ async def _work(core: Core, listener: socket.socket, *, build: Callable[[Core], 
         http.serve(app, listener),
         core.bus.run(),
         run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
-        _send_reports(core, parts.report),
-        keep_beating(core.bus, Presence(node=settings.node, service=core.service, started=core.started)),
+        reporting.send_reports(core.bus, core.sign, report=parts.report, changed=core.changed),
+        reporting.keep_beating(core.bus, core.sign),
         folder_lock.keep(lock),
         *(task() for task in parts.tasks),
     )
@@ -190,18 +187,9 @@ def _core(service: str, settings: NodeSettings, address: str) -> Core:
     desired = DesiredStore(settings.node, layout=layout, service=service, on_change=on_change)
     desired.load()
     bus.watch(subjects.DESIRED_BUCKET, desired.show, check=problem)
-    return Core(service, settings, address, layout, bus, desired, doorbell, Health(), datetime.now(UTC), changed)
-
-
-def _holder(core: Core) -> Holder:
-    return Holder(
-        node=core.settings.node,
-        service=core.service,
-        host=socket.gethostname(),
-        machine=folder_lock.machine(),
-        instance=uuid4().hex,
-        started=core.started,
-    )
+    sign = reporting.new_sign(settings.node, service)
+    namesakes = Namesakes(bus, sign, on_change=changed.set)
+    return Core(service, settings, address, layout, bus, desired, doorbell, Health(), sign, namesakes, changed)
 
 
 def _commands(core: Core, parts: Parts) -> Commands:
@@ -209,40 +197,3 @@ def _commands(core: Core, parts: Parts) -> Commands:
         return parts.report()
 
     return Commands(core.settings.node, core.service, {Status: status, **parts.commands})
-
-
-async def _send_reports(core: Core, report: Callable[[], Report]) -> None:
-    """Keep the service's key in the status bucket up to date, on change and now and then."""
-    key = subjects.status_key(core.settings.node, core.service)
-    while True:
-        core.changed.clear()
-        core.bus.keep(subjects.STATUS_BUCKET, key, fitting(report()))
-        await asyncio.sleep(REPORT_PAUSE_SECONDS)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REPORT_SECONDS):
-                await core.changed.wait()
-
-
-def fitting(report: Report) -> bytes:
-    """Write a report for NATS; one that masters would refuse goes without its models, and says so."""
-    data = report.model_dump_json().encode()
-    wrong = cost.problem(data, most_bytes=MAX_REPORT_BYTES, most_values=MAX_REPORT_VALUES)
-    if not wrong:
-        return data
-    log.warning("report is too big; it goes without its models", reason=wrong)
-    words = f"its report is {wrong}; it goes without its models, so no master shows those"
-    left: dict[str, object] = {"models": {}} if "models" in type(report).model_fields else {}
-    return report.model_copy(update={**left, "warnings": (words,)}).model_dump_json().encode()
-
-
-async def keep_beating(bus: Bus, sign: Presence, *, seconds: float = BEAT_SECONDS) -> None:
-    """Show that the service is there; others notice when this stops."""
-    while True:
-        beat(bus, sign)
-        await asyncio.sleep(seconds)
-
-
-def beat(bus: Bus, sign: Presence) -> None:
-    """Give a sign of life now."""
-    key = subjects.status_key(sign.node, sign.service)
-    bus.keep(subjects.PRESENCE_BUCKET, key, sign.model_dump_json().encode())

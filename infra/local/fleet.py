@@ -25,7 +25,7 @@ from events.status import Presence
 from infra.local.client import nats_client
 from infra.local.fleet_report import Simulated, Speaker, report
 from service import jetstream
-from service.process import BEAT_SECONDS
+from service.reporting import BEAT_SECONDS
 
 SERVICES = ("puller", "configurator")
 NODES_PER_CONNECTION = 50

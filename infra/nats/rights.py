@@ -140,6 +140,7 @@ def _worker(node: NodeName, service: str, *, publish: tuple[str, ...], subscribe
         ),
         subscribe=(
             f"{subjects.inbox(node, service)}.>",
+            f"$KV.{subjects.PRESENCE_BUCKET}.{key}",  # another process of its name
             *(f"{subjects.command(place, service, '*')} {group}" for place in (node, None)),
             *_discovery(service),
             *subscribe,

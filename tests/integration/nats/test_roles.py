@@ -21,7 +21,7 @@ from master.settings import MasterSettings
 from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
-from service.process import beat
+from service.reporting import beat
 from service.settings import Settings
 from service.watch import Entry
 from tests.support.fleet import said

@@ -14,7 +14,7 @@ from master.fleet import Fleet
 from master.fold import Fold
 from master.reports import BadReport, read
 from master.views import NodeState
-from service.process import fitting
+from service.reporting import fitting
 from tests.support.fleet import CONFIGURATOR, MODEL, PULLER, at, lose, said, serving, tell
 from tests.support.master_api import N1, pulled
 
