@@ -14,7 +14,7 @@ from puller.access import TIMEOUT_SECONDS, Access
 from puller.objects import Catalog, Listing, RemoteFile
 from puller.together import together
 from service.causes import cause
-from service.errors import Transient
+from service.errors import Invalid, Transient
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob
@@ -95,10 +95,13 @@ class Bucket:
         )
 
     async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
-        """Return the bytes of a small file (the manifest), of exactly this generation and checked."""
+        """Return the bytes of a small file (the manifest), of exactly this generation and checked.
+
+        `Invalid` where it is larger than that; `Transient` says nothing about other objects.
+        """
         if file.content.size > max_bytes:
-            raise Transient(f"{file.object_name} has {file.content.size} bytes, more than {max_bytes}; it is not read")
-        data = await self._run(lambda: self._download(file))
+            raise Invalid(f"{file.object_name} has {file.content.size} bytes, more than {max_bytes}; it is not read")
+        data = await self._access.run(lambda: self._in_words(lambda: self._download(file), of_object=file.object_name))
         if len(data) != file.content.size:
             raise Transient(f"{file.object_name} came with {len(data)} bytes instead of {file.content.size}")
         return data
@@ -169,7 +172,7 @@ class Bucket:
     async def _run(self, call: Callable[[], R]) -> R:
         return await self._access.run(lambda: self._in_words(call))
 
-    def _in_words(self, call: Callable[[], R]) -> R:
+    def _in_words(self, call: Callable[[], R], *, of_object: str = "") -> R:
         """Turn what Google's libraries raise into a sentence for the operator."""
         from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized  # noqa: PLC0415
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
@@ -178,9 +181,13 @@ class Bucket:
         try:
             return call()
         except NotFound as error:
+            if of_object:
+                raise Transient(f"{of_object} is gone from bucket {self._name} since it was listed; {AGAIN}") from error
             what = f"bucket {self._name} does not exist, or this account may not see it"
             raise Transient(f"{what}: {cause(error)}; {AGAIN}") from error
         except (Forbidden, Unauthorized) as error:
+            if of_object:
+                raise Transient(f"this account may not read {of_object}: {cause(error)}; {AGAIN}") from error
             raise Transient(f"this account may not read bucket {self._name}: {cause(error)}; {AGAIN}") from error
         except GoogleAuthError as error:
             raise Transient(f"cannot sign in to read bucket {self._name}: {cause(error)}; {AGAIN}") from error

@@ -5,7 +5,6 @@ kept with the time of the next try; the plan of a later pass decides whether the
 """
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,13 +26,14 @@ from events.status import Progress, Stage
 from puller.completeness import Complete, Unusable
 from puller.disk import NoRoom
 from puller.objects import RemoteFile
-from puller.setbacks import Setbacks
+from puller.setbacks import Setbacks, stage_of
 from puller.sightings import Key, Sightings
 from puller.together import together
 from puller.transfer import Fetched, Wanted
 from puller.view import Failure, Fetch, StageGraph
 from service import logs, metrics
-from service.errors import Invalid, ModelManagerError, NoSpaceLeft, Transient
+from service.errors import Invalid, ModelManagerError, Transient
+from service.isolation import Trouble, Troubles, alone
 from service.layout import Receipt
 from service.saved_model import Needs
 from service.structure import READABLE_GRAPH
@@ -81,6 +81,7 @@ class Fetching:
         self._parallel = parallel
         self._jobs: dict[Key, _Job] = {}
         self._setbacks = Setbacks()
+        self._troubles = Troubles(log)
 
     async def run(self) -> None:
         """Wait for the end of the process, then end all transfers."""
@@ -147,26 +148,25 @@ class Fetching:
             self._around.on_end(key[0])
 
     def _fail(self, key: Key, files: tuple[RemoteFile, ...], error: Exception) -> None:
-        model, version = key
-        reason = str(error) if isinstance(error, ModelManagerError) else f"a bug: {error!r}"
-        match error:
-            case NoSpaceLeft():
-                stage = Stage.NO_SPACE
-                self._around.ask_for_room()
-                needed, free = _room(error, files)
-                self._around.emit(NoSpace(model=model, version=version, bytes_needed=needed, bytes_free=free))
-            case Invalid():
-                stage = Stage.INVALID
-            case _:
-                stage = Stage.FAILED
-                self._around.emit(DownloadFailed(model=model, version=version, reason=reason))
-        if not isinstance(error, ModelManagerError):
-            told = "".join(traceback.format_exception(error))
-            log.error("transfer failed by a bug", model=model, version=version, traceback=told)
-        if stage is not Stage.INVALID:
-            self._sightings.doubt(model, version)  # it may have been replaced under our hands
-        metrics.DOWNLOADS_FAILED.labels(outcome=stage.value).inc()
+        reason = Trouble(error).reason
+        stage = stage_of(error)
         self._setbacks.add(key, files, reason=reason, stage=stage, now=asyncio.get_running_loop().time())
+        if stage is not Stage.INVALID:
+            self._sightings.doubt(*key)  # it may have been replaced under our hands
+        metrics.DOWNLOADS_FAILED.labels(outcome=stage.value).inc()
+        if not isinstance(error, ModelManagerError):
+            log.bug("transfer failed by a bug", error=error, model=key[0], version=key[1])
+        self._troubles.take("tell", key, alone(self._tell_failure, key, files, error))
+
+    def _tell_failure(self, key: Key, files: tuple[RemoteFile, ...], error: Exception) -> None:
+        model, version = key
+        stage = stage_of(error)
+        if stage is Stage.NO_SPACE:
+            self._around.ask_for_room()
+            needed, free = _room(error, files)
+            self._around.emit(NoSpace(model=model, version=version, bytes_needed=needed, bytes_free=free))
+        elif stage is Stage.FAILED:
+            self._around.emit(DownloadFailed(model=model, version=version, reason=Trouble(error).reason))
 
     async def _download(self, key: Key, step: Fetch) -> None:
         model, version = key
@@ -241,7 +241,7 @@ class _Changed(Transient):
     """What was staged is not what the bucket has now."""
 
 
-def _room(error: NoSpaceLeft, files: tuple[RemoteFile, ...]) -> tuple[int, int]:
+def _room(error: Exception, files: tuple[RemoteFile, ...]) -> tuple[int, int]:
     """Bytes needed and bytes free: as measured before the first byte, or as it turned out on the way."""
     if isinstance(error, NoRoom):
         return error.bytes_needed, error.bytes_free

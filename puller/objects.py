@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from events.bounds import MAX_FILES
 from events.manifest import Content, decode_crc32c
 from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, ObjectPath, Version, locate
+from service.errors import Invalid
+from service.isolation import Trouble, alone
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob
@@ -60,8 +62,12 @@ def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
             case Ignored(reason=reason):
                 ignored[reason] += 1
             case ObjectPath(file=name):
-                problems += _problems(name, blob)
-                files[name] = _remote_file(name, blob)
+                match alone(_remote_file, name, blob):
+                    case Trouble(reason=reason):
+                        problems.append(f"the bucket's list says of {name} what cannot be: {reason}")
+                    case file:
+                        files[name] = file
+                        problems += _problems(name, blob)
         if len(files) > MAX_FILES + 1:
             break
         if ignored.total() > MAX_FILES:
@@ -130,14 +136,25 @@ def _folders(name: str, prefix: str) -> tuple[str, str] | None:
 
 
 def _remote_file(name: FileName, blob: "Blob") -> RemoteFile:
+    """Read an entry of a list; `Invalid` where it does not say what an object has."""
+    lacking = [field for field in ("size", "generation", "updated") if getattr(blob, field) is None]
+    if lacking:
+        raise Invalid(f"no {' and no '.join(lacking)}")
     return RemoteFile(
         name=name,
         object_name=str(blob.name),
-        content=Content(int(blob.size), decode_crc32c(blob.crc32c) if blob.crc32c else 0),
-        generation=int(blob.generation),
+        content=Content(_count(blob.size), decode_crc32c(blob.crc32c) if blob.crc32c else 0),
+        generation=_count(blob.generation),
         md5=blob.md5_hash,
-        updated=blob.updated,
+        updated=blob.updated if blob.updated.tzinfo else blob.updated.replace(tzinfo=UTC),
     )
+
+
+def _count(value: object) -> int:
+    number = int(str(value))
+    if not 0 <= number < 2**63:
+        raise Invalid(f"the number {str(value)[:30]}")
+    return number
 
 
 def _problems(name: FileName, blob: "Blob") -> list[str]:

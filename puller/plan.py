@@ -13,7 +13,7 @@ from events.desired import Latest, Pinned, choose
 from events.manifest import Content
 from events.names import FileName, Version
 from events.status import Stage
-from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unusable
+from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
 from puller.objects import RemoteFile
 from puller.view import Cancel, Decision, Fetch, StageGraph, View
 from service.layout import Receipt
@@ -81,7 +81,7 @@ def _may_serve(view: View, version: Version) -> bool:
             return version not in view.failures
         case Settling():
             return bool(view.published)
-        case Incomplete() | Unusable():
+        case Incomplete() | Unusable() | Unread():
             return False
 
 
@@ -167,15 +167,18 @@ def _decide_contender(view: View, version: Version, *, now: datetime) -> Decisio
     if version not in view.offered:
         return Decision(version, Stage.INCOMPLETE, "asked for, but there is no such version in the bucket")
     if version not in view.seen:
-        return Decision(version, Stage.WAITING, "the bucket could not be listed yet")
+        reason = view.unlisted.get(version)
+        stage = Stage.FAILED if reason else Stage.WAITING
+        return Decision(version, stage, reason or "the bucket could not be listed yet")
     match view.seen[version].judgement:
         case Incomplete(reason=reason):
             return Decision(version, Stage.INCOMPLETE, reason)
         case Unusable(reason=reason):
             return Decision(version, Stage.INVALID, reason)
-        case Settling(until=until, reason=reason):
+        case Settling(until=until, reason=reason) | Unread(until=until, reason=reason) as judgement:
             wait_seconds = max(0.0, (until - now).total_seconds())
-            return Decision(version, Stage.SETTLING, reason, again_in_seconds=wait_seconds)
+            stage = Stage.SETTLING if isinstance(judgement, Settling) else Stage.FAILED
+            return Decision(version, stage, reason, again_in_seconds=wait_seconds)
         case NeedsGraph() | Complete() as ready:
             return _attempt(
                 view, version, StageGraph(ready.file) if isinstance(ready, NeedsGraph) else Fetch(ready.files)

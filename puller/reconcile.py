@@ -20,12 +20,15 @@ from puller.sightings import Key
 from puller.status import Ledger
 from puller.survey import Survey, Views
 from puller.view import Cancel, Decision, Fetch, StageGraph, View
+from service import logs
 from service.errors import Transient
+from service.isolation import Trouble, Troubles, alone
 from service.loop import Outcome
+
+log = logs.get("puller.reconcile")
 
 FASTER = 10  # polls for one, while Pub/Sub is away
 LEAST_POLL_SECONDS = 5.0
-RETRY_SECONDS = 1.0  # after a version could not be listed
 MOMENT_SECONDS = 0.001
 ON_DISK = frozenset({Stage.PUBLISHED, Stage.MUTATED, Stage.QUARANTINED})
 DONE_WITH = ON_DISK | {Stage.NOT_WANTED, Stage.INVALID}
@@ -55,6 +58,7 @@ class Reconciler:
     _looked_at_all: float = -math.inf
     _policies: dict[ModelName, Policy] = field(default_factory=dict)
     _decisions: dict[ModelName, tuple[Decision, ...]] = field(default_factory=dict)
+    _troubles: Troubles = field(default_factory=lambda: Troubles(log))
     _due: dict[ModelName, float] = field(default_factory=dict)  # when a model changes by itself
 
     async def one_pass(self) -> Outcome:
@@ -76,7 +80,7 @@ class Reconciler:
         if trouble is not None:
             tools.hints.give_back(taken)
             raise trouble
-        problems = (*tools.ledger.problems, *map(str, tools.survey.unlisted.values()))
+        problems = (*tools.ledger.problems, *(known.reason for known in tools.survey.unlisted.values()))
         return Outcome(self._again_in_seconds(taken), problems)
 
     def _poll_interval(self) -> float:
@@ -119,7 +123,8 @@ class Reconciler:
         return {
             *taken.models,
             *taken.changed,
-            *(model for model, _ in (*taken.versions, *self.tools.survey.unlisted)),
+            *(model for model, _ in taken.versions),
+            *(key[0] for key, known in self.tools.survey.unlisted.items() if known.due <= self.tools.clock()),
             *(model for model, due in self._due.items() if due <= now),
             *(model for model in {*self._policies, *desired.models} if desired.of(model) != self._policies.get(model)),
         }
@@ -137,13 +142,15 @@ class Reconciler:
                 quarantines=local.quarantines.get(model, {}),
                 under_way=tools.fetching.under_way(model),
                 failures=tools.fetching.failures(model),
+                unlisted=tools.survey.reasons(model),
             )
         return views
 
     def _decide(self, views: Views) -> None:
         now = self.tools.monotonic()
         for model, view in views.items():
-            decisions = decide(view, now=self.tools.clock())
+            decided = alone(decide, view, now=self.tools.clock())
+            decisions = self._troubles.take("decide", model, decided) or _undecided(view, decided)
             waits = [decision.again_in_seconds for decision in decisions if decision.again_in_seconds is not None]
             self._decisions[model] = decisions
             self._due[model] = now + min(waits, default=math.inf)
@@ -156,22 +163,29 @@ class Reconciler:
         started = set()
         for model, decision in sorted(self._steps(), key=self._priority):
             key = (model, decision.version)
-            match decision.step:
-                case Cancel():
-                    fetching.cancel(key)
-                case StageGraph() as step:
-                    fetching.start(key, step)
-                    started.add(model)
-                case Fetch() as step if fetching.free_slots > 0:
-                    fetching.start(key, step)
-                    started.add(model)
+            if self._troubles.take("act", key, alone(self._take_step, key, decision)):
+                started.add(model)
         for model in {*changed, *started}:
             under_way = fetching.under_way(model)
             decisions = self._decisions.get(model, ())
             settled = tuple(_begun(item) if item.version in under_way else item for item in decisions)
-            self.tools.ledger.record(model, settled, now=now)
+            self._troubles.take("report", model, alone(self.tools.ledger.record, model, settled, now=now))
             if settled:
                 self._decisions[model] = settled
+
+    def _take_step(self, key: Key, decision: Decision) -> bool:
+        """Take a step, if there is a place for it; tell whether a transfer began."""
+        fetching = self.tools.fetching
+        match decision.step:
+            case Cancel():
+                fetching.cancel(key)
+            case StageGraph() as step:
+                fetching.start(key, step)
+                return True
+            case Fetch() as step if fetching.free_slots > 0:
+                fetching.start(key, step)
+                return True
+        return False
 
     def _steps(self) -> list[tuple[ModelName, Decision]]:
         return [(model, decision) for model, all_of in self._decisions.items() for decision in all_of if decision.step]
@@ -202,10 +216,20 @@ class Reconciler:
 
     def _again_in_seconds(self, taken: Taken) -> float:
         now = self.tools.monotonic()
-        retry = RETRY_SECONDS if self.tools.survey.unlisted else math.inf
+        clock = self.tools.clock()
+        retries = ((known.due - clock).total_seconds() for known in self.tools.survey.unlisted.values())
         poll = self._looked_at_all + self._poll_interval() - now
         due = min(self._due.values(), default=math.inf) - now
-        return max(MOMENT_SECONDS, min(retry, poll, due, taken.again_in_seconds or math.inf))
+        return max(MOMENT_SECONDS, min(min(retries, default=math.inf), poll, due, taken.again_in_seconds or math.inf))
+
+
+def _undecided(view: View, outcome: tuple[Decision, ...] | Trouble) -> tuple[Decision, ...]:
+    """Say of each version that a bug keeps it as it is; nothing where there is no model any more."""
+    if not isinstance(outcome, Trouble):
+        return outcome
+    on_disk = (Decision(version, Stage.PUBLISHED, outcome.reason) for version in view.published)
+    others = (Decision(version, Stage.FAILED, outcome.reason) for version in view.offered - view.published.keys())
+    return tuple(sorted((*on_disk, *others), key=lambda decision: decision.version))
 
 
 def _begun(decision: Decision) -> Decision:

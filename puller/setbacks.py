@@ -4,17 +4,16 @@ A setback belongs to the files that were tried: other files get a fresh start.
 """
 
 import math
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from events.names import ModelName, Version
 from events.status import Stage
 from puller.objects import RemoteFile
+from puller.pace import backoff
 from puller.sightings import Key
 from puller.view import Failure, Seen
-
-BACKOFF_SECONDS = (1.0, 60.0)
+from service.errors import Invalid, NoSpaceLeft
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Setbacks:
         """Keep a failure; one that more tries do not help (`invalid`) stands while the files are the same."""
         before = self._kept.get(key)
         tries = before.tries + 1 if before and before.files == files else 1
-        wait_seconds = math.inf if stage is Stage.INVALID else _backoff(tries)
+        wait_seconds = math.inf if stage is Stage.INVALID else backoff(tries)
         self._kept[key] = _Setback(files, tries, now + wait_seconds, reason, stage)
 
     def forget(self, key: Key) -> None:
@@ -65,7 +64,12 @@ class Setbacks:
         return failures
 
 
-def _backoff(tries: int) -> float:
-    """Double with each try; less up to a fifth at random, so that nodes do not march in step."""
-    least_seconds, most_seconds = BACKOFF_SECONDS
-    return min(most_seconds, least_seconds * 2.0 ** min(tries - 1, 20)) * (1 - 0.2 * random.random())  # noqa: S311
+def stage_of(error: Exception) -> Stage:
+    """Tell what an error makes of a version."""
+    match error:
+        case NoSpaceLeft():
+            return Stage.NO_SPACE
+        case Invalid():
+            return Stage.INVALID
+        case _:
+            return Stage.FAILED

@@ -9,14 +9,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from events import manifest
-from events.names import ModelName, Version
-from puller.completeness import Judgement, Known, Rules, Settling, Unusable, judge
+from events.manifest import Content
+from events.names import FileName, ModelName, Version
+from puller.completeness import Judgement, Known, Rules, Settling, Unread, Unusable, judge
 from puller.objects import Catalog, Listing, Listings, RemoteFile
+from puller.pace import backoff
 from puller.view import Seen
+from service.errors import Invalid
+from service.isolation import Trouble, alone, alone_async
 from service.layout import FileRecord, fingerprint
 from service.saved_model import Needs
 
@@ -45,12 +49,17 @@ class Lister(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A listed version; `spoiled` is why its manifest or graph cannot be read, which stands before any judgement."""
+    """A listed version; `spoiled` is why its manifest or graph is none, which stands before any judgement.
+
+    `unread` says that its manifest could not be had so many `tries` in a row, and when the next one is due.
+    """
 
     listing: Listing
     known: Known
     seen: Seen
     spoiled: str = ""
+    unread: Unread | None = None
+    tries: int = 0
 
 
 class Sightings:
@@ -108,14 +117,15 @@ class Sightings:
             listing = await self._bucket.listing(model, version)
         self._stale.discard(key)
         before = self._sightings.get(key)
-        if before and _generations(before.listing) == _generations(listing):
+        is_news = before is None or _generations(before.listing) != _generations(listing)
+        if before and not is_news and before.unread is None:
             return False
         if not listing.files and listing.manifest is None and not listing.problems:
             self._sightings.pop(key, None)
             self._offer(model, self.offered.get(model, frozenset()) - {version})
             return before is not None
-        self._sightings[key] = await self._sight(listing)
-        return True
+        self._sightings[key] = await self._sight(listing, tries=0 if before is None or is_news else before.tries)
+        return is_news
 
     def learn(self, model: ModelName, version: Version, *, graph: RemoteFile, needs: Needs | str) -> None:
         """Keep what a graph says must exist, or why it cannot be read; forgotten with the generation."""
@@ -139,6 +149,8 @@ class Sightings:
         for version in self.offered.get(model, ()):
             sighting = self._sightings.get((model, version))
             if sighting is None or (model, version) in self._stale:
+                continue
+            if sighting.unread and self._clock() >= sighting.unread.until:
                 continue
             if isinstance(sighting.seen.judgement, Settling):
                 sighting = self._sightings[model, version] = self._judged(sighting)
@@ -167,29 +179,40 @@ class Sightings:
         else:
             self.offered.pop(model, None)
 
-    async def _sight(self, listing: Listing) -> Sighting:
-        known = Known(first_seen=self._clock())
-        spoiled = ""
-        if listing.manifest is not None:
-            try:
-                data = await self._bucket.read(listing.manifest, max_bytes=manifest.MAX_MANIFEST_BYTES)
-                content = await asyncio.to_thread(manifest.parse, data) if len(data) > 65536 else manifest.parse(data)
-                known = replace(known, manifest=content)
-            except manifest.BadManifest as error:
-                spoiled = str(error)
+    async def _sight(self, listing: Listing, *, tries: int) -> Sighting:
         records = tuple(
             FileRecord(name=file.name, size=file.content.size, crc32c=file.content.crc32c, generation=file.generation)
             for file in listing.files
         )
         seen = Seen(listing.files, Unusable("not judged yet"), fingerprint(records))
-        return self._judged(Sighting(listing, known, seen, spoiled))
+        sighting = Sighting(listing, Known(first_seen=self._clock()), seen)
+        if listing.manifest is None:
+            return self._judged(sighting)
+        match await alone_async(self._read, listing.manifest):
+            case Trouble(error=manifest.BadManifest() | Invalid(), reason=reason):
+                sighting = replace(sighting, spoiled=reason)
+            case Trouble(reason=reason):
+                sighting = replace(sighting, unread=self._again(reason, tries + 1), tries=tries + 1)
+            case content:
+                sighting = replace(sighting, known=replace(sighting.known, manifest=content))
+        return self._judged(sighting)
+
+    async def _read(self, file: RemoteFile) -> Mapping[FileName, Content]:
+        data = await self._bucket.read(file, max_bytes=manifest.MAX_MANIFEST_BYTES)
+        return await asyncio.to_thread(manifest.parse, data) if len(data) > 65536 else manifest.parse(data)
+
+    def _again(self, reason: str, tries: int) -> Unread:
+        return Unread(self._clock() + timedelta(seconds=backoff(tries)), reason)
 
     def _judged(self, sighting: Sighting) -> Sighting:
         judgement: Judgement
         if sighting.spoiled:
             judgement = Unusable(sighting.spoiled)
+        elif sighting.unread:
+            judgement = sighting.unread
         else:
-            judgement = judge(sighting.listing, sighting.known, now=self._clock(), rules=self._rules)
+            judged = alone(judge, sighting.listing, sighting.known, now=self._clock(), rules=self._rules)
+            judgement = Unusable(judged.reason) if isinstance(judged, Trouble) else judged
         return replace(sighting, seen=replace(sighting.seen, judgement=judgement))
 
 

@@ -3,20 +3,25 @@
 Where a poll finds what an open stream of notifications should have announced, the stream is suspected.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from events.names import ModelName, Version
 from puller.hints import Taken
 from puller.link import Link
 from puller.local import Local
+from puller.pace import backoff
 from puller.plan import unlisted
 from puller.sightings import Key, Sightings
 from puller.together import together
 from puller.view import View
+from service import logs
 from service.errors import Transient
+from service.isolation import Trouble, Troubles, alone, alone_async
+
+log = logs.get("puller.survey")
 
 SILENT_SECONDS = 30.0  # a notification later than this is counted as lost
 
@@ -41,6 +46,15 @@ class Announcements(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A version that could not be listed: why, after how many tries, and when the next one is due."""
+
+    reason: str
+    tries: int
+    due: datetime
+
+
 @dataclass(slots=True)
 class Survey:
     """Brings what is known of the bucket up to date; raises `Transient` where it does not answer at all."""
@@ -49,20 +63,32 @@ class Survey:
     link: Link
     announcements: Announcements
     clock: Callable[[], datetime]
-    unlisted: dict[Key, Transient] = field(default_factory=dict)  # could not be listed, and why
+    unlisted: dict[Key, Unlisted] = field(default_factory=dict)
+    troubles: Troubles = field(default_factory=lambda: Troubles(log))
+    _answers: bool = False  # the bucket has answered in this pass: what fails then concerns one version
 
     async def look(self, taken: Taken, local: Local, *, at_all: bool) -> None:
         """List the names: of everything, or of the models that were hinted at."""
         for model, version in taken.versions:
             self.sightings.doubt(model, version)
+        self._answers = False
         if at_all:
             await self.sightings.look_at_all(published=local.keys)
         else:
-            await together(
-                self.sightings.look_at(model, published=local.published.get(model, {})) for model in taken.models
-            )
+            await self._look_at(taken.models, local)
         if at_all or taken.models:
+            self._answers = True
             self.link.up()
+
+    async def _look_at(self, models: Collection[ModelName], local: Local) -> None:
+        outcomes = await together(
+            alone_async(self.sightings.look_at, model, published=local.published.get(model, {})) for model in models
+        )
+        for model, outcome in zip(models, outcomes, strict=True):
+            self.troubles.take("look", model, outcome)
+        away = [outcome.error for outcome in outcomes if outcome and isinstance(outcome.error, Transient)]
+        if away:
+            raise away[0]
 
     async def list(self, views: Views, refresh: Callable[[Collection[ModelName]], Views], *, suspects: bool) -> None:
         """List versions until all that a decision needs is known, as far as they can be listed.
@@ -78,34 +104,46 @@ class Survey:
     async def _list_all(
         self, views: Views, refresh: Callable[[Collection[ModelName]], Views], *, suspects: bool
     ) -> None:
-        failed: dict[Key, Transient] = {}
+        failed: dict[Key, Trouble] = {}
         listed = 0
-        while keys := _unlisted(views) - failed.keys():
-            outcomes = await together(self._list_one(*key, suspects=suspects) for key in keys)
-            failed |= {key: error for key, error in zip(keys, outcomes, strict=True) if error}
+        while keys := self._unlisted(views) - failed.keys():
+            outcomes = await together(alone_async(self._list_one, *key, suspects=suspects) for key in keys)
+            for key, outcome in zip(keys, outcomes, strict=True):
+                self.troubles.take("list", key, outcome)
+                failed |= {key: outcome} if outcome else {}
             listed += len(keys)
             views |= refresh({model for model, _ in keys})
-        self.unlisted = {key: error for key, error in self.unlisted.items() if key[0] not in views} | failed
-        if failed and len(failed) == listed:
-            raise next(iter(failed.values()))
+        self._keep(failed, views)
+        away = [trouble.error for trouble in failed.values() if isinstance(trouble.error, Transient)]
+        if away and len(away) == listed and not self._answers:
+            raise away[0]
         if listed:
             self.link.up()
 
-    async def _list_one(self, model: ModelName, version: Version, *, suspects: bool) -> Transient | None:
-        try:
-            is_news = await self.sightings.list(model, version, is_at_hand_enough=True)
-        except Transient as error:
-            return error
+    def _unlisted(self, views: Views) -> set[Key]:
+        chosen = {model: self.troubles.take("choose", model, alone(unlisted, view)) for model, view in views.items()}
+        return {(model, version) for model, versions in chosen.items() for version in versions or ()}
+
+    def reasons(self, model: ModelName) -> dict[Version, str]:
+        """Say which versions of a model could not be listed, and why."""
+        return {version: known.reason for (name, version), known in self.unlisted.items() if name == model}
+
+    def _keep(self, failed: Mapping[Key, Trouble], views: Views) -> None:
+        """Remember what could not be listed, and when to try again: later each time."""
+        before = self.unlisted
+        self.unlisted = {key: known for key, known in before.items() if key[0] not in views}
+        for key, trouble in failed.items():
+            tries = before[key].tries + 1 if key in before else 1
+            due = self.clock() + timedelta(seconds=backoff(tries))
+            self.unlisted[key] = Unlisted(trouble.reason, tries, due)
+
+    async def _list_one(self, model: ModelName, version: Version, *, suspects: bool) -> None:
+        is_news = await self.sightings.list(model, version, is_at_hand_enough=True)
         if is_news and suspects and self.announcements.is_open:
             self._suspect(model, version)
-        return None
 
     def _suspect(self, model: ModelName, version: Version) -> None:
         seen = self.sightings.last_seen(model, version)
         newest = max((file.updated for file in seen.files), default=None) if seen else None
         if newest and (self.clock() - newest).total_seconds() > SILENT_SECONDS:
             self.announcements.renew(f"{model} version {version} was found by polling, nothing announced it")
-
-
-def _unlisted(views: Views) -> set[Key]:
-    return {(model, version) for model, view in views.items() for version in unlisted(view)}

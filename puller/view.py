@@ -49,6 +49,7 @@ class View:
     quarantines: Mapping[Version, Quarantine] = field(default_factory=dict)
     under_way: Set[Version] = frozenset()
     failures: Mapping[Version, Failure] = field(default_factory=dict)
+    unlisted: Mapping[Version, str] = field(default_factory=dict)  # could not be listed, and why
 
 
 @dataclass(frozen=True, slots=True)

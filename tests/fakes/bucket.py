@@ -16,7 +16,7 @@ from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, V
 from puller import crc32c
 from puller.engine import Interrupted, Replaced, Write
 from puller.objects import Catalog, Listing, RemoteFile
-from service.errors import Transient
+from service.errors import Invalid, Transient
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -133,7 +133,7 @@ class FakeBucket:
     async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
         self._check()
         if file.content.size > max_bytes:
-            raise Transient(f"{file.object_name} has more than {max_bytes} bytes")
+            raise Invalid(f"{file.object_name} has more than {max_bytes} bytes")
         return self._at(file).data
 
     async def stream(self, file: RemoteFile, *, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:

@@ -84,13 +84,14 @@ class Puller:
         self.events: list[Event] = []
         self.room_requests = 0
         self.sweep_error: Transient | None = None
+        self.broken: dict[tuple[str, str], Exception] = {}  # step and model -> what the step raises
         self.policies: dict[ModelName, Policy] = {}
         self.hints = Hints(self.doorbell.ring, loop.time)
         self.fetcher = FakeFetcher(self.bucket, self.layout)
         self.sightings = Sightings(self.bucket, rules=Rules(limits=self.limits), clock=now)
         share = Share(self.fetcher, held=self._held, model_bytes=self.limits.model_bytes)
         self.fetching = Fetching(share, self.sightings, self._surroundings(), parallel=self.parallel)
-        self.ledger = Ledger(emit=self.events.append, on_change=lambda: None)
+        self.ledger = Ledger(emit=self._emit, on_change=lambda: None)
         self.link = Link("bucket", clock=now, on_change=lambda: None)
         self.intake = Intake(
             "bucket", "", self.hints, emit=self.events.append, tell_peers=lambda _: None, monotonic=loop.time
@@ -102,12 +103,15 @@ class Puller:
 
     def _surroundings(self) -> Surroundings:
         async def seal(receipt: Receipt) -> None:
+            self._break("seal", receipt.model)
             disk.seal(self.layout, receipt)
 
         async def publish(receipt: Receipt) -> None:
+            self._break("publish", receipt.model)
             disk.publish(self.layout, receipt)
 
-        async def read_needs(_: Path) -> Needs:
+        async def read_needs(graph: Path) -> Needs:
+            self._break("read_needs", graph.parent.parent.name)
             return self.needs
 
         return Surroundings(
@@ -115,7 +119,7 @@ class Puller:
             read_needs=read_needs,
             seal=seal,
             publish=publish,
-            emit=self.events.append,
+            emit=self._emit,
             on_end=self.hints.think_about,
             clock=now,
             ask_for_room=self._ask_for_room,
@@ -142,6 +146,14 @@ class Puller:
     def _desired(self) -> DesiredState:
         documents = {model: Desired(policy=policy) for model, policy in self.policies.items()}
         return DesiredState(NodeName("node"), documents)
+
+    def _break(self, step: str, model: str) -> None:
+        if error := self.broken.get((step, model)):
+            raise error
+
+    def _emit(self, event: Event) -> None:
+        self._break("emit", str(getattr(event, "model", "")))
+        self.events.append(event)
 
     def _ask_for_room(self) -> None:
         self.room_requests += 1

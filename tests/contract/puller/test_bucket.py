@@ -9,7 +9,7 @@ from events.names import FileName, ModelName, Version
 from puller import crc32c
 from puller.engine import PIECE_BYTES, Replaced
 from puller.objects import RemoteFile
-from service.errors import Transient
+from service.errors import Invalid, Transient
 from tests.contract.puller.conftest import Store
 
 MODEL = ModelName("m")
@@ -102,7 +102,7 @@ async def test_read_returns_a_small_file(store: Store) -> None:
     store.write("models/m/1/f", b"small")
     file = await only_file(store)
     assert await store.lists.read(file, max_bytes=5) == b"small"
-    with pytest.raises(Transient, match="bytes"):
+    with pytest.raises(Invalid, match="bytes"):
         await store.lists.read(file, max_bytes=4)
 
 

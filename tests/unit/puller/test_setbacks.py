@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from events.names import ModelName, Version
 from events.status import Stage
-from puller.setbacks import BACKOFF_SECONDS, Setbacks
+from puller.pace import BACKOFF_SECONDS
+from puller.setbacks import Setbacks
 from puller.view import Seen
 from tests.support.views import COMPLETE, GRAPH, OTHER
 
