@@ -251,6 +251,11 @@ def of(service: str) -> tuple[type[Event], ...]:
     return _SPEAKERS.get(service, ())
 
 
+def speaker(kind: str) -> str:
+    """Tell whose word events of a kind are; empty where there is no such kind."""
+    return next((service for service, kinds in _SPEAKERS.items() if kind in {one.type for one in kinds}), "")
+
+
 def model_of(event: Event) -> ModelName | None:
     """Tell which model an event is about, if any."""
     model = getattr(event, "model", None)

@@ -12,6 +12,7 @@ MAX_CONSUMER = 128  # characters of a node's name; JetStream takes 255 for all o
 PREFIX = "mm.v1"
 
 EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>.<model>: CloudEvents, kept by the stream
+AUDIT = f"{PREFIX}.audit"  # mm.v1.audit.<node>.master.<type>.<model>: what people had done; masters alone say it
 HINT = f"{PREFIX}.hint"  # a peer says: look at this model now; not kept
 RETENTION_REQUEST = f"{PREFIX}.retention"  # mm.v1.retention.<node>: the puller asks its configurator for room; not kept
 INBOX = "_INBOX"  # _INBOX.<service>.<node>.<anything>: what NATS itself answers; each service hears its own alone
@@ -21,7 +22,9 @@ ALL_NODES = "_all"
 CLUSTER = "_cluster"  # mm.v1.cmd._cluster.master.<command>: a request to the cluster, answered by one of the masters
 NO_MODEL = "_"  # in an event's subject where it is about no model
 
-EVENT_STREAM = "MM_EVENTS"
+EVENT_STREAM = "MM_EVENTS"  # and what the next one has, copied by NATS itself, so that one look shows all
+AUDIT_STREAM = "MM_AUDIT"  # the record
+MASTER = "master"
 DESIRED_BUCKET = "mm_desired"  # key: <model>
 REQUEST_BUCKET = "mm_requests"  # key: hash of who asked and its idempotency key; goes after a day
 STATUS_BUCKET = "mm_status"  # key: <node>.<service>
@@ -39,8 +42,9 @@ def name(token: str) -> str:
 
 
 def event(node: NodeName, service: str, event_type: str, model: ModelName | None) -> str:
-    """The subject of an event; a type has two tokens."""
-    return f"{EVENTS}.{token(node)}.{service}.{event_type}.{token(model) if model else NO_MODEL}"
+    """The subject of an event; a type has two tokens. What a master says is the audit."""
+    head = AUDIT if service == MASTER else EVENTS
+    return f"{head}.{token(node)}.{service}.{event_type}.{token(model) if model else NO_MODEL}"
 
 
 def events(
@@ -49,10 +53,10 @@ def events(
     event_type: str | None = None,
     model: ModelName | None = None,
 ) -> str:
-    """The pattern of subjects of these events; what is None does not matter."""
-    return ".".join(
-        (EVENTS, token(node) if node else "*", service or "*", event_type or "*.*", token(model) if model else "*")
-    )
+    """The pattern of subjects of these events; what is None does not matter. Masters' are apart from all others."""
+    head = AUDIT if service == MASTER else EVENTS
+    tokens = (token(node) if node else "*", service or "*", event_type or "*.*", token(model) if model else "*")
+    return ".".join((head, *tokens))
 
 
 def event_type(subject: str) -> str:

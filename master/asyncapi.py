@@ -31,9 +31,9 @@ PARAMETERS = {
     "service": "puller, configurator or master",
 }
 DESCRIPTION = (
-    "Events are CloudEvents 1.0 in the JetStream stream MM_EVENTS. Commands are NATS micro services: `nats micro ls`"
-    " lists them. A request is a JSON object, an empty one may be left out; fields that are not known are refused. A"
-    " command to all nodes is answered by each. KV buckets show as the subjects $KV.<bucket>.<key>."
+    "Events are CloudEvents 1.0 in the JetStream streams MM_EVENTS and MM_AUDIT. Commands are NATS micro services:"
+    " `nats micro ls` lists them. A request is a JSON object, an empty one may be left out; fields that are not known"
+    " are refused. A command to all nodes is answered by each. KV buckets show as the subjects $KV.<bucket>.<key>."
 )
 NOTHING = JsonSchemaValue(const="", description="no payload")
 

@@ -43,7 +43,13 @@ class Filter:
     def subjects(self) -> tuple[str, ...]:
         """What the server filters by."""
         kinds = (self.kind,) if self.kind else TOLD
-        return tuple(subjects.events(self.node, None, kind, self.model) for kind in kinds)
+        return tuple(subjects.events(self.node, messages.speaker(kind), kind, self.model) for kind in kinds)
+
+    @property
+    def stream(self) -> str:
+        """Where to look: the audit is kept for longer, and nodes cannot push anything out of it."""
+        is_audit = messages.speaker(self.kind or "") == subjects.MASTER
+        return subjects.AUDIT_STREAM if is_audit else subjects.EVENT_STREAM
 
     def takes(self, entry: Entry) -> bool:
         """Tell what the subject cannot."""
@@ -67,7 +73,7 @@ class History:
 
         with jetstream.errors("tell the history"):
             await self._stream()
-            wanted = Which(subjects.EVENT_STREAM, which.subjects, take)
+            wanted = Which(which.stream, which.subjects, take)
             span = await look_back(self._bus.client(), wanted, before=before, enough=limit, work=Work())
         entries = tuple(reversed(span.found[-limit:]))
         if len(span.found) > limit:
@@ -98,7 +104,7 @@ class History:
             try:
                 if after is None:
                     with jetstream.errors("tell what is new"):
-                        state = (await (await self._stream()).stream_info(subjects.EVENT_STREAM)).state
+                        state = (await (await self._stream()).stream_info(which.stream)).state
                     after = state.last_seq
                 async for entry in self._listen(which, after):
                     after = entry.sequence
@@ -111,10 +117,14 @@ class History:
         with jetstream.errors("tell what is new"):
             stream = await self._stream()
             subscription = await stream.subscribe(
-                subjects.events(which.node, None, which.kind, which.model),
-                stream=subjects.EVENT_STREAM,
+                "",
+                stream=which.stream,
                 ordered_consumer=True,
-                config=ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1),
+                config=ConsumerConfig(
+                    filter_subjects=list(which.subjects),
+                    deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                    opt_start_seq=after + 1,
+                ),
             )
             try:
                 while True:
@@ -129,7 +139,7 @@ class History:
 
     async def _stream(self) -> JetStreamContext:
         stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
-        await jetstream.ensure_stream(stream)
+        await jetstream.ensure_streams(stream)
         return stream
 
 
@@ -145,13 +155,16 @@ def _may_be_of(data: bytes, version: Version) -> bool:
 
 
 def _entry(message: Msg) -> Entry | None:
-    """Read an event; one of a kind that only a newer version knows is passed over."""
+    """Read an event; one of a kind that only a newer version knows, or is not its speaker's to say, is passed over."""
+    _, _, _, node, service, *_ = message.subject.split(".")
     try:
         envelope, event = cloudevents.parse(message.data)
     except cloudevents.BadMessage:
         return None
+    own = subjects.event(NodeName(subjects.name(node)), service, event.type, messages.model_of(event))
+    if messages.speaker(event.type) != service or own != message.subject:
+        return None
     fields = event.model_dump(mode="json", exclude={"model", "version"})
-    _, _, _, node, service, *_ = message.subject.split(".")
     return Entry(
         sequence=message.metadata.sequence.stream,
         id=envelope.id,

@@ -13,6 +13,7 @@ from events.messages import (
     VersionQuarantined,
     VersionRemoved,
     VersionServed,
+    speaker,
 )
 from events.names import ModelName, NodeName, Version
 from master.answers import Entry, NodeTimeline, Timeline
@@ -32,7 +33,8 @@ ENDS = frozenset({"quarantined", "removed"})
 
 def subjects_of(model: ModelName) -> tuple[str, ...]:
     """The subjects of the events that the life of a version is told from."""
-    return tuple(subjects.events(event_type=kind, model=model) for kind in (*MOMENTS, ChangeMade.type))
+    kinds = (*MOMENTS, ChangeMade.type)
+    return tuple(subjects.events(service=speaker(kind), event_type=kind, model=model) for kind in kinds)
 
 
 def tell(model: ModelName, version: Version, entries: Iterable[Entry]) -> Timeline:

@@ -99,15 +99,15 @@ class Bus:
             raise Transient(f"NATS is away: {self.connection.reason or 'the connection was lost just now'}")
         return self._client
 
-    def emit(self, event: messages.Event, *, event_id: str = "") -> None:
-        """Queue an event; where NATS is away for so long that the outbox is full, the oldest is dropped and counted.
+    def emit(self, event: messages.Event) -> None:
+        """Queue an event; where NATS is away for so long that the outbox is full, the oldest is dropped and counted."""
+        event_id = uuid4().hex
+        self._outbox.add(Letter(*self.envelope(event, event_id=event_id), event_id))
 
-        The stream keeps only one of events with the same id that come within two minutes.
-        """
-        event_id = event_id or uuid4().hex
+    def envelope(self, event: messages.Event, *, event_id: str) -> tuple[str, bytes]:
+        """Write an event, as this service says it now: its subject and its bytes."""
         data = cloudevents.render(event, source=self._source, event_id=event_id, time=datetime.now(UTC))
-        subject = subjects.event(self._source.node, self._source.service, event.type, messages.model_of(event))
-        self._outbox.add(Letter(subject, event_id, data))
+        return subjects.event(self._source.node, self._source.service, event.type, messages.model_of(event)), data
 
     def publish(self, subject: str, data: bytes) -> None:
         """Send a hint now, or never: while NATS is away it is dropped."""

@@ -13,24 +13,15 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError, NoRespondersError
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RawStreamMsg, StreamConfig
+from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, BucketNotFoundError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 from nats.js.kv import KeyValue
 
 from events import subjects
-from events.cloudevents import MAX_MESSAGE_BYTES
-from events.status import MAX_PRESENCE_BYTES, MAX_REPORT_BYTES
 from service.errors import Transient
-
-DAY_SECONDS = 86400.0
-EVENT_DAYS = 30
-EVENT_BYTES = 256 * 1024**2  # JetStream sets them aside at once, so a small server must have them
-DESIRED_HISTORY = 32  # earlier documents of a model, for the audit
-DUPLICATE_SECONDS = 120.0
+from service.streams import STREAMS
 
 PRESENCE_SECONDS = 10.0  # the heartbeat: a service that shows no sign of life for so long is lost
-DOCUMENT_BYTES = 1024**2
-REQUEST_BYTES = 4 * 1024**2  # with what a change does on each of many nodes
 CLOSED_SECONDS = 0.5
 
 NO_ANSWER = "NATS answers, JetStream does not: is it turned on, and does a majority of its servers run?"
@@ -48,41 +39,6 @@ TOO_BIG = 10054
 _UNAVAILABLE = frozenset({10008, 10039, 10076})  # no majority, not turned on for this account, not turned on
 
 
-def _kept(bucket: str, *, most_bytes: int, history: int = 1, seconds: float = 0.0) -> StreamConfig:
-    """Describe a KV bucket; nobody may empty it by the header of a write."""
-    return StreamConfig(
-        name=f"KV_{bucket}",
-        subjects=[f"$KV.{bucket}.>"],
-        allow_rollup_hdrs=False,
-        deny_delete=True,
-        discard=DiscardPolicy.NEW,
-        duplicate_window=min(seconds, DUPLICATE_SECONDS) or DUPLICATE_SECONDS,
-        max_age=seconds,
-        max_msg_size=most_bytes,
-        max_msgs_per_subject=history,
-    )
-
-
-STREAMS: Mapping[str, StreamConfig] = {
-    str(config.name): config
-    for config in (
-        StreamConfig(
-            name=subjects.EVENT_STREAM,
-            subjects=[f"{subjects.EVENTS}.>"],
-            discard=DiscardPolicy.OLD,
-            max_age=EVENT_DAYS * DAY_SECONDS,
-            max_bytes=EVENT_BYTES,
-            max_msg_size=MAX_MESSAGE_BYTES,
-            duplicate_window=DUPLICATE_SECONDS,
-        ),
-        _kept(subjects.DESIRED_BUCKET, most_bytes=DOCUMENT_BYTES, history=DESIRED_HISTORY),
-        _kept(subjects.STATUS_BUCKET, most_bytes=MAX_REPORT_BYTES + DOCUMENT_BYTES),
-        _kept(subjects.PRESENCE_BUCKET, most_bytes=MAX_PRESENCE_BYTES),
-        _kept(subjects.REQUEST_BUCKET, most_bytes=REQUEST_BYTES, seconds=DAY_SECONDS),
-    )
-}
-
-
 @dataclass(frozen=True, slots=True)
 class State:
     """What a stream holds: how many subjects, and the number of its newest message."""
@@ -91,7 +47,13 @@ class State:
     last: int
 
 
-async def ensure_stream(jetstream: JetStreamContext, name: str = subjects.EVENT_STREAM, *, replicas: int = 1) -> None:
+async def ensure_streams(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
+    """Make the streams of events and of the audit where they are missing, kept by so many servers."""
+    for name in (subjects.AUDIT_STREAM, subjects.EVENT_STREAM):
+        await ensure_stream(jetstream, name, replicas=replicas)
+
+
+async def ensure_stream(jetstream: JetStreamContext, name: str, *, replicas: int = 1) -> None:
     """Make a stream where it is missing, kept by so many servers."""
     try:
         await jetstream.stream_info(name)

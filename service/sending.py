@@ -27,8 +27,8 @@ class Letter:
     """An event on its way."""
 
     subject: str
-    id: str
     data: bytes
+    id: str
 
 
 class Outbox:
@@ -36,6 +36,7 @@ class Outbox:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self._tried: Letter | None = None
         self._letters: deque[Letter] = deque(maxlen=OUTBOX_EVENTS)
         self._work = asyncio.Event()
 
@@ -78,12 +79,17 @@ class Outbox:
             metrics.EVENTS_SENT.labels(type=kind).inc()
 
     async def _publish(self, stream: JetStreamContext, letter: Letter) -> None:
+        """Send an event. An id that was taken before the event was ever sent was taken by somebody else."""
         headers = {"Nats-Msg-Id": letter.id}
+        is_first, self._tried = self._tried is not letter, letter
         try:
-            await stream.publish(letter.subject, letter.data, headers=headers)
+            receipt = await stream.publish(letter.subject, letter.data, headers=headers)
         except NoStreamResponseError:
-            await jetstream.ensure_stream(stream)
-            await stream.publish(letter.subject, letter.data, headers=headers)
+            await jetstream.ensure_streams(stream)
+            receipt = await stream.publish(letter.subject, letter.data, headers=headers)
+        if receipt.duplicate and is_first:
+            log.warning("somebody had taken the id of an event; it is sent under another", subject=letter.subject)
+            await stream.publish(letter.subject, letter.data)
 
 
 class KeptValues:

@@ -8,6 +8,7 @@ from nats.js import JetStreamContext
 from nats.js.kv import KV_DEL, KV_MARKER_REASON, KV_OP, KV_PURGE
 
 from service import jetstream
+from service.streams import STREAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Watched:
     @property
     def is_lasting(self) -> bool:
         """Whether a key stays until somebody deletes it."""
-        return not jetstream.STREAMS[self.stream].max_age
+        return not STREAMS[self.stream].max_age
 
 
 def whole(show: Snapshot) -> Follow:

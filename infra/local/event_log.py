@@ -50,9 +50,10 @@ class EventLog:
 async def listening(client: Client) -> AsyncIterator[EventLog]:
     """Keep every event from now on."""
     log = EventLog()
-    subscription = await client.subscribe(f"{subjects.EVENTS}.>", cb=log.take)
+    heard = [await client.subscribe(f"{head}.>", cb=log.take) for head in (subjects.EVENTS, subjects.AUDIT)]
     await taken(client)
     try:
         yield log
     finally:
-        await subscription.unsubscribe()
+        for subscription in heard:
+            await subscription.unsubscribe()

@@ -80,7 +80,7 @@ class SimulatedFleet:
             for node in group:
                 await self._listen(client, node)
         stream = self._clients[0].jetstream()
-        await jetstream.ensure_stream(stream)
+        await jetstream.ensure_streams(stream)
         for bucket in (subjects.PRESENCE_BUCKET, subjects.STATUS_BUCKET):
             await jetstream.bucket(stream, bucket)
         await self._beat_all()

@@ -1,9 +1,9 @@
 """Save what JetStream keeps, and bring it back: `python -m infra.nats.backup save FOLDER`, `… restore FOLDER`.
 
-What operators want of each model is nowhere else than in one KV bucket; the history is in one stream. Both are saved as
-JetStream's own snapshots, so revisions, times and who changed what come back as they were. Each becomes a folder of two
-files, as `nats stream backup` writes and `nats stream restore` reads them. Status and presence are left out: the nodes
-say them anew within a minute.
+What operators want of each model is nowhere else than in one KV bucket, who changed it is in the stream of the audit,
+and what happened in that of events. All are saved as JetStream's own snapshots, so revisions, times and who changed
+what come back as they were. Each becomes a folder of two files, as `nats stream backup` writes and `nats stream
+restore` reads them. Status and presence are left out: the nodes say them anew within a minute.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from service import files, jetstream, settings
 from service.errors import BadSettings, Transient
 from service.settings import Settings
 
-STREAMS: Final = (f"KV_{subjects.DESIRED_BUCKET}", subjects.EVENT_STREAM)
+STREAMS: Final = (f"KV_{subjects.DESIRED_BUCKET}", subjects.AUDIT_STREAM, subjects.EVENT_STREAM)
 MANIFEST, DATA = "backup.json", "stream.tar.s2"
 CHUNK_BYTES = 128 * 1024
 REPLY_SECONDS = 30.0

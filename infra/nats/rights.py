@@ -24,9 +24,10 @@ BUCKETS = tuple(
         subjects.REQUEST_BUCKET,
     )
 )
-STREAMS = (subjects.EVENT_STREAM, *BUCKETS)
+STREAMS = (subjects.AUDIT_STREAM, subjects.EVENT_STREAM, *BUCKETS)
 ANSWERS_TO_MASTERS = f"{subjects.ANSWER}.>"
 ANSWERS_TO_OPERATORS = f"{subjects.INBOX}.operator.>"
+KEPT_BY_NODES = (subjects.EVENT_STREAM, *(f"KV_{name}" for name in (subjects.DESIRED_BUCKET, subjects.STATUS_BUCKET)))
 READABLE = tuple(name for name in STREAMS if name != f"KV_{subjects.REQUEST_BUCKET}")  # whose requests are nobody's
 
 
@@ -101,6 +102,7 @@ def operator(name: NodeName) -> Rights:
         subscribe=(
             f"{subjects.inbox(name, 'operator')}.>",
             f"{subjects.EVENTS}.>",
+            f"{subjects.AUDIT}.>",
             subjects.HINT,
             *(f"$KV.{stream.removeprefix('KV_')}.>" for stream in READABLE if stream in BUCKETS),
         ),
@@ -132,7 +134,7 @@ def _worker(node: NodeName, service: str, *, publish: tuple[str, ...], subscribe
         publish=(
             *_own_events(node, service),
             *(f"$KV.{bucket}.{key}" for bucket in written),
-            *(f"{API}.STREAM.INFO.{stream}" for stream in READABLE),
+            *(f"{API}.STREAM.INFO.{stream}" for stream in KEPT_BY_NODES),
             *_watch_desired(node, service),
             ANSWERS_TO_MASTERS,
             ANSWERS_TO_OPERATORS,
@@ -151,7 +153,7 @@ def _worker(node: NodeName, service: str, *, publish: tuple[str, ...], subscribe
 def _own_events(node: NodeName, service: str) -> Iterator[str]:
     """Say what this service has to say, each kind of event by its name."""
     for kind in messages.of(service):
-        yield f"{subjects.EVENTS}.{subjects.token(node)}.{service}.{kind.type}.*"
+        yield subjects.events(None if node == ANY_NODE else node, service, kind.type)
 
 
 def _watch_desired(node: NodeName, service: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Set JetStream up for a cluster: `python -m infra.nats.streams --replicas 3`, with the admin's key.
 
 The services make what is missing as one copy, which is right for one server; here it is made with as many copies as
-there are servers, and what is there already gets them. Run it any number of times.
+there are servers, and what is there already gets them; so do the limits that matter. Run it any number of times.
 """
 
 import argparse
@@ -17,9 +17,8 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 
-from events import subjects
 from events.names import NodeName
-from service import jetstream, settings
+from service import jetstream, settings, streams
 from service.bus import Bus
 from service.errors import BadSettings, Transient
 from service.settings import Settings
@@ -29,7 +28,6 @@ CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 WHOLE_SECONDS = 60.0
 REPLY_SECONDS = 15.0  # moving a stream to more servers takes longer than what services ask
-BUCKETS = (subjects.DESIRED_BUCKET, subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET, subjects.REQUEST_BUCKET)
 
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
@@ -56,12 +54,18 @@ async def set_up(chosen: Settings, *, replicas: int) -> dict[str, int]:
     async with connected(chosen) as client:
         stream = client.jetstream(timeout=REPLY_SECONDS)
         with jetstream.errors("set JetStream up"):
-            await jetstream.ensure_stream(stream, replicas=replicas)
-            for name in BUCKETS:
-                await jetstream.bucket(stream, name, replicas=replicas)
-            names = (subjects.EVENT_STREAM, *(f"KV_{name}" for name in BUCKETS))
+            for name in streams.STREAMS:
+                await jetstream.ensure_stream(stream, name, replicas=replicas)
+                await _correct(stream, name)
             async with asyncio.timeout(WHOLE_SECONDS):
-                return {name: await _copy(stream, name, replicas) for name in names}
+                return {name: await _copy(stream, name, replicas) for name in streams.STREAMS}
+
+
+async def _correct(stream: JetStreamContext, name: str) -> None:
+    """Bring what matters of a stream that was made otherwise, or by an earlier release, to what it shall be."""
+    found = await stream.stream_info(name)
+    if streams.differences(found.config):
+        await stream.update_stream(streams.corrected(found.config))
 
 
 async def _copy(stream: JetStreamContext, name: str, replicas: int) -> int:

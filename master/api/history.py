@@ -65,7 +65,7 @@ class StreamQuery(Which):
 async def list_history(
     request: Request, master: Reached, caller: Viewer, query: Annotated[HistoryQuery, Query()]
 ) -> Response:
-    """List events of the last 30 days: who changed what, and what each node did.
+    """List events of the last 30 days: who changed what, and what each node did. Changes and commands go back a year.
 
     A request looks at 20,000 events at most. Where it ends before it has found enough, `looked_back_to` says how far it
     came, and `before` how to go on.

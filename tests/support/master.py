@@ -16,6 +16,7 @@ from service.commands import Commands
 from service.jetstream import PRESENCE_SECONDS
 from service.tasks import end
 from tests.support.fleet import MODEL
+from tests.support.nats import Secured
 from tests.support.stack import NatsServer, eventually
 
 
@@ -48,3 +49,18 @@ async def order(master: Master, change: Change, *nodes: str, key: str = "", if_r
     return await master.orders.follow(
         Order(actor="tester", model=MODEL, change=change, nodes=names, key=key, if_revision=if_revision)
     )
+
+
+@asynccontextmanager
+async def secured_master(server: Secured, name: str = "master-1") -> AsyncIterator[Master]:
+    """A master with the masters' key, at a server for production."""
+    chosen = settings.load(MasterSettings, server.environment("master", name))
+    master, jobs = build(chosen, http="")
+    cluster = Commands(chosen.node, "master", commands.handles(master))
+    master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software="1.2.3"))
+    running = [asyncio.create_task(job()) for job in jobs]
+    try:
+        await eventually(master.hears, seconds=30)
+        yield master
+    finally:
+        await end(running)

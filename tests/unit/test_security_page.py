@@ -18,7 +18,7 @@ from master.api.limits import MAX_LOOKS, MAX_LOOKS_EACH, MAX_STREAMS_EACH
 from master.auth import Role
 from master.settings import MasterSettings
 from puller.settings import PullerSettings
-from service import connections, jetstream, saved_model
+from service import connections, saved_model, streams
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +88,7 @@ def test_numbers_are_those_of_the_code() -> None:
         f"at most {reading.MOST_MESSAGES:,} events and {reading.MOST_BYTES // 2**20} MiB",
         f"({history.LIFE_MESSAGES:,} for the life",
         f"{MAX_LOOKS_EACH} at once, all together {MAX_LOOKS};",
-        f"keeps {jetstream.DESIRED_HISTORY} revisions",
+        f"keeps {streams.DESIRED_HISTORY} revisions",
         f"{MasterSettings.model_fields['requests_per_second'].default:g} requests a second, {MAX_STREAMS_EACH} streams",
     }
     assert [words for words in said if words not in PAGE] == []

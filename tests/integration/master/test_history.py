@@ -25,9 +25,10 @@ NODE = NodeName("node.1")
 
 async def put(client: Client, event: Event, *, node: NodeName = NODE, time: datetime | None = None, n: int = 0) -> None:
     """Put an event in the stream."""
-    source = cloudevents.Source(node=node, service="puller")
+    service = messages.speaker(event.type)
+    source = cloudevents.Source(node=node, service=service)
     data = cloudevents.render(event, source=source, event_id=f"{node}-{event.type}-{n}", time=time or at(0))
-    subject = subjects.event(node, "puller", event.type, messages.model_of(event))
+    subject = subjects.event(node, service, event.type, messages.model_of(event))
     await client.jetstream().publish(subject, data)
 
 
@@ -50,7 +51,7 @@ async def whole(master: Master, which: Filter, *, limit: int) -> list[Entry]:
 
 async def test_pages_are_newest_first_and_leave_nothing_out(nats_server: NatsServer, nats_connection: Client) -> None:
     """However few of the events match, and however small the pages are, each comes once."""
-    await jetstream.ensure_stream(nats_connection.jetstream())
+    await jetstream.ensure_streams(nats_connection.jetstream())
     for number in range(700):
         model = OTHER if number in {3, 650} else MODEL
         await put(nats_connection, published(number, model), n=number)
@@ -71,7 +72,7 @@ async def test_pages_are_newest_first_and_leave_nothing_out(nats_server: NatsSer
 
 async def test_following_goes_on_where_it_was(nats_server: NatsServer, nats_connection: Client) -> None:
     """From any place in the stream, over a restart of NATS, without gap or repetition."""
-    await jetstream.ensure_stream(nats_connection.jetstream())
+    await jetstream.ensure_streams(nats_connection.jetstream())
     for number in range(3):
         await put(nats_connection, published(number), n=number)
     async with running_master(nats_server) as master:
@@ -97,7 +98,7 @@ async def test_following_goes_on_where_it_was(nats_server: NatsServer, nats_conn
 
 async def test_the_life_of_a_version(nats_server: NatsServer, nats_connection: Client) -> None:
     """From the upload to the last node that serves it, with the seconds each took, and what operators did meanwhile."""
-    await jetstream.ensure_stream(nats_connection.jetstream())
+    await jetstream.ensure_streams(nats_connection.jetstream())
     heard = messages.NotificationReceived(
         model=MODEL, version=V7, object_name="m/7/saved_model.pb", generation=9, event_time=at(0)
     )
@@ -121,7 +122,7 @@ async def test_a_request_looks_at_so_much_and_says_how_to_go_on(
     nats_server: NatsServer, nats_connection: Client
 ) -> None:
     """A filter that finds nothing ends like any other; going on from part to part leaves nothing out."""
-    await jetstream.ensure_stream(nats_connection.jetstream())
+    await jetstream.ensure_streams(nats_connection.jetstream())
     for number in range(1200):
         await put(nats_connection, published(7 if number in {5, 900} else 70), n=number, time=at(number))
     seen: list[int] = []
@@ -150,7 +151,8 @@ async def test_a_request_looks_at_so_much_and_says_how_to_go_on(
 
 async def test_messages_of_any_size_are_got_past(nats_server: NatsServer, nats_connection: Client) -> None:
     """Events among messages as big as NATS takes them are found, and no request reads more than its share of bytes."""
-    await jetstream.ensure_stream(nats_connection.jetstream())
+    stream = nats_connection.jetstream()
+    await stream.add_stream(name=subjects.EVENT_STREAM, subjects=[f"{subjects.EVENTS}.>"])  # one without our limits
     subject = subjects.event(NODE, "puller", messages.VersionPublished.type, MODEL)
     for number in range(40):
         await put(nats_connection, published(number), n=number)
@@ -167,7 +169,7 @@ async def test_messages_of_any_size_are_got_past(nats_server: NatsServer, nats_c
 
 async def test_a_life_is_told_of_the_versions_own_events(nats_server: NatsServer, nats_connection: Client) -> None:
     """Progress of downloads, and what happened to other versions, is passed over."""
-    await jetstream.ensure_stream(nats_connection.jetstream())
+    await jetstream.ensure_streams(nats_connection.jetstream())
     await put(nats_connection, published(7), time=at(1))
     for number in range(600):
         progress = messages.DownloadProgress(

@@ -62,7 +62,7 @@ async def test_a_cluster_outlives_one_of_its_servers(cluster: list[Secured]) -> 
         return bool(copies)
 
     await eventually(is_set_up, seconds=SETTLE_SECONDS)
-    assert len(copies) == 5
+    assert len(copies) == 6
     assert set(copies.values()) == {3}
 
     environment = cluster[0].environment("puller.node-a", CENTRE)

@@ -44,7 +44,7 @@ async def test_admin_saves_and_restores(secured: Secured, as_admin: dict[str, st
     async with person(secured, "master") as master:
         stream = master.client.jetstream()
         desired = await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
-        await jetstream.ensure_stream(stream)
+        await jetstream.ensure_streams(stream)
         for value in (b"first", b"second" * 50_000):
             await desired.put("m", value)
         async with person(secured, "puller.node-a") as puller:
@@ -68,7 +68,7 @@ async def test_restore_deletes_nothing_unasked(
     """A bucket that holds something is left as it is until --replace says otherwise; one just made is taken."""
     async with person(secured, "master") as master:
         desired = await jetstream.bucket(master.client.jetstream(), subjects.DESIRED_BUCKET)
-        await jetstream.ensure_stream(master.client.jetstream())
+        await jetstream.ensure_streams(master.client.jetstream())
         assert await run(["save", str(tmp_path / "empty")], as_admin) == 0
         await desired.put("m", b"saved")
         assert await run(["save", str(tmp_path / "saved")], as_admin) == 0

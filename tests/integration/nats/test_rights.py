@@ -15,6 +15,7 @@ from tests.support.stack import eventually
 
 SPOKEN = "mm.v1.retention.node-b"
 NO_EVENT = [f"mm.v1.event.{place}" for place in ("node-b.puller.version.published.m", "node-a.master.change.made.m")]
+NO_AUDIT = ["mm.v1.audit.node-a.master.change.made.m", "mm.v1.audit.node-a.puller.version.published.m"]
 COMMANDS = ["mm.v1.cmd.node-b.puller.sync", "mm.v1.cmd._all.configurator.reload", "mm.v1.cmd._cluster.master.pin"]
 WRITES = ["$KV.mm_desired.m", "$KV.mm_requests.x", "$KV.mm_status.node-b.puller", "$KV.mm_presence.node-b.puller"]
 JETSTREAM = [
@@ -56,7 +57,7 @@ FORBIDDEN_TO_PUBLISH = {
         "$KV.mm_status.node-a.configurator",
         "$JS.API.CONSUMER.CREATE.MM_EVENTS",
         "$JS.API.STREAM.MSG.GET.KV_mm_status",
-        *(*COMMANDS, *WRITES, *JETSTREAM, *READS, *ANSWERS, *CONSUMERS),
+        *(*COMMANDS, *WRITES, *JETSTREAM, *READS, *ANSWERS, *CONSUMERS, *NO_AUDIT),
     ],
     "configurator.node-a": [
         *NO_EVENT,
@@ -66,7 +67,7 @@ FORBIDDEN_TO_PUBLISH = {
         "mm.v1.retention.node-a",
         "$KV.mm_status.node-a.puller",
         "$JS.API.CONSUMER.CREATE.MM_EVENTS",
-        *(*COMMANDS, *WRITES, *JETSTREAM, *READS, *ANSWERS, *CONSUMERS),
+        *(*COMMANDS, *WRITES, *JETSTREAM, *READS, *ANSWERS, *CONSUMERS, *NO_AUDIT),
     ],
     "puller": [
         "mm.v1.event.node-a.configurator.version.served.m",
@@ -75,16 +76,18 @@ FORBIDDEN_TO_PUBLISH = {
     ],
     "master": [
         "mm.v1.event.node-a.puller.version.published.m",
+        "mm.v1.event.node-a.master.change.made.m",
         "mm.v1.hint",
         "mm.v1.retention.node-a",
         "mm.v1.cmd._cluster.master.pin",
         *(*JETSTREAM, *ANSWERS, "mm.v1.answer.x.0", "$JS.API.CONSUMER.CREATE.KV_mm_requests"),
     ],
     "operator.alice": [
-        *("mm.v1.event.node-a.master.change.made.m", "mm.v1.event.alice.operator.version.served.m", "mm.v1.hint"),
+        *(*NO_AUDIT, "mm.v1.event.node-a.master.change.made.m", "mm.v1.hint"),
+        "mm.v1.event.alice.operator.version.served.m",
         *(*WRITES, *JETSTREAM, *READS, *ANSWERS, "mm.v1.answer.x.0", "$JS.API.CONSUMER.CREATE.MM_EVENTS"),
     ],
-    "admin": [*NO_EVENT, "mm.v1.hint", *COMMANDS, *WRITES, "$SRV.PING", *ANSWERS, "_INBOX.operator.alice.x"],
+    "admin": [*NO_EVENT, *NO_AUDIT, "mm.v1.hint", *COMMANDS, *WRITES, "$SRV.PING", *ANSWERS, "_INBOX.operator.alice.x"],
 }
 FORBIDDEN_TO_HEAR = {
     "puller.node-a": [

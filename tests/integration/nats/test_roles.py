@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from nats.js.api import KeyValueConfig
@@ -13,11 +12,9 @@ from events.commands import Command, Sync
 from events.messages import VersionPublished
 from events.names import ModelName, NodeName, Version
 from events.status import Presence
-from master import app, commands
 from master.app import Master
 from master.history import Filter
 from master.orders import Order
-from master.settings import MasterSettings
 from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
@@ -25,6 +22,7 @@ from service.reporting import beat
 from service.settings import Settings
 from service.watch import Entry
 from tests.support.fleet import said
+from tests.support.master import secured_master
 from tests.support.nats import Secured, person, running
 from tests.support.stack import eventually
 
@@ -46,7 +44,7 @@ async def test_every_service_does_its_work(secured: Secured) -> None:
     puller.subscribe(subjects.HINT, heard["hint"].append)
     puller.subscribe(subjects.events(NODE, "configurator", messages.VersionRemoved.type), heard["configurator"].append)
     async with (
-        running_master(secured) as master,
+        secured_master(secured) as master,
         running(asyncio.create_task(bus.run()) for bus in (puller, configurator)),
     ):
         await eventually(lambda: puller.connection.is_connected and configurator.connection.is_connected)
@@ -75,11 +73,11 @@ async def test_operator_asks_reads_and_finds(secured: Secured) -> None:
     """With the nats tool an operator sends commands, finds the services, and sees status, events and desired state."""
     puller = worker(secured, "puller")
     async with (
-        running_master(secured),
+        secured_master(secured),
         running([asyncio.create_task(puller.run())]),
         person(secured, "operator.alice") as alice,
     ):
-        seen = await alice.client.subscribe(f"{subjects.EVENTS}.>")
+        seen = await alice.client.subscribe(f"{subjects.AUDIT}.>")
         await eventually(lambda: puller.is_idle and puller.connection.is_connected)
         one = await alice.client.request(subjects.command(NODE, "puller", "sync"), b"{}", timeout=5)
         assert json.loads(one.data)["node"] == NODE
@@ -120,14 +118,3 @@ def worker(server: Secured, service: str) -> Bus:
     bus.keep(subjects.STATUS_BUCKET, key, said(NODE, service, {}))
     beat(bus, Presence(node=NODE, service=service, started=datetime.now(UTC)))
     return bus
-
-
-@asynccontextmanager
-async def running_master(server: Secured) -> AsyncIterator[Master]:
-    chosen = settings.load(MasterSettings, server.environment("master", "master-1"))
-    master, jobs = app.build(chosen, http="")
-    offer = Commands(chosen.node, "master", commands.handles(master))
-    master.bus.answer(micro.in_cluster(offer, node=chosen.node, software="1.2.3"))
-    async with running(asyncio.create_task(job()) for job in jobs):
-        await eventually(master.hears)
-        yield master
