@@ -206,12 +206,16 @@ class Reconciler:
         return None
 
     def _kept(self) -> list[Key]:
-        """The versions whose stage is worth keeping."""
+        """The versions whose stage is worth keeping: what is not in the bucket cannot be gone on with.
+
+        A version that an operator asks for has a decision for as long as that, whether there is such a version or not.
+        """
+        offered = self.tools.survey.sightings.offered
         return [
             (model, decision.version)
             for model, decisions in self._decisions.items()
             for decision in decisions
-            if decision.stage not in DONE_WITH
+            if decision.stage not in DONE_WITH and decision.version in offered.get(model, ())
         ]
 
     def _again_in_seconds(self, taken: Taken) -> float:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from events.desired import Pinned, Policy
+from events.desired import Latest, Pinned, Policy
 from events.messages import (
     DownloadFailed,
     NoSpace,
@@ -175,6 +175,27 @@ def test_a_transfer_ends_when_an_operator_refuses_the_version(tell: Tell) -> Non
             await asyncio.sleep(1)
             assert puller.state(1) == "not wanted"
             assert puller.fetcher.running == 0
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    "policy", [Policy(want=Pinned(versions=(Version(7),))), Policy(held=(Version(7),)), Policy(want=Latest(count=5))]
+)
+def test_a_stage_goes_with_its_version_in_the_bucket(tell: Tell, policy: Policy) -> None:
+    """Also where an operator still asks for the version: there is nothing to go on with. One that is there is kept."""
+
+    async def story(puller: Puller) -> None:
+        puller.policies = {MODEL: policy}
+        puller.upload(8, files={"saved_model.pb": b"graph"}, with_manifest=False, notify=False)
+        for version in (7, 8):
+            stage = puller.layout.stage(MODEL, Version(version))
+            stage.mkdir(parents=True)
+            (stage / "saved_model.pb").write_bytes(b"half")
+        async with puller.running():
+            await asyncio.sleep(1)
+            assert not puller.layout.stage(MODEL, Version(7)).exists()
+            assert puller.layout.stage(MODEL, Version(8)).exists() is isinstance(policy.want, Latest)
 
     tell(story)
 
