@@ -5,7 +5,7 @@ PYTHON_ENV := .venv/bin/python
 NODE_TOOL := node_modules/.bin
 ARGS ?=
 
-.PHONY: help setup demo up check audit format test attack bench chaos compose-test swarm-test ui-test sbom lock clean
+.PHONY: wheel help setup demo up check audit format test attack bench chaos compose-test swarm-test ui-test sbom lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ swarm-test: setup ## a swarm of three nodes in containers: deploy, updates, roll
 ui-test: setup ## the dashboard in a real browser over two real nodes; pictures in build/ui (ARGS="-k …")
 	@infra/web-tools --browser
 	@$(PYTHON_ENV) -m pytest -c tests/ui/pytest.ini tests/ui $(ARGS)
+
+wheel: setup ## the command alone, small, for training images, CI and laptops: build/dist/*.whl
+	@$(PYTHON_ENV) -m infra.command
 
 sbom: ## bills of materials of the built images, in build/sbom
 	@mkdir -p build/sbom

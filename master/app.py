@@ -34,8 +34,8 @@ from service.bus import REPLY_SECONDS, Bus
 from service.health import Health
 from service.jetstream import PRESENCE_SECONDS
 from service.loop import Doorbell, Timing, run
-from service.process import software_version
 from service.reporting import beat, keep_beating, new_sign
+from service.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Master:
         return Report(
             node=self.settings.node,
             service="master",
-            software=software_version(),
+            software=__version__,
             started=self.sign.started,
             instance=self.sign.instance,
             host=self.sign.host,

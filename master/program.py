@@ -8,6 +8,7 @@ from master.app import build
 from master.settings import MasterSettings
 from service import hosts, http, logs, micro, process, settings
 from service.commands import Commands
+from service.version import __version__
 
 PURPOSE = "python -m master: shows what every node serves, and changes it; any number of masters may run."
 
@@ -25,7 +26,7 @@ async def _run(chosen: MasterSettings) -> None:
     master, jobs = build(chosen, http=process.address(chosen, listener))
     api = create(master, pages=http.pages(master.health, master.report, names=hosts.own_names(chosen)))
     cluster = Commands(chosen.node, "master", commands.handles(master))
-    master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software=process.software_version()))
+    master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software=__version__))
     log.info("service started", service="master", node=chosen.node, http=master.http)
     await process.together(
         http.serve(api.app, listener, is_many=api.proxies.trusts), api.streams.run(), *(job() for job in jobs)

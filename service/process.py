@@ -1,7 +1,6 @@
 """A service as a process: the shared parts wired around its own, run together, stopped cleanly by a signal."""
 
 import asyncio
-import importlib.metadata
 import signal
 import socket
 import sys
@@ -26,6 +25,7 @@ from service.loop import Doorbell, Outcome, Timing, run
 from service.reporting import Namesakes
 from service.settings import NodeSettings, Settings
 from service.tasks import end
+from service.version import __version__
 
 log = logs.get("service.process")
 
@@ -66,7 +66,7 @@ class Core:
         return Report(
             node=self.settings.node,
             service=self.service,
-            software=software_version(),
+            software=__version__,
             started=self.sign.started,
             instance=self.sign.instance,
             host=self.sign.host,
@@ -133,14 +133,6 @@ def address(settings: Settings, listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def software_version() -> str:
-    """Tell which model.manager this is."""
-    try:
-        return importlib.metadata.version("model-manager")
-    except importlib.metadata.PackageNotFoundError:
-        return "0+checkout"
-
-
 async def _run(service: str, settings: NodeSettings, *, http_port: int, build: Callable[[Core], Parts]) -> None:
     listener = http.listen(settings.http_host, http_port)
     core = _core(service, settings, address(settings, listener))
@@ -155,7 +147,7 @@ async def _run(service: str, settings: NodeSettings, *, http_port: int, build: C
 async def _work(core: Core, listener: socket.socket, *, build: Callable[[Core], Parts], lock: FolderLock) -> None:
     settings, parts = core.settings, build(core)
     commands = _commands(core, parts)
-    core.bus.answer(micro.on_node(commands, node=settings.node, software=software_version()))
+    core.bus.answer(micro.on_node(commands, node=settings.node, software=__version__))
     app = http.create_app(
         core.health,
         report=parts.report,

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from events import wording
 from events.names import NodeName
 from service.errors import BadSettings
+from service.version import __version__
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
@@ -77,9 +78,12 @@ def load(kind: type[S], environment: Mapping[str, str]) -> S:
 
 
 def start(kind: type[S], *, arguments: list[str], environment: Mapping[str, str], purpose: str) -> S:
-    """Read settings for a program, or end it: `--help` with 0, anything wrong with one line and 2."""
+    """Read settings for a program, or end it: `--help` and `--version` with 0, anything wrong with one line and 2."""
     if arguments in (["--help"], ["-h"]):
         sys.stdout.write(f"{purpose}\n\nSettings, from the environment:\n{describe(kind)}")
+        raise SystemExit(0)
+    if arguments == ["--version"]:
+        sys.stdout.write(f"model-manager {__version__}\n")
         raise SystemExit(0)
     if arguments:
         sys.stderr.write(f"error: unknown argument {arguments[0]!a}; settings come from the environment, see --help\n")

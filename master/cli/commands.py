@@ -15,6 +15,7 @@ from master.cli.ends import Exit, Failure
 from master.cli.session import Session
 from service.errors import ModelManagerError
 
+INSTALL = "pip install 'model-manager-command[pubsub]' has all that `bootstrap` and `doctor` need"
 Function = Callable[..., Exit]
 
 
@@ -50,6 +51,9 @@ def _ended(session: Session, command: Callable[[], Exit]) -> Exit:
         return failure.code
     except ModelManagerError as error:
         session.screen.failure(Failure(str(error)))
+        return Exit.FAILED
+    except ModuleNotFoundError as error:
+        session.screen.failure(Failure(f"this command needs {error.name}, which is not installed", advice=INSTALL))
         return Exit.FAILED
     except KeyboardInterrupt:
         return Exit.INTERRUPTED

@@ -19,6 +19,7 @@ from master.cli.screen import terminal
 from master.cli.session import Session
 from master.cli.settings import Settings, load
 from service import google_access
+from service.version import __version__
 
 PANELS: Mapping[str, Sequence[str]] = {
     "Look": (
@@ -68,8 +69,14 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     # Loading every subcommand would take longer than most of them run.
     for panel, path in named or everything:
         module, _, function = path.partition(".")
-        add(app, getattr(import_module(f"master.cli.{module}"), function), panel=panel)
+        add(app, getattr(import_module(f".{module}", __package__), function), panel=panel)
     return app
+
+
+def _say_version(is_asked: bool) -> None:  # noqa: FBT001 - Typer's signature
+    if is_asked:
+        sys.stdout.write(f"model-manager {__version__}\n")
+        raise typer.Exit
 
 
 def start(
@@ -78,6 +85,9 @@ def start(
     master: Annotated[
         str, typer.Option("--master", metavar="URL", help="the master's address, instead of MM_MASTER_URL")
     ] = "",
+    version: Annotated[  # noqa: ARG001 - it ends the command itself
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="say which version this is")
+    ] = False,
 ) -> None:
     """See and change what every TensorFlow Serving node serves."""
     if ctx.obj is None:  # tests bring a session of their own

@@ -1,0 +1,1 @@
+"""The command as a distribution of its own (docs/command.md)."""
