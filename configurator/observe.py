@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from configurator.disk import Folder, Space
 from configurator.good import Good
-from configurator.serving import ServingAway, ServingLate
+from configurator.serving import ServingAway, ServingLate, ServingRefused
 from configurator.told import Told, back, keys, see
 from configurator.view import DEFAULT, Model, State, Status, View
 from events.desired import DesiredState, Policy
@@ -127,8 +127,13 @@ def note(view: View) -> Told:
 
 
 def _refuse_silence(answers: Each[ModelName, T]) -> None:
-    """Raise `ServingAway` where nobody answers; an answer that came is never that, whatever it holds."""
+    """Raise `ServingAway` where nobody answers; an answer that came is never that, whatever it holds.
+
+    But one that knows no ModelService at all is no TensorFlow Serving.
+    """
     for trouble in answers.troubles.values():
+        if isinstance(trouble.error, ServingRefused) and trouble.error.code == "UNIMPLEMENTED" and not answers.done:
+            raise ServingAway(f"{trouble.error}; is it another program?") from trouble.error
         if isinstance(trouble.error, ServingAway) or (isinstance(trouble.error, ServingLate) and not answers.done):
             raise ServingAway(str(trouble.error)) from trouble.error
 

@@ -15,10 +15,9 @@ from tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataResponse,
     SignatureDefMap,
 )
-from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
-from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest, ReloadConfigResponse
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
+from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.model_pb2 import ModelSpec
-from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
@@ -26,11 +25,15 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from configurator.told import Key
 from configurator.view import State, Status
 from events.names import ModelName, Version
+from events.wording import clean
+from service import serving_status
 from service.errors import ModelManagerError, Transient
 
 Answer_co = TypeVar("Answer_co", covariant=True)
 CALL_SECONDS = 5.0
 SIGNATURES = "signature_def"
+MODEL_SERVICE = "/tensorflow.serving.ModelService"
+UNREADABLE = "UNREADABLE"  # stands for a code where the answer is none
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
@@ -60,6 +63,7 @@ class ServingRefused(ModelManagerError):
     def __init__(self, code: str, words: str) -> None:
         super().__init__(f"{code}: {words}")
         self.code = code
+        self.words = words
 
 
 class Serving:
@@ -69,34 +73,34 @@ class Serving:
         self.address = address
         self.epoch = 0
         self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
-        self._models = ModelServiceStub(self._channel)
+        self._status = self._raw("GetModelStatus", GetModelStatusRequest.SerializeToString)
+        self._reload = self._raw("HandleReloadConfigRequest", ReloadConfigRequest.SerializeToString)
         self._predictions = PredictionServiceStub(self._channel)
 
     async def status(self, model: ModelName) -> dict[Version, Status]:
         """Ask for all versions of a model; empty if TensorFlow Serving never heard of it."""
         request = GetModelStatusRequest(model_spec=ModelSpec(name=model))
         try:
-            answer: GetModelStatusResponse = await self._call(
-                self._models.GetModelStatus, request, seconds=CALL_SECONDS
-            )
+            lines = serving_status.read_status(await self._call(self._status, request, seconds=CALL_SECONDS))
         except ServingRefused as refused:
             if refused.code == grpc.StatusCode.NOT_FOUND.name:
                 return {}
-            raise
+            raise ServingRefused(refused.code, f"it does not say what it serves: {refused.words}") from refused
+        except serving_status.Unreadable as error:
+            raise ServingRefused(UNREADABLE, f"what it says of model {model} is no answer: {error}") from error
         return {
-            Version(line.version): Status(_state(line.state), line.status.error_code, line.status.error_message)
-            for line in answer.model_version_status
-            if line.version >= 0
+            Version(one.version): Status(_state(one.state), one.code, one.words) for one in lines if one.version >= 0
         }
 
     async def reload(self, config: ModelServerConfig, *, seconds: float) -> None:
         """Send a whole config and wait until its new models have settled."""
-        request = ReloadConfigRequest(config=config)
-        answer: ReloadConfigResponse = await self._call(
-            self._models.HandleReloadConfigRequest, request, seconds=seconds
-        )
-        if answer.status.error_code:
-            raise ServingRefused(str(answer.status.error_code), answer.status.error_message)
+        answer = await self._call(self._reload, ReloadConfigRequest(config=config), seconds=seconds)
+        try:
+            code, message = serving_status.read_reload(answer)
+        except serving_status.Unreadable as error:
+            raise ServingRefused(UNREADABLE, f"what it says to a reload is no answer: {error}") from error
+        if code:
+            raise ServingRefused(str(code), serving_status.words(message))
 
     async def label(self, model: ModelName, label: str) -> Version | None:
         """Find out where a label points."""
@@ -151,7 +155,7 @@ class Serving:
         try:
             answer = await method(request, timeout=seconds)
         except grpc.aio.AioRpcError as error:
-            words = error.details() or ""
+            words = clean(error.details() or "")
             match error.code():
                 case grpc.StatusCode.UNAVAILABLE:
                     raise ServingAway(f"TensorFlow Serving at {self.address} does not answer: {words}") from error
@@ -162,8 +166,13 @@ class Serving:
                 case code:
                     raise ServingRefused(code.name, words) from error
         if answer is None:  # that is how gRPC's asyncio tells of bytes that are no message
-            raise ServingAway(f"TensorFlow Serving at {self.address} answers what is no answer; is it another program?")
+            raise ServingRefused(UNREADABLE, f"{self.address} answers what is no answer")
         return answer
+
+    def _raw(self, name: str, serialize: Callable[[Message], bytes]) -> "Method[bytes]":
+        """A method of the ModelService whose answer comes as bytes."""
+        method: Method[bytes] = self._channel.unary_unary(f"{MODEL_SERVICE}/{name}", request_serializer=serialize)
+        return method
 
 
 def _spec(key: Key) -> ModelSpec:

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 import grpc
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from infra.tfserving.servable import Code, Core, Found, RequestFailure, StatusError
+from infra.tfserving.servable import Code, Core, Found, RequestFailure, StatusError, raw
 
 _MESSAGE_LIMIT = 1024
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -32,7 +32,7 @@ def answer(context: grpc.ServicerContext, work: Callable[[], _Answer]) -> _Answe
     try:
         return work()
     except StatusError as error:
-        context.abort(_CODES[error.code], shorten(error.message))
+        context.abort(_CODES[error.code], raw(shorten(error.message)).decode(errors="replace"))
         raise AssertionError("abort raises") from error
 
 

@@ -4,14 +4,13 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from tensorflow_serving.apis.model_service_pb2_grpc import add_ModelServiceServicer_to_server
 from tensorflow_serving.apis.prediction_service_pb2_grpc import add_PredictionServiceServicer_to_server
 
 from infra.tfserving.config import ConfigError
 from infra.tfserving.core import ServerCore
 from infra.tfserving.flags import Flags
 from infra.tfserving.health import add_health
-from infra.tfserving.model_service import ModelService
+from infra.tfserving.model_service import ModelService, add_model_service
 from infra.tfserving.prediction_service import PredictionService
 from infra.tfserving.servable import Code
 from infra.tfserving.side_configs import ssl_config
@@ -31,7 +30,7 @@ def open_grpc(core: ServerCore, flags: Flags) -> grpc.Server:
             ("grpc.so_reuseport", 0),
         ],
     )
-    add_ModelServiceServicer_to_server(ModelService(core), server)
+    add_model_service(ModelService(core), server)
     add_PredictionServiceServicer_to_server(PredictionService(core), server)
     if flags.enable_grpc_healthcheck_service:
         add_health(server)

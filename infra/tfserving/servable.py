@@ -170,3 +170,8 @@ class Core(Protocol):
     def record(self, served: Served) -> None:
         """Count an inference request, answered or refused."""
         ...
+
+
+def raw(message: str) -> bytes:
+    """Return a message's bytes as a loader made them: what was no UTF-8 came in as surrogates."""
+    return message.encode("utf-8", "surrogateescape")

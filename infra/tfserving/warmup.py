@@ -40,7 +40,7 @@ def parse(record: bytes, file: Path) -> PredictionLog:
     try:
         return PredictionLog.FromString(record)
     except DecodeError as error:
-        shown = record.decode(errors="replace")
+        shown = record.decode(errors="surrogateescape")  # raw, as it goes out to whoever asks for the status
         raise LoadFailure(Code.INVALID_ARGUMENT, f"Failed to parse warmup record: {shown} from {file}") from error
 
 

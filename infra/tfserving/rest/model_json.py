@@ -12,7 +12,7 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from infra.tfserving.metadata import signature_map
 from infra.tfserving.rest.json_text import Json
-from infra.tfserving.servable import Found, VersionStatus
+from infra.tfserving.servable import Found, VersionStatus, raw
 
 
 def status_body(versions: Sequence[VersionStatus]) -> str:
@@ -21,7 +21,7 @@ def status_body(versions: Sequence[VersionStatus]) -> str:
     for found in versions:
         line = response.model_version_status.add(version=found.version, state=int(found.state))
         line.status.error_code = int(found.code)
-        line.status.error_message = found.message
+        line.status.error_message = raw(found.message).decode(errors="replace")
     return print_message(response) + "\n"
 
 

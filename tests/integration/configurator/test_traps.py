@@ -142,3 +142,17 @@ def test_d12_d13_the_file_is_for_restarts_only(node: Node) -> None:
     node.start_serving()
     node.start_configurator()
     node.until(lambda: node.serves(1))
+
+
+def test_d14_raw_bytes_in_an_error_cut_nobody_off(node: Node) -> None:
+    """A warm-up record that is none fails its load with its own bytes; the others get their versions."""
+    node.publish(1)
+    node.until(lambda: node.serves(1))
+    node.publish(2, fail={"code": "INVALID_ARGUMENT", "message": f"record: \udcff\udcfe\x1b[2J{'x' * 100_000}"})
+    node.until(lambda: "in quarantine" in node.model().difference)
+    assert "record: \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}\\x1b[2Jxxx" in node.model().difference
+    assert len(node.model().difference) < 1500
+    node.publish(1, model="other")
+    node.until(lambda: node.serves(1, model="other"))
+    assert node.model().serving == (1,)
+    assert node.report().serving.is_connected
