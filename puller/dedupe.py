@@ -4,6 +4,7 @@ Pub/Sub delivers at least once, and Cloud Storage may send one event as several 
 list operation; what is held back wrongly is found by the next poll.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Hashable
 
@@ -38,11 +39,36 @@ class Pace:
 
     def wait_seconds(self, key: Hashable, *, now: float) -> float:
         """Tell how long the key has to wait; 0 lets it through, and starts its next wait."""
-        passed = self._passed.get(key)
-        if passed is not None and now < passed + self._seconds:
-            return passed + self._seconds - now
+        if left_seconds := self.left_seconds(key, now=now):
+            return left_seconds
         self._passed[key] = now
         self._passed.move_to_end(key)
         if len(self._passed) > self._size:
             self._passed.popitem(last=False)
         return 0.0
+
+    def left_seconds(self, key: Hashable, *, now: float) -> float:
+        """Tell how long the key has to wait, and let nothing through."""
+        passed = self._passed.get(key)
+        return max(0.0, passed + self._seconds - now) if passed is not None else 0.0
+
+
+class Allowance:
+    """Lets so many through at once, and then so many a second."""
+
+    def __init__(self, *, burst: int, per_second: float) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._left = float(burst)
+        self._counted_at = -math.inf
+
+    def wait_seconds(self, *, now: float) -> float:
+        """Tell how long the next one has to wait; 0 if it may go."""
+        if math.isfinite(self._counted_at):
+            self._left = min(self._burst, self._left + (now - self._counted_at) * self._per_second)
+        self._counted_at = now
+        return max(0.0, (1 - self._left) / self._per_second)
+
+    def take(self) -> None:
+        """Let one through."""
+        self._left -= 1

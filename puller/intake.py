@@ -14,7 +14,7 @@ from events.hint import Hint
 from events.messages import Event, NotificationReceived
 from events.names import MANIFEST_NAME, Ignored, ModelName, NodeName, ObjectPath
 from events.notification import Notification, Unparseable
-from puller.dedupe import Pace, Recent
+from puller.dedupe import KEYS, Pace, Recent
 from puller.hints import Hints
 from service import logs, metrics
 
@@ -116,5 +116,8 @@ class Peers:
 
     def _send(self, model: ModelName) -> None:
         self._waiting.discard(model)
+        self._told.pop(model, None)
         self._told[model] = asyncio.get_running_loop().time()
+        if len(self._told) > KEYS:
+            del self._told[next(iter(self._told))]
         self.publish(Hint(node=self.node, model=model).model_dump_json().encode())

@@ -105,11 +105,16 @@ class Reconciler:
         if trouble is not None:
             return views, trouble
         self._looked_at_all = tools.monotonic() if is_full else self._looked_at_all
+        for model in taken.models - survey.sightings.offered.keys():
+            tools.hints.lacks(model)
         try:
             await survey.list(views, lambda models: self._views(models, local), suspects=is_full and is_poll)
         except Transient as error:
             survey.link.down(str(error))
             trouble = error
+        for model, version in taken.versions:
+            if version not in survey.sightings.offered.get(model, ()):
+                tools.hints.lacks((model, version))
         return views, trouble
 
     def _known(self, local: Local) -> set[ModelName]:

@@ -17,6 +17,7 @@ from master.api.gate import BODY_SECONDS, OPEN
 from master.api.limits import MAX_LOOKS, MAX_LOOKS_EACH, MAX_STREAMS_EACH
 from master.auth import Role
 from master.settings import MasterSettings
+from puller import hints
 from puller.settings import PullerSettings
 from service import connections, saved_model, streams
 from service.settings import Settings
@@ -76,6 +77,10 @@ def test_numbers_are_those_of_the_code() -> None:
         f"desired state {bounds.DESIRED.max_bytes // 2**20} MiB and {bounds.DESIRED.max_values:,}",
         f"an event {bounds.EVENT.max_bytes // 1024} KiB and {bounds.EVENT.max_values:,}",
         f"a request {bounds.REQUEST.max_values:,}",
+        f"list {hints.PER_SECOND:g} names a second at most, after {hints.BURST} at once",
+        f"More than {hints.MAX_WAITING:,} names waiting become one look",
+        f"every {hints.OVERFLOW_SECONDS:g} s, and a name that the bucket lacked",
+        f"is looked for again after {hints.LACKING_SECONDS:g} s",
         f"a body within {BODY_SECONDS:g} s",
         f"a head within {connections.HEAD_SECONDS:g} s, {connections.MAX_CONNECTIONS_EACH} connections of an address",
         f"{connections.MAX_CONNECTIONS:,} in all",

@@ -4,7 +4,7 @@ import asyncio
 
 from events.messages import Event, NotificationReceived
 from events.names import ModelName, NodeName, Version
-from puller.hints import MAX_VERSIONS, Hints
+from puller.hints import MAX_WAITING, Hints
 from puller.intake import Intake, Peers
 from tests.support.virtual_time import run
 
@@ -109,7 +109,7 @@ def test_a_version_under_upload_is_listed_once_a_second_and_for_its_manifest() -
 def test_a_flood_of_versions_becomes_one_look_at_everything() -> None:
     """However many versions are announced, the memory they take is bounded."""
     desk = Desk()
-    for number in range(MAX_VERSIONS + 1):
+    for number in range(MAX_WAITING + 1):
         desk.hear(f"p/m/{number}/a")
     taken = desk.hints.take()
     assert taken.everything
