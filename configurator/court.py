@@ -15,6 +15,7 @@ from events.names import ModelName
 from service.errors import Invalid
 from service.isolation import Troubles, each_async
 from service.layout import Quarantine
+from service.sample import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Court:
 
     async def _test(self, key: Key) -> Tested:
         try:
-            sample = await asyncio.to_thread(smoke.load, self._disk.path(key))
+            sample = await asyncio.to_thread(load, self._disk.path(key))
             if sample is not None:
                 await smoke.check(sample, key, self._predicts, seconds=self._smoke_seconds)
         except Invalid as error:

@@ -9,30 +9,18 @@ looked at. A version with a sample that cannot be read is not served: its author
 import math
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import JsonValue
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from configurator import tensors
 from configurator.serving import ServingAway, ServingLate, ServingRefused
 from configurator.told import Key
 from service.errors import Invalid, Transient
+from service.sample import FILE, Sample
 
-FILE = Path("assets.extra", "smoke.json")
-MAX_BYTES = 1024 * 1024
 UNCLEAR = frozenset({"NOT_FOUND", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED"})  # busy, or just unloaded
-
-
-class Sample(BaseModel):
-    """What to ask and what to expect."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    signature: Annotated[str, Field(min_length=1)] = "serving_default"
-    instances: dict[str, JsonValue]
-    outputs: Annotated[dict[str, JsonValue], Field(min_length=1)]
-    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
 
 
 class Unclear(Transient):
@@ -47,30 +35,6 @@ class Predicts(Protocol):
     async def predict(
         self, key: Key, signature: str, *, inputs: Mapping[str, TensorProto], outputs: list[str], seconds: float
     ) -> dict[str, TensorProto]: ...
-
-
-def load(version: Path) -> Sample | None:
-    """Read a version's sample; None where it brings none. Raises `Invalid`."""
-    try:
-        with (version / FILE).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Invalid(f"{FILE} cannot be read: {error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise Invalid(f"{FILE} has more than {MAX_BYTES} bytes")
-    return parse(data)
-
-
-def parse(data: bytes) -> Sample:
-    """Read a sample's text; `Invalid` says what is wrong with it."""
-    try:
-        return Sample.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise Invalid(f"{FILE} is no sample: {place}: {first['msg']}") from error
 
 
 async def check(sample: Sample, key: Key, serving: Predicts, *, seconds: float) -> None:

@@ -18,7 +18,8 @@ from service.files import disk_errors
 
 # Field numbers of TensorFlow's saved_model.proto, meta_graph.proto, saver.proto and of protobuf's Any.
 META_GRAPHS: Final = 2  # SavedModel
-SAVER_DEF, COLLECTION_DEF, ASSET_FILE_DEF = 3, 4, 6  # MetaGraphDef
+SAVER_DEF, COLLECTION_DEF, SIGNATURE_DEF, ASSET_FILE_DEF = 3, 4, 5, 6  # MetaGraphDef
+SIGNATURE_INPUTS, SIGNATURE_OUTPUTS = 1, 2  # SignatureDef
 RESTORE_OP_NAME: Final = 3  # SaverDef
 FILE_NAME: Final = 2  # AssetFileDef
 KEY, VALUE = 1, 2  # an entry of a map
@@ -58,6 +59,27 @@ def needs_of(path: Path) -> Needs:
                 raise Invalid(f"{path.name} is not a SavedModel: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The names of what a signature takes and gives."""
+
+    inputs: frozenset[str]
+    outputs: frozenset[str]
+
+
+def signatures_of(path: Path) -> dict[str, Signature]:
+    """Read the signatures in a local `saved_model.pb`; `Invalid` says why it is none."""
+    with (
+        disk_errors(f"cannot read {path}"),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        try:
+            return _Message(data).signatures()
+        except (_Malformed, UnicodeDecodeError) as error:
+            raise Invalid(f"{path.name} is not a SavedModel: {error}") from error
+
+
 class _Malformed(ValueError):
     pass
 
@@ -84,6 +106,23 @@ class _Message:
         restores = [name for graph in graphs for name in self._find(graph, SAVER_DEF, RESTORE_OP_NAME)]
         assets = frozenset(_asset(name) for graph in graphs for name in self._asset_names(graph))
         return Needs(any(name.end > name.start for name in restores), assets)
+
+    def signatures(self) -> dict[str, Signature]:
+        whole = _Part(0, len(self._data))
+        entries = [entry for graph in self._find(whole, META_GRAPHS) for entry in self._find(graph, SIGNATURE_DEF)]
+        return {
+            key: Signature(self._keys(value, SIGNATURE_INPUTS), self._keys(value, SIGNATURE_OUTPUTS))
+            for entry in entries
+            for key in self._key(entry)
+            for value in self._find(entry, VALUE)
+        }
+
+    def _keys(self, message: _Part, number: int) -> frozenset[str]:
+        """Name the keys of a map."""
+        return frozenset(key for entry in self._find(message, number) for key in self._key(entry))
+
+    def _key(self, entry: _Part) -> Iterator[str]:
+        yield from (self._bytes(key).decode() for key in self._find(entry, KEY))
 
     def _asset_names(self, graph: _Part) -> Iterator[bytes]:
         for asset in (*self._find(graph, ASSET_FILE_DEF), *self._collected_assets(graph)):

@@ -105,7 +105,7 @@ def _target(url: str) -> "Target":
 
 def _doubts(session: Session, folder: Path, target: "Target") -> list[str]:
     """Say why the version may be of no use where it goes: nobody looks there, or it cannot be judged."""
-    from master.publish.folder import guessed  # noqa: PLC0415 - see above
+    from master.publish.folder import guessed, sample_problem  # noqa: PLC0415 - see above
     from master.publish.watch import unseen, watch_of  # noqa: PLC0415 - see above
 
     nobody_looks = ""
@@ -118,7 +118,7 @@ def _doubts(session: Session, folder: Path, target: "Target") -> list[str]:
         if target.version == MAX_VERSION
         else ""
     )
-    return [doubt for doubt in (guessed(folder), nobody_looks, highest) if doubt]
+    return [doubt for doubt in (guessed(folder), sample_problem(folder), nobody_looks, highest) if doubt]
 
 
 def _version(session: Session, target: "Target", folders: list[str]) -> Version:

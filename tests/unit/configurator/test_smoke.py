@@ -12,6 +12,7 @@ from configurator import smoke, tensors
 from configurator.serving import ServingAway, ServingLate, ServingRefused
 from configurator.told import Key
 from events.names import ModelName, Version
+from service import sample as samples
 from service.errors import Invalid
 
 KEY: Key = (ModelName("m"), Version(1))
@@ -39,11 +40,11 @@ class Echo:
         return dict(self._answer)
 
 
-def sample(**fields: object) -> smoke.Sample:
-    return smoke.parse(json.dumps({"instances": {"x": [1.0]}, "outputs": {"y": [2.5]}, **fields}).encode())
+def sample(**fields: object) -> samples.Sample:
+    return samples.parse(json.dumps({"instances": {"x": [1.0]}, "outputs": {"y": [2.5]}, **fields}).encode())
 
 
-async def verdict(asked: smoke.Sample, version: Echo) -> str:
+async def verdict(asked: samples.Sample, version: Echo) -> str:
     """Say what is wrong with the version; empty if nothing."""
     try:
         await smoke.check(asked, KEY, version, seconds=5.0)
@@ -104,10 +105,10 @@ async def test_no_answer_is_no_verdict(error: Exception) -> None:
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "1e300", "-3.5e38"])
 async def test_a_number_that_does_not_fit_is_an_error_and_no_bug(number: str) -> None:
     """401 digits once ended every pass of every configurator (issue 10)."""
-    fed = smoke.parse(f'{{"instances": {{"x": [{number}]}}, "outputs": {{"y": [1.0]}}}}'.encode())
+    fed = samples.parse(f'{{"instances": {{"x": [{number}]}}, "outputs": {{"y": [1.0]}}}}'.encode())
     with pytest.raises(Invalid, match=r"input 'x': .* is no value of type DT_FLOAT"):
         await smoke.check(fed, KEY, Echo({}), seconds=5.0)
-    expected = smoke.parse(f'{{"instances": {{"x": [1.0]}}, "outputs": {{"y": [{number}]}}}}'.encode())
+    expected = samples.parse(f'{{"instances": {{"x": [1.0]}}, "outputs": {{"y": [{number}]}}}}'.encode())
     with pytest.raises(Invalid, match="it answers its sample wrong"):
         await smoke.check(expected, KEY, Echo({"y": tensors.build([1.0], FLOAT)}), seconds=5.0)
 
@@ -116,7 +117,7 @@ async def test_an_answer_that_claims_another_shape_is_not_expanded() -> None:
     """Seventeen bytes may stand for 1.5 GB of equal values."""
     huge = tensors.build([1.0], FLOAT)
     huge.tensor_shape.dim[0].size = 200_000_000
-    asked = smoke.parse(b'{"instances": {"x": [1.0]}, "outputs": {"y": [1.0]}}')
+    asked = samples.parse(b'{"instances": {"x": [1.0]}, "outputs": {"y": [1.0]}}')
     with pytest.raises(Invalid, match=r"output 'y' has shape \[200000000\], expected \[1\]"):
         await smoke.check(asked, KEY, Echo({"y": huge}), seconds=5.0)
 
@@ -135,25 +136,25 @@ BROKEN = {
 def test_a_broken_sample_is_an_error(case: str) -> None:
     """Its author asked for a check that cannot be made."""
     with pytest.raises(Invalid, match=r"smoke.json is no sample"):
-        smoke.parse(BROKEN[case])
+        samples.parse(BROKEN[case])
 
 
 def test_a_version_without_sample_has_none(tmp_path: Path) -> None:
     """Nothing to ask is not an error."""
-    assert smoke.load(tmp_path) is None
+    assert samples.load(tmp_path) is None
 
 
 def test_a_sample_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     """A mistake upstream cannot fill the memory."""
-    path = tmp_path / smoke.FILE
+    path = tmp_path / samples.FILE
     path.parent.mkdir()
-    path.write_bytes(b" " * (smoke.MAX_BYTES + 1))
+    path.write_bytes(b" " * (samples.MAX_BYTES + 1))
     with pytest.raises(Invalid, match="more than"):
-        smoke.load(tmp_path)
+        samples.load(tmp_path)
 
 
 def test_a_sample_that_is_no_file_is_an_error(tmp_path: Path) -> None:
     """A folder of that name, for instance."""
-    (tmp_path / smoke.FILE).mkdir(parents=True)
+    (tmp_path / samples.FILE).mkdir(parents=True)
     with pytest.raises(Invalid, match="cannot be read"):
-        smoke.load(tmp_path)
+        samples.load(tmp_path)
