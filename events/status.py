@@ -95,6 +95,7 @@ class Source(_Report):
     bucket: str
     prefix: str = ""
     topic: str = ""
+    poll_seconds: float | None = None  # so often it looks without being told
 
 
 class Report(_Report):

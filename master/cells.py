@@ -63,6 +63,16 @@ class Verdict:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """That a node serves an older version than others of the same policy (`master/compare.py`)."""
+
+    version: Version
+    reason: str
+    since: datetime
+    is_dead: bool = False  # its puller is not heard, so what that said to be under way is not
+
+
 @dataclass(slots=True)
 class Cell:
     """A model on a node, small: there are hundreds of thousands. The halves are kept as the JSON they came in."""
@@ -76,6 +86,12 @@ class Cell:
     serving: tuple[Version, ...] = ()
     labels: tuple[tuple[str, Version], ...] = ()
     places: tuple[tuple[Version, Place], ...] = ()
+    lag: Lag | None = None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the node itself has nothing left to do."""
+        return self.state is CellState.SERVING or (self.lag is not None and self.reason == self.lag.reason)
 
     @property
     def halves(self) -> Halves:
@@ -100,10 +116,21 @@ class Cell:
             self.labels = _shared(tuple(sorted(halves.served.labels.items())))
         else:
             self.desired, self.serving, self.labels = (), (), ()
+        if self.lag and follows(policy) and self._is_outdone_by(self.lag):
+            self.state, self.reason, self.since = CellState.BEHIND, self.lag.reason, self.lag.since
+
+    def _is_outdone_by(self, lag: Lag) -> bool:
+        is_at_rest = self.state is CellState.SERVING or (self.state is CellState.UPDATING and lag.is_dead)
+        return is_at_rest and max(self.serving, default=-1) < lag.version
 
     def _read(self) -> Halves:
         pulled = _PULLED.validate_json(self.pulled) if self.pulled else ()
         return Halves(pulled, ServedModel.model_validate_json(self.served) if self.served else None)
+
+
+def follows(policy: Policy) -> Latest | None:
+    """Tell whether new versions are to be served as they come, and how many; None where not."""
+    return policy.want if isinstance(policy.want, Latest) and not policy.paused and not policy.removed else None
 
 
 def _shared(value: T) -> T:

@@ -1,12 +1,12 @@
 """Why a model on a node is as it is, in sentences. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from events.desired import Latest, Pinned, Policy
 from events.names import MAX_VERSION, ModelName, Version
 from events.status import Progress, PulledVersion, ServedVersion, Stage
 from master.cells import Cell, Halves
-from master.nodes import Node, moment
+from master.nodes import Node, moment, silence
 from master.views import CellRow, CellState, CellView, VersionRow
 
 MIB = 1024 * 1024
@@ -36,6 +36,7 @@ def view(node: Node, name: ModelName, *, cell: Cell, policy: Policy) -> CellView
     versions = _versions(halves)
     shown = row(node, name, cell)
     sentences = [
+        *_silent_halves(node),
         _verdict(shown),
         _policy(policy),
         _serving(shown),
@@ -43,6 +44,16 @@ def view(node: Node, name: ModelName, *, cell: Cell, policy: Policy) -> CellView
         *(_version(version) for version in versions if version.reason or version.progress),
     ]
     return CellView(**dict(shown), versions=versions, explain=tuple(filter(None, sentences)))
+
+
+def _silent_halves(node: Node) -> Iterator[str]:
+    """Say first which half of a node is not heard: what is told of it is as old as that."""
+    halves = {"puller": "what is fetched is as it was then", "configurator": "what is served is as it was then"}
+    for name, words in halves.items():
+        if (known := node.services.get(name)) is None:
+            yield f"No {name} of {node.name} has ever reported."
+        elif silent := silence(known):
+            yield f"{silent[0].upper()}{silent[1:]}: {words}."
 
 
 def wants(policy: Policy) -> str:

@@ -11,9 +11,10 @@ from events.names import ModelName, NodeName, Version
 from master import explain, nodes
 from master.cells import Cell, Place
 from master.errors import NotFound
-from master.fold import Fold, Model
+from master.fold import Fold
 from master.news import News
 from master.nodes import Node, tally
+from master.tallies import Model
 from master.views import (
     Board,
     BoardNews,

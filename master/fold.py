@@ -4,34 +4,22 @@ Pure: no clock, no I/O. Whatever the order of what is told, the outcome is the s
 Counts are kept as cells change, so that a look at 1,000 nodes and 200 models costs no walk over all cells.
 """
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from events.desired import Desired
-from events.names import ModelName, NodeName, Version
+from events.names import ModelName, NodeName
 from master import nodes, reports
 from master.answers import Stored
-from master.cells import Cell
+from master.cells import Cell, Lag
 from master.errors import NotFound
 from master.news import Readers
 from master.nodes import NOT_SHARED, SERVICES, Known, Node, Refused, Silence
+from master.tallies import UNSET, Model
 from master.views import CellState
 
 # Reports of one service that come by different ways can overtake each other by seconds. One that seems older by more
 # was made after its node's clock was set back.
 OVERTAKING = timedelta(minutes=5)
-UNSET = Stored(document=Desired(), revision=0)
-
-
-@dataclass(slots=True)
-class Model:
-    """What is counted of a model over all nodes, and its desired document."""
-
-    stored: Stored = UNSET
-    tally: Counter[CellState] = field(default_factory=Counter)
-    serving: Counter[Version] = field(default_factory=Counter)
 
 
 class Fold:
@@ -101,6 +89,20 @@ class Fold:
             known.met = who
             self.silent(node, service, at)
             self._hear(node, service)  # what is said of it is new, also where it was silent before
+
+    def stray(self, node: NodeName, words: str) -> None:
+        """Take the news that a node looks at another bucket than the others; no words: it does not."""
+        if (found := self.nodes[node]).stray != words:
+            found.stray = words
+            self._judge(found)
+
+    def lag(self, name: ModelName, lags: Mapping[NodeName, Lag]) -> None:
+        """Take the news which nodes are behind others in a model; all others are not."""
+        self.models[name].has_lags = bool(lags)
+        for node in self.nodes.values():
+            if (cell := node.cells.get(name)) and cell.lag != lags.get(node.name):
+                cell.lag = lags.get(node.name)
+                self._settle(node, name, cell)
 
     def know_presence(self) -> None:
         """From now on a service counts as lost that never gave a sign of life."""

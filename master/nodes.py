@@ -85,8 +85,14 @@ class Node:
     services: dict[str, Known] = field(default_factory=dict)
     cells: dict[ModelName, Cell] = field(default_factory=dict)
     tally: Counter[CellState] = field(default_factory=Counter)
+    stray: str = ""  # that its puller looks at another bucket than the others
     hidden_since: datetime | None = None  # since when nobody knows what it serves; as the tallies were counted
     verdict: Verdict = field(default_factory=lambda: Verdict(NodeState.WELL, "", NEVER))
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether any of its services is heard."""
+        return any(known.silence is None for known in self.services.values())
 
     def find_hidden_since(self) -> datetime | None:
         """Tell since when nobody knows what is served: the configurator is lost, or never reported and the rest is."""
@@ -136,17 +142,24 @@ def judge(node: Node) -> Verdict:
         what = "its services were stopped at" if is_end else "nothing is heard of it since"
         words = [f"{what} {moment(max(lost))}", *dict.fromkeys(map(_met, services))]
         return Verdict(NodeState.LOST, "; ".join(filter(None, words)), max(lost))
-    if troubles := [trouble for known in services for trouble in _troubles(known)]:
+    strays = [(node.stray, node.services["puller"].head.started)] if node.stray and "puller" in node.services else []
+    if troubles := [*strays, *(trouble for known in services for trouble in _troubles(known))]:
         reason = "; ".join(reason for reason, _ in troubles)
         return Verdict(NodeState.TROUBLED, reason, min(since for _, since in troubles))
     return Verdict(NodeState.WELL, "", max(known.head.started for known in services))
 
 
+def silence(known: Known) -> str:
+    """Say that a service is not heard, and since when; empty while it is."""
+    if known.silence is None:
+        return ""
+    what = "was stopped at" if known.silence.has_ended else "is silent since"
+    return f"the {known.name} {what} {moment(known.silence.since)}"
+
+
 def _troubles(known: Known) -> list[tuple[str, datetime]]:
     if known.silence:
-        what = "was stopped at" if known.silence.has_ended else "is silent since"
-        words = [f"the {known.name} {what} {moment(known.silence.since)}", _met(known)]
-        return [("; ".join(filter(None, words)), known.silence.since)]
+        return [("; ".join(filter(None, (silence(known), _met(known)))), known.silence.since)]
     head = known.head
     if known.refused:
         return [(f"the {known.name}'s report is {known.refused.reason}", known.refused.since)]

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from events.commands import Status
 from events.names import NodeName
+from master import compare
 from master.ear import Ear, hear_report
 from master.fleet import Fleet
 from master.ports import Ports
@@ -53,7 +54,17 @@ class Poll:
         if self.hears():
             overdue = await self._ask_nats(overdue)
         await asyncio.gather(*(self._ask_port(place) for place in [*lost, *overdue]))
+        if self.hears():
+            await self._compare()
         return Outcome(again_in_seconds=None if self.hears() else AWAY_SECONDS)
+
+    async def _compare(self) -> None:
+        """Look at the nodes beside each other, leaving time between models for requests."""
+        fold, now = self.fleet.fold, self.clock()
+        compare.sources(fold)
+        for name in compare.models(fold):
+            compare.model(fold, name, now=now)
+            await asyncio.sleep(0)
 
     async def _ask_nats(self, places: Iterable[Place]) -> list[Place]:
         """Ask services to report; return those that said nothing."""

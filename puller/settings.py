@@ -95,7 +95,7 @@ class PullerSettings(NodeSettings):
     def source(self) -> Source:
         """Where this puller looks, for its report."""
         topic = f"projects/{self.project}/topics/{self.topic}" if self.topic else ""
-        return Source(bucket=self.bucket, prefix=self.prefix, topic=topic)
+        return Source(bucket=self.bucket, prefix=self.prefix, topic=topic, poll_seconds=self.poll_seconds)
 
     @property
     def subscription_name(self) -> str:

@@ -16,8 +16,8 @@ from master.api.reach import Master, Reached
 from master.api.respond import etag, respond
 from master.api.rights import Operator, needs
 from master.auth import Role
-from master.fold import UNSET
 from master.orders import Order
+from master.tallies import UNSET
 from service.errors import Transient
 
 router = APIRouter(prefix="/v1", tags=["desired state"], dependencies=[Depends(needs(Role.VIEWER))])

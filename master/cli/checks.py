@@ -1,6 +1,7 @@
 """What `doctor` sees through the master: the way to it, its token, clocks, NATS, and every node's own report."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -54,6 +55,7 @@ def check_fleet(master: Master, *, now: datetime) -> tuple[list[Finding], list[N
         _nats(overview),
         *_nodes(nodes, now=now),
         *_software(nodes),
+        *_sources(nodes),
     ], nodes
 
 
@@ -108,3 +110,29 @@ def _software(nodes: list[NodeRow]) -> Iterator[Finding]:
     if len(versions) > 1:
         sentence = f"several versions of model.manager run: {', '.join(versions)}"
         yield warning("software", sentence, "fine during an update; otherwise finish it")
+
+
+def _sources(nodes: list[NodeRow]) -> Iterator[Finding]:
+    """Compare where pullers look and listen: what one of them does not see, its node never serves."""
+    looks: defaultdict[str, list[str]] = defaultdict(list)
+    topics: defaultdict[str, list[str]] = defaultdict(list)
+    for node in nodes:
+        for source in (service.source for service in node.services if service.source and not service.is_lost):
+            looks[f"gs://{source.bucket}/{source.prefix}"].append(node.node)
+            topics[source.topic or "no topic"].append(node.node)
+    if len(looks) > 1:
+        advice = "set MM_BUCKET and MM_PREFIX alike on all nodes; nodes of another cluster need a NATS of their own"
+        yield wrong("buckets", f"pullers look at different places: {_groups(looks)}", advice)
+    elif len(topics) > 1:
+        advice = "set MM_PROJECT and MM_TOPIC alike; a node without notifications has new versions by its poll alone"
+        yield warning("topics", f"pullers hear of new versions in different ways: {_groups(topics)}", advice)
+
+
+def _groups(found: Mapping[str, Sequence[str]]) -> str:
+    """Name groups, the smallest first: it is the one that is different."""
+    groups = sorted(found.items(), key=lambda group: (len(group[1]), group[0]))
+    return "; ".join(f"{what} on {_few(sorted(names))}" for what, names in groups[:MOST])
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from events.names import NodeName
-from events.status import Disk
+from events.status import Disk, Source
 from master.cli import flags
 from master.cli.checks import check_clock
 from master.cli.ends import Exit, Unreachable
@@ -166,3 +166,22 @@ def test_servers_of_other_stacks_on_this_host_are_not_judged() -> None:
 def test_one_and_many_nodes_are_counted_in_words() -> None:
     """A sentence about one node is about one."""
     assert "nodes: all 2 are well" in doctor(a_master(a_node(NodeName("n1")), a_node(NodeName("n2"))))[1]
+
+
+def test_pullers_that_look_at_different_places_are_named() -> None:
+    """The odd one first: another prefix or bucket is a node that never gets what the others get."""
+    live = Source(bucket="models", prefix="live/", topic="t")
+
+    def looking(name: str, source: Source) -> NodeRow:
+        service = a_service().model_copy(update={"source": source})
+        return a_node(NodeName(name)).model_copy(update={"services": (service,)})
+
+    alike = [looking("n1", live), looking("n2", live)]
+    code, out = doctor(a_master(*alike, looking("n3", live.model_copy(update={"prefix": "staging/"}))))
+    assert code == Exit.NOT_AS_DESIRED
+    assert "buckets: pullers look at different places: gs://models/staging/ on n3; gs://models/live/ on n1, n2" in out
+    _, out = doctor(a_master(*alike, looking("n3", live.model_copy(update={"topic": ""}))))
+    assert "warning     topics: pullers hear of new versions in different ways: no topic on n3; t on n1, n2" in out
+    _, out = doctor(a_master(*alike))
+    assert "buckets" not in out
+    assert "topics" not in out
