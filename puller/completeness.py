@@ -1,8 +1,8 @@
 """Whether a version in the bucket is whole: a pure judgement over one consistent listing.
 
 With a manifest the listing must match it. Without one the graph says what must exist (`service/structure.py`), and no
-object may have changed for the settle time. `saved_model.pbtxt` and `saved_model.cpb` are taken as graphs too, but not
-read: then names alone are judged, and the judgement says so.
+object may have changed for the settle time. `saved_model.pbtxt` and `saved_model.cpb` are graphs too, but not read:
+then names alone are judged, the judgement says so, and the plan takes such a version on an operator's word alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Set

@@ -19,6 +19,7 @@ from puller.view import Cancel, Decision, Fetch, StageGraph, View
 from service.layout import Receipt
 
 MAX_NAMED_FILES = 3  # in a reason
+UNSURE = "it waits for a manifest.json, as model-manager publish uploads it, or for an operator who pins or pulls it"
 STUCK_TRIES = 3  # after which a node with nothing to serve takes an older version, too
 
 
@@ -76,7 +77,7 @@ def _may_serve(view: View, version: Version) -> bool:
         return True
     match seen.judgement:
         case Complete():
-            return not _is_stuck(view, version)
+            return _is_sure(view, version) and not _is_stuck(view, version)
         case NeedsGraph():
             return version not in view.failures
         case Settling():
@@ -87,11 +88,18 @@ def _may_serve(view: View, version: Version) -> bool:
 
 def _wanted(view: View) -> tuple[Version, ...]:
     """Choose what is wanted; where that cannot be had and nothing can be served, the next best besides."""
-    complete = {version for version, seen in view.seen.items() if isinstance(seen.judgement, Complete)}
+    complete = {version for version in view.seen if _is_sure(view, version)}
     known = complete | view.published.keys()
     candidates = {version for version in known if not _is_barred(view, version) and not _is_hopeless(view, version)}
     stuck = {version for version in candidates if _is_stuck(view, version)}
     return tuple({*choose(view.policy, candidates), *choose(view.policy, candidates - stuck)})
+
+
+def _is_sure(view: View, version: Version) -> bool:
+    """Tell whether a listed version is known to be whole, or an operator asks for it by its number."""
+    judgement = view.seen[version].judgement
+    named = {*_asked_for(view), *view.policy.labels.values()}
+    return isinstance(judgement, Complete) and (not judgement.note or version in named)
 
 
 def _is_hopeless(view: View, version: Version) -> bool:
@@ -158,18 +166,14 @@ def _why_not(view: View, version: Version, choice: _Choice) -> str:
     if version not in choice.contenders:
         return "older than what is wanted"
     seen = view.seen.get(version)
-    is_complete = seen is not None and isinstance(seen.judgement, Complete)
+    is_complete = seen is not None and _is_sure(view, version)
     is_ruled_out = _is_barred(view, version) or _is_hopeless(view, version)
     return "newer versions are wanted" if is_complete and not is_ruled_out and version not in choice.wanted else ""
 
 
 def _decide_contender(view: View, version: Version, *, now: datetime) -> Decision:
-    if version not in view.offered:
-        return Decision(version, Stage.INCOMPLETE, "asked for, but there is no such version in the bucket")
     if version not in view.seen:
-        reason = view.unlisted.get(version)
-        stage = Stage.FAILED if reason else Stage.WAITING
-        return Decision(version, stage, reason or "the bucket could not be listed yet")
+        return _decide_unseen(view, version)
     match view.seen[version].judgement:
         case Incomplete(reason=reason):
             return Decision(version, Stage.INCOMPLETE, reason)
@@ -179,10 +183,20 @@ def _decide_contender(view: View, version: Version, *, now: datetime) -> Decisio
             wait_seconds = max(0.0, (until - now).total_seconds())
             stage = Stage.SETTLING if isinstance(judgement, Settling) else Stage.FAILED
             return Decision(version, stage, reason, again_in_seconds=wait_seconds)
+        case Complete(note=note) if not _is_sure(view, version):
+            return Decision(version, Stage.INCOMPLETE, f"{note}; {UNSURE}")
         case NeedsGraph() | Complete() as ready:
             return _attempt(
                 view, version, StageGraph(ready.file) if isinstance(ready, NeedsGraph) else Fetch(ready.files)
             )
+
+
+def _decide_unseen(view: View, version: Version) -> Decision:
+    if version not in view.offered:
+        return Decision(version, Stage.INCOMPLETE, "asked for, but there is no such version in the bucket")
+    reason = view.unlisted.get(version)
+    stage = Stage.FAILED if reason else Stage.WAITING
+    return Decision(version, stage, reason or "the bucket could not be listed yet")
 
 
 def _attempt(view: View, version: Version, step: StageGraph | Fetch) -> Decision:
