@@ -19,6 +19,8 @@ from service.structure import GRAPHS, READABLE_GRAPH, empty, missing
 
 MAX_GRAPH_BYTES: Final = 2 * 1024**3  # the largest message that protobuf, and so TensorFlow, can read
 MAX_SENTENCES: Final = 10
+MAX_INSTEAD: Final = 3
+PARTS: Final = frozenset({"variables", "assets", "assets.extra", "debug", "fingerprint.pb", "keras_metadata.pb"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _by_manifest(listing: Listing, known: Known, rules: Rules) -> Judgement:
 def _by_structure(listing: Listing, known: Known, *, now: datetime, rules: Rules) -> Judgement:
     files = {file.name: file for file in listing.files}
     if lacking := missing(files.keys(), known.needs, require_assets=rules.require_assets):
-        return Incomplete(_sentence(lacking))
+        return Incomplete(_sentence(lacking) + _instead(files.keys()))
     graph = next(files[name] for name in GRAPHS if name in files)
     if graph.name == READABLE_GRAPH and known.needs is None:
         return NeedsGraph(graph)
@@ -120,6 +122,15 @@ def _by_structure(listing: Listing, known: Known, *, now: datetime, rules: Rules
         return Settling(until, f"complete; waiting until nothing has changed for {rules.settle_seconds:g} s")
     note = "" if known.needs else f"{graph.name} is not read: whether variables or assets are missing cannot be told"
     return Complete(listing.files, note)
+
+
+def _instead(names: Set[FileName]) -> str:
+    """Name what lies where the graph should be, if that is no part of a SavedModel."""
+    odd = sorted(name for name in names if name.partition("/")[0] not in PARTS)
+    if not odd or not names.isdisjoint(GRAPHS):
+        return ""
+    more = f" and {len(odd) - MAX_INSTEAD} more" if len(odd) > MAX_INSTEAD else ""
+    return f"; there is {', '.join(odd[:MAX_INSTEAD])}{more} instead"
 
 
 def _problems(listing: Listing, limits: Limits) -> list[str]:

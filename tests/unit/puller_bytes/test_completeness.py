@@ -256,3 +256,24 @@ def test_folders_of_many_deep_names_are_looked_up_and_not_kept() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("model.keras",), "saved_model.pb is missing; there is model.keras instead"),
+        (("export/saved_model.pb", INDEX), "; there is export/saved_model.pb instead"),
+        (("a", "b", "c", "d"), "; there is a, b, c and 1 more instead"),
+    ],
+)
+def test_a_missing_graph_is_said_with_what_is_there_instead(names: tuple[str, ...], words: str) -> None:
+    """The most reported trouble with TensorFlow Serving: the right files one folder too deep, or of another format."""
+    judgement = structure(names, needs=None)
+    assert isinstance(judgement, Incomplete)
+    assert words in judgement.reason
+
+
+def test_parts_of_a_savedmodel_stand_for_nothing() -> None:
+    """While an upload goes on nothing is said that is not so."""
+    judgement = structure((INDEX, *SHARDS, "fingerprint.pb"), needs=None)
+    assert judgement == Incomplete("saved_model.pb is missing")
