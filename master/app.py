@@ -12,7 +12,7 @@ from events.commands import Command
 from events.messages import CommandSent
 from events.names import NodeName
 from events.status import Presence, Report
-from master import nodes
+from master import nodes, stock
 from master.answers import Gathered
 from master.audit import Audit
 from master.desired import DesiredDocuments
@@ -60,7 +60,7 @@ class Master:
 
     def hears(self) -> bool:
         """Tell whether NATS is there, and all it had has been heard."""
-        return self.bus.connection.is_connected and self.ear.is_whole and not self.bus.problems
+        return self.bus.connection.is_connected and self.ear.is_whole and not self.bus.deaf_since
 
     def freshness(self) -> Freshness:
         """Tell whether the master hears the cluster, and otherwise how old its view is."""
@@ -68,8 +68,9 @@ class Master:
         if self.hears():
             return Freshness(is_stale=False, since=connection.since, age_seconds=0.0)
         reason = connection.reason or "; ".join(self.bus.problems) or "NATS is there; what it has is being read"
-        age_seconds = (datetime.now(UTC) - connection.since).total_seconds()
-        return Freshness(is_stale=True, since=connection.since, age_seconds=round(age_seconds, 1), reason=reason)
+        since = self.bus.deaf_since or connection.since
+        age_seconds = (datetime.now(UTC) - since).total_seconds()
+        return Freshness(is_stale=True, since=since, age_seconds=round(age_seconds, 1), reason=reason)
 
     def report(self) -> Report:
         """Report on the master itself."""
@@ -85,10 +86,13 @@ class Master:
             last_pass=self.health.last_pass,
             nats=self.bus.connection,
             http=self.http,
-            warnings=tuple(
-                f"desired state of {name}: {model.stored.spoiled}"
-                for name, model in sorted(self.fleet.fold.models.items())
-                if model.stored.spoiled
+            warnings=(
+                *dict.fromkeys((*self.bus.problems, *self.fleet.warnings)),
+                *(
+                    f"desired state of {name}: {model.stored.spoiled}"
+                    for name, model in sorted(self.fleet.fold.models.items())
+                    if model.stored.spoiled
+                ),
             ),
         )
 
@@ -133,6 +137,7 @@ def build(
     return master, (
         bus.run,
         audit.run,
+        lambda: stock.watch(bus, fleet),
         lambda: keep_beating(bus, sign, seconds=grace_seconds / OWN_BEATS),
         lambda: run(poll.one_pass, doorbell=doorbell, timing=timing, health=health),
         lambda: _settle_memory(ear),

@@ -1,7 +1,7 @@
 """What the master hears over NATS, told to the fold: reports, signs of life, desired documents."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import datetime
 
 from events import desired, subjects
@@ -13,6 +13,7 @@ from master.reports import BadReport, Stranger
 from master.signs import SignsOfLife, whose
 from service import logs, metrics
 from service.bus import Bus
+from service.desired import VANISHED
 from service.watch import Entry, Follow, anything
 
 log = logs.get("master.ear")
@@ -81,6 +82,7 @@ class Ear:
 
     def _begin_desired(self, on_whole: Callable[[], None]) -> Follow:
         documents: dict[ModelName, Stored] = {}
+        deleted: set[ModelName] = set()
         is_whole = False
 
         def follow(entry: Entry | None) -> None:
@@ -89,17 +91,29 @@ class Ear:
                 is_whole = True
             else:
                 model = ModelName.parse(subjects.name(entry.key))
+                deleted.discard(model)
                 if entry.value is None:
                     documents.pop(model, None)
+                    deleted.add(model)
                 elif document := self._document(model, entry):
                     documents[model] = Stored(document=document, revision=entry.revision, spoiled=entry.spoiled)
             if is_whole:
+                documents.update(self._vanished(documents.keys() | deleted))
                 self._documents = dict(documents)
                 self._fold.desire(self._documents)
             if entry is None:
                 on_whole()
 
         return follow
+
+    def _vanished(self, known: Set[ModelName]) -> dict[ModelName, Stored]:
+        """Find documents that are gone though nobody deleted them; nodes hold them, so they are shown and told."""
+        gone = {name: kept for name, kept in self._documents.items() if name not in known}
+        return {
+            name: kept.model_copy(update={"spoiled": VANISHED})
+            for name, kept in gone.items()
+            if kept.document != desired.Desired()
+        }
 
     def _document(self, model: ModelName, entry: Entry) -> desired.Desired | None:
         """Read a document; the one before it holds where it cannot be read, as on the nodes."""

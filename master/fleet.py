@@ -47,6 +47,7 @@ class Fleet:
 
     def __init__(self, fold: Fold) -> None:
         self.fold = fold
+        self.warnings: tuple[str, ...] = ()  # about NATS itself (`master/stock.py`)
 
     @property
     def node_names(self) -> tuple[NodeName, ...]:
@@ -75,7 +76,8 @@ class Fleet:
             nodes={state: counts[state] for state in NodeState},
             models=len(self.fold.models),
             cells=tally(cells),
-            sentences=tuple(islice(self._troubles(), MAX_SENTENCES)),
+            warnings=self.warnings,
+            sentences=(*self.warnings, *islice(self._troubles(), MAX_SENTENCES)),
         )
 
     def nodes(

@@ -182,6 +182,7 @@ class Overview(View):
     models: int
     cells: tuple[Tally, ...]
     sentences: tuple[str, ...] = Field(description="what is wrong, worst first; empty when all is well")
+    warnings: tuple[str, ...] = Field(default=(), description="those of them that are about NATS itself")
 
 
 class Matrix(View):

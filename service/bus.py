@@ -125,6 +125,12 @@ class Bus:
         return tuple(job.problem for job in self._jobs if job.reason) if self.connection.is_connected else ()
 
     @property
+    def deaf_since(self) -> datetime | None:
+        """Since when a watch or an own report fails though NATS is connected: what is known of others gets old."""
+        failing = [job.since for job in self._jobs if job.reason and job is not self._outbox.job]
+        return min(failing) if failing and self.connection.is_connected else None
+
+    @property
     def is_idle(self) -> bool:
         """Whether all there is to send has been sent."""
         return not self._outbox and all(kept.is_sent for kept in self._kept.values())

@@ -31,13 +31,17 @@ def seconds_left(request: Command) -> float:
 
 
 class Commands:
-    """The commands one service answers. A request that comes again (by id) gets its first answer and does nothing."""
+    """The commands one service answers.
+
+    A request that comes again (by id) gets its first answer and does nothing; only its deadline may differ. Another
+    request under the same id is refused: whoever was first with an id does not answer for others.
+    """
 
     def __init__(self, node: NodeName, service: str, handles: Mapping[type[Command], Handle]) -> None:
         self.node = node
         self.service = service
         self._handles = {kind.name: (kind, handle) for kind, handle in handles.items()}
-        self._answers: OrderedDict[tuple[str, str], asyncio.Future[Answer]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], tuple[Command, asyncio.Future[Answer]]] = OrderedDict()
 
     @property
     def kinds(self) -> tuple[type[Command], ...]:
@@ -56,12 +60,15 @@ class Commands:
             return self._refuse(str(error))
         if not request.id:
             return await self._follow(request, handle)
-        place = (name, request.id)
+        place, asked = (name, request.id), request.model_copy(update={"deadline": None})
         if place not in self._answers:
-            self._answers[place] = asyncio.ensure_future(self._follow(request, handle))
+            self._answers[place] = asked, asyncio.ensure_future(self._follow(request, handle))
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
-        return await asyncio.shield(self._answers[place])
+        first, answer = self._answers[place]
+        if first != asked:
+            return self._refuse(f"{name}: the id {request.id!a} was used for another request; take a new one")
+        return await asyncio.shield(answer)
 
     async def _follow(self, request: Command, handle: Handle) -> Answer:
         log.info("command", command=request.name, actor=request.actor, id=request.id, dry_run=request.dry_run)

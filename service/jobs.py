@@ -23,13 +23,13 @@ class Job:
     def __init__(self, what: str, *, on_change: Callable[[], None]) -> None:
         self._what = what
         self._on_change = on_change
-        self._since: datetime | None = None
+        self.since = datetime.now(UTC)  # that it fails, while there is a reason
         self.reason = ""  # why it fails, empty while it does not
 
     @property
     def problem(self) -> str:
         """What is wrong, in one sentence; empty where nothing is."""
-        return f"{self._what} fails since {self._since:%Y-%m-%d %H:%M:%S} UTC: {self.reason}" if self.reason else ""
+        return f"{self._what} fails since {self.since:%Y-%m-%d %H:%M:%S} UTC: {self.reason}" if self.reason else ""
 
     def succeed(self) -> None:
         """Note that it works."""
@@ -43,7 +43,7 @@ class Job:
         if reason == self.reason:
             return
         if not self.reason:
-            self._since = datetime.now(UTC)
+            self.since = datetime.now(UTC)
         self.reason = reason
         log.warning("nats request failed, trying again", what=self._what, reason=reason)
         self._on_change()

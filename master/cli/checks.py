@@ -52,18 +52,21 @@ def check_fleet(master: Master, *, now: datetime) -> tuple[list[Finding], list[N
         return [wrong(subject, str(failure), failure.advice)], []
     return [
         good("token", "the master takes it"),
-        _nats(overview),
+        *_nats(overview),
         *_nodes(nodes, now=now),
         *_software(nodes),
         *_sources(nodes),
     ], nodes
 
 
-def _nats(overview: Overview) -> Finding:
+def _nats(overview: Overview) -> Iterator[Finding]:
     if overview.freshness.is_stale:
         advice = "check that nats-server runs and what the master's MM_NATS_URL says; nodes go on by polling"
-        return wrong("NATS", f"the master is cut off from it: {overview.freshness.reason}", advice)
-    return good("NATS", "the master is connected")
+        yield wrong("NATS", f"what the master shows is old: {overview.freshness.reason}", advice)
+    for sentence in overview.warnings:
+        yield wrong("NATS", sentence, "docs/nats.md has the limits and how to change them")
+    if not (overview.freshness.is_stale or overview.warnings):
+        yield good("NATS", "the master is connected, and what is kept there is set as it has to be")
 
 
 def _nodes(nodes: list[NodeRow], *, now: datetime) -> Iterator[Finding]:

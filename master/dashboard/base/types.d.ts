@@ -35,6 +35,7 @@ export interface Overview {
   models: number;
   cells: Tally[];
   sentences: string[];
+  warnings: string[];
 }
 
 export interface ModelRow {

@@ -46,7 +46,7 @@ def test_a_healthy_cluster_has_nothing_wrong() -> None:
         "good        master: answers at http://master",
         "good        clocks: the master's clock and the one here agree",
         "good        token: the master takes it",
-        "good        NATS: the master is connected",
+        "good        NATS: the master is connected, and what is kept there is set as it has to be",
         "good        nodes: n1 is well, clocks and disks, too",
         "not checked bucket: no bucket was named",
         "            -> --bucket, --project and --topic, or MM_BUCKET, MM_PROJECT, MM_TOPIC",
@@ -115,7 +115,7 @@ def test_nats_away_is_told() -> None:
     transport = a_master(a_node(NodeName("n1")))
     stale = Freshness(is_stale=True, since=NOW, age_seconds=9, reason="connection refused")
     transport.answers["GET /v1/overview"] = ok(an_overview(freshness=stale))
-    assert "wrong       NATS: the master is cut off from it: connection refused" in doctor(transport)[1]
+    assert "wrong       NATS: what the master shows is old: connection refused" in doctor(transport)[1]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,18 @@ async def test_same_id_has_one_effect_and_one_answer(commands: Commands, syncs: 
     assert len(syncs.requests) == 2
 
 
+async def test_an_id_stands_for_one_request(commands: Commands, syncs: Syncs) -> None:
+    """Whoever takes an id beforehand has nobody else's request answered by the answer to his own."""
+    await commands.answer("sync", request(id="a", dry_run=True))
+    answer = await commands.answer("sync", request(id="a"))
+    assert (answer.is_done, answer.sentences) == (False, ())
+    assert "the id 'a' was used for another request" in answer.error
+    assert len(syncs.requests) == 1
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    again = await commands.answer("sync", request(id="a", dry_run=True, deadline=later))
+    assert again.sentences == ("looked",)
+
+
 async def test_overdue_request_is_refused(commands: Commands, syncs: Syncs) -> None:
     """What was sent while its sender was cut off, and comes late, does nothing."""
     late = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
