@@ -32,7 +32,7 @@ from puller.subscription import NoSubscription, Subscription
 from puller.survey import Survey
 from puller.threads import in_thread
 from puller.transfer import Transfer
-from service import google_access, metrics, process, settings
+from service import google_access, metrics, process, settings, warmup
 from service.commands import seconds_left
 from service.errors import Transient
 from service.health import Health
@@ -181,6 +181,7 @@ def _surroundings(core: Core, hints: Hints) -> Surroundings:
     return Surroundings(
         stage=core.layout.stage,
         read_needs=read_needs,
+        check_warmup=warmup.check,
         seal=seal,
         publish=publish,
         emit=core.bus.emit,

@@ -55,6 +55,7 @@ class Surroundings:
 
     stage: Callable[[ModelName, Version], Path]
     read_needs: Callable[[Path], Awaitable[Needs]]
+    check_warmup: Callable[[Path, Needs | None], Awaitable[None]]
     seal: Callable[[Receipt], Coroutine[None, None, None]]
     publish: Callable[[Receipt], Coroutine[None, None, None]]
     emit: Callable[[Event], None]
@@ -203,6 +204,7 @@ class Fetching:
         graph = next((file for file in files if file.name == READABLE_GRAPH), None)
         if graph is not None and self._sightings.needs(model, version) is None:
             await self._read_graph(key, graph)
+        await self._around.check_warmup(self._around.stage(*key), self._sightings.needs(model, version))
         seen = self._sightings.last_seen(model, version)
         if seen and seen.files == files and isinstance(seen.judgement, Unusable):
             raise Invalid(seen.judgement.reason)

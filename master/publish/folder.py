@@ -11,6 +11,7 @@ from events import manifest
 from events.manifest import BadManifest, Content
 from events.names import MANIFEST_NAME, BadName, FileName
 from master.publish import diagnosis
+from service import warmup
 from service.errors import Invalid, ModelManagerError
 from service.sample import FILE, load
 from service.saved_model import Needs, needs_of, signatures_of
@@ -59,9 +60,13 @@ def check(folder: Path, *, require_assets: bool = True) -> dict[FileName, int]:
     if (own := _manifest(folder)) is not None:
         found = {name: Content(size, own[name].crc32c if name in own else 0) for name, size in sizes.items()}
         _compare(folder, own, found)
-    wrong = empty(sizes) or missing(sizes.keys(), _needs(folder, sizes), require_assets=require_assets)
-    if wrong:
+    needs = _needs(folder, sizes)
+    if wrong := empty(sizes) or missing(sizes.keys(), needs, require_assets=require_assets):
         raise BadFolder(f"{folder} is no whole version of a SavedModel: {'; '.join(wrong)}")
+    try:
+        warmup.refuse(folder, needs)
+    except Invalid as error:
+        raise BadFolder(f"{folder} would not be loaded: {error}") from error
     return sizes
 
 

@@ -5,9 +5,10 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import google_crc32c
 from google.protobuf.message import Message
 
-from infra.tfserving.tfrecord import masked_crc
+from service.tfrecord import masked
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 DATA = "variables/variables.data-00000-of-00001"
@@ -80,7 +81,12 @@ def rename(name: str, other: str) -> Defect:
 def record(content: bytes) -> bytes:
     """Return one record of a TFRecord file."""
     length = struct.pack("<Q", len(content))
-    return length + struct.pack("<I", masked_crc(length)) + content + struct.pack("<I", masked_crc(content))
+    return (
+        length
+        + struct.pack("<I", masked(google_crc32c.value(length)))
+        + content
+        + struct.pack("<I", masked(google_crc32c.value(content)))
+    )
 
 
 def logged(field: int, request: Message) -> bytes:

@@ -27,6 +27,7 @@ from puller.share import Share
 from puller.sightings import Key, Sightings
 from puller.status import Ledger
 from puller.survey import Survey
+from service import warmup
 from service.errors import Transient
 from service.health import Health
 from service.layout import Layout, Receipt
@@ -114,9 +115,14 @@ class Puller:
             self._break("read_needs", graph.parent.parent.name)
             return self.needs
 
+        async def check_warmup(version: Path, needs: Needs | None) -> None:
+            self._break("check_warmup", version.parent.name)
+            warmup.refuse(version, needs)
+
         return Surroundings(
             stage=self.layout.stage,
             read_needs=read_needs,
+            check_warmup=check_warmup,
             seal=seal,
             publish=publish,
             emit=self._emit,

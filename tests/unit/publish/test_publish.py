@@ -12,7 +12,7 @@ from master.publish.folder import BadFolder, check, files_of, look
 from master.publish.target import BadTarget, Target, next_version, parse
 from master.publish.upload import Changed, Uploaded, VersionExists, upload
 from tests.fakes.publishing import FakeBucket
-from tests.support.exports import copy_export
+from tests.support.exports import copy_export, record
 
 BASE = "models/line/7/"
 FILES = {
@@ -171,6 +171,15 @@ def test_an_asset_that_the_graph_names_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(BadFolder, match="the graph names it"):
         check(export)
     assert check(export, require_assets=False)
+
+
+def test_a_warm_up_file_that_would_fail_every_load_is_refused(tmp_path: Path) -> None:
+    """Requests where logs belong, which people write, and signatures that the version does not have."""
+    export = copy_export("half_plus_two", tmp_path)
+    (export / "assets.extra").mkdir(exist_ok=True)
+    (export / "assets.extra" / "tf_serving_warmup_requests").write_bytes(record(b"\x0a\x01m"))
+    with pytest.raises(BadFolder, match="record 1 is no PredictionLog"):
+        check(export)
 
 
 def test_links_to_folders_are_refused(folder: Path) -> None:

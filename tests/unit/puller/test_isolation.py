@@ -159,7 +159,7 @@ BUGS = (ValueError("a bug"), OverflowError(), RecursionError(), NoSpaceLeft("ful
 
 
 @pytest.mark.parametrize("error", BUGS, ids=repr)
-@pytest.mark.parametrize("step", ["fetch", "read_needs", "seal", "publish", "emit", "decide"])
+@pytest.mark.parametrize("step", ["fetch", "read_needs", "check_warmup", "seal", "publish", "emit", "decide"])
 def test_an_exception_at_any_step_stays_with_its_version(tmp_path: Path, step: str, error: Exception) -> None:
     """Each step that handles one version raises for one model; the other one is published at once."""
 

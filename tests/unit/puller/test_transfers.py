@@ -11,7 +11,9 @@ from events.messages import (
 )
 from events.names import ModelName, Version
 from puller.disk import NoRoom
+from service import warmup
 from service.errors import Transient
+from tests.support.exports import record
 from tests.support.pulling import FILES, MODEL, Puller, Tell
 
 
@@ -213,5 +215,23 @@ def test_a_transfer_that_ends_during_a_pass_is_not_begun_again(tell: Tell) -> No
             assert puller.published() == [1]
             assert puller.fetcher.fetched == [(MODEL, 1)]
             assert not puller.emitted(DownloadFailed)
+
+    tell(story)
+
+
+def test_a_warm_up_file_that_would_fail_the_load_keeps_its_version_out(tell: Tell) -> None:
+    """It is invalid until its bytes change, and says which record is wrong; the others are published."""
+
+    async def story(puller: Puller) -> None:
+        async with puller.running():
+            puller.upload(1, files={**FILES, warmup.FILE: record(b"\xff")})
+            puller.upload(1, model="other")
+            await asyncio.sleep(2)
+            assert puller.state(1) == "invalid"
+            line = puller.version(1, MODEL)
+            assert line is not None
+            assert "record 1 is no PredictionLog" in line.reason
+            assert puller.published() == []
+            assert puller.published("other") == [1]
 
     tell(story)
