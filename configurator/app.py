@@ -41,6 +41,7 @@ BACKOFF_MIN_SECONDS = (
     0.2  # TensorFlow Serving on the same host: trying costs nothing, and the channel rings when it is back
 )
 BACKOFF_MAX_SECONDS = 5.0
+MOST_SERIES = 1000  # models told one by one to Prometheus: with two versions each, 3,000 series a node
 
 
 class TensorFlowServing(Predicts, Asked, Protocol):
@@ -170,3 +171,15 @@ def count(report: ConfiguratorReport) -> None:
     for state in ServedStage:
         metrics.SERVED_VERSIONS.labels(state=state).set(states.count(state))
     metrics.MODELS_DIFFERING.set(sum(1 for model in report.models.values() if model.difference))
+    _series(report)
+
+
+def _series(report: ConfiguratorReport) -> None:
+    """Keep a series for each version served, and for each default version, of so many models at most."""
+    metrics.SERVING_VERSION.clear()
+    metrics.DEFAULT_VERSION.clear()
+    for name, model in sorted(report.models.items())[:MOST_SERIES]:
+        for version in model.serving:
+            metrics.SERVING_VERSION.labels(model=name, version=version).set(1)
+        if model.default_version is not None:
+            metrics.DEFAULT_VERSION.labels(model=name, version=model.default_version).set(1)

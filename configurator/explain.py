@@ -2,7 +2,7 @@
 
 from configurator import plan as planning
 from configurator.told import Key
-from configurator.view import Model, State, View
+from configurator.view import DEFAULT, Model, State, View
 from events.desired import Latest, Pinned
 from events.names import ModelName, Version
 
@@ -30,7 +30,7 @@ def _troubles(view: View, name: ModelName) -> list[str]:
 
 def desired(model: Model) -> frozenset[Version]:
     """Name the versions an operator can expect to be served: those wanted, and those pinned that cannot be."""
-    if model.policy.removed or model.policy.paused:
+    if model.policy.removed:
         return model.wanted
     pinned = model.policy.want.versions if isinstance(model.policy.want, Pinned) else ()
     return (model.wanted | frozenset(pinned)) - frozenset(model.policy.refused)
@@ -45,7 +45,8 @@ def _unchosen(model: Model) -> list[str]:
             reasons.append(f"version {newest} is in quarantine: {model.quarantined[newest]}")
     if model.policy.paused and model.chosen - model.wanted:
         reasons.append(f"version {max(model.chosen - model.wanted)} waits because updates are paused")
-    if not model.wanted and not reasons and isinstance(model.policy.want, Latest):
+    is_only_named = model.policy == DEFAULT and not (model.on_disk or model.statuses or model.quarantined)
+    if not model.wanted and not reasons and isinstance(model.policy.want, Latest) and not is_only_named:
         reasons.append("no version that can be served is on disk")
     gone = sorted(model.confirmed - model.on_disk)
     reasons += [f"version {version} serves from memory, its files are gone from disk" for version in gone]

@@ -9,6 +9,7 @@ from configurator import explain
 from configurator.disk import Folder
 from configurator.told import Key
 from configurator.view import Model, State, View
+from events.desired import default_version
 from events.names import ModelName, Version
 from events.status import MAX_MODELS, ServedModel, ServedStage, ServedVersion
 from service.isolation import Trouble, Troubles, each
@@ -62,9 +63,11 @@ def _model(view: View, name: ModelName, idle: Mapping[Key, str], ages: Ages) -> 
     difference = explain.difference(view, name)
     since = ages.of(name, bool(difference))
     lines = (_version(view, name, version, idle) for version in _versions(model))
+    serving = tuple(sorted(version for version in model.statuses if model.is_available(version)))
     return ServedModel(
         desired=tuple(sorted(explain.desired(model))),
-        serving=tuple(sorted(version for version in model.statuses if model.is_available(version))),
+        serving=serving,
+        default_version=default_version(serving),
         labels=dict(entry.labels) if entry else {},
         difference=difference,
         differs_since=since if difference else None,

@@ -79,15 +79,13 @@ class Model:
 
     @property
     def chosen(self) -> frozenset[Version]:
-        """What the policy asks for among the candidates."""
+        """What the policy would ask for among the candidates if updates were not paused."""
         return frozenset(desired.choose(self.policy, self.candidates))
 
     @property
     def wanted(self) -> frozenset[Version]:
-        """What shall be served now; while updates are paused, what was served."""
-        if self.policy.paused and not self.policy.removed:
-            return (self.good & self.candidates) - frozenset(self.policy.refused)
-        return self.chosen
+        """What shall be served now; while updates are paused, nothing newer than what was served."""
+        return frozenset(desired.choose(self.policy, self.candidates, served=self.good))
 
     def is_available(self, version: Version) -> bool:
         """Whether TensorFlow Serving answers for a version."""

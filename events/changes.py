@@ -12,11 +12,27 @@ from events.bounds import AtMost
 from events.desired import Label
 from events.names import Version
 
+Reason = Annotated[
+    str,
+    Field(
+        max_length=500,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]*$",  # neither control nor direction
+    ),
+]
+
 
 class OneChange(BaseModel):
     """What all changes share."""
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
+    reason: Reason = Field(default="", description="why, for those who read the history")
+    ahead: bool = Field(default=False, description="allow what no node knows yet: a model or version still to come")
+
+
+ACCEPT_DEFAULT = Field(
+    default=False,
+    description="allow a label above what is pinned: clients that name no version get the highest version loaded",
+)
 
 
 class Pin(OneChange):
@@ -24,6 +40,7 @@ class Pin(OneChange):
 
     kind: Literal["pin"] = "pin"
     versions: Annotated[tuple[Version, ...], AtMost(16)] = Field(min_length=1)
+    accept_default: bool = ACCEPT_DEFAULT
 
 
 class Unpin(OneChange):
@@ -34,10 +51,11 @@ class Unpin(OneChange):
 
 
 class Rollback(OneChange):
-    """Pin the version that was served before the present one, on each node from what it has on disk."""
+    """Pin the version that was served before the present one, and move the labels of the version that is left to it."""
 
     kind: Literal["rollback"] = "rollback"
     version: Version | None = Field(default=None, description="go back to this one; otherwise to the one served before")
+    keep_labels: bool = Field(default=False, description="refuse the rollback where a label would have to move")
 
 
 class Pull(OneChange):
@@ -59,12 +77,20 @@ class Resume(OneChange):
     kind: Literal["resume"] = "resume"
 
 
+class Unpull(OneChange):
+    """Take back a pull: the version is kept on disk only as long as retention keeps it."""
+
+    kind: Literal["unpull"] = "unpull"
+    version: Version
+
+
 class SetLabel(OneChange):
     """Point a label at a version; with no version, take the label away."""
 
     kind: Literal["label"] = "label"
     label: Label
     version: Version | None = None
+    accept_default: bool = ACCEPT_DEFAULT
 
 
 class Retry(OneChange):
@@ -79,6 +105,7 @@ class RemoveVersion(OneChange):
 
     kind: Literal["remove_version"] = "remove_version"
     version: Version
+    drop_labels: bool = Field(default=False, description="take the labels away that point at it; else it is refused")
 
 
 class RemoveModel(OneChange):
@@ -94,6 +121,12 @@ class Restore(OneChange):
     version: Version | None = None
 
 
+class ForgetModel(OneChange):
+    """Drop what is wanted of a model that no node has and no bucket offers: it goes from every list."""
+
+    kind: Literal["forget_model"] = "forget_model"
+
+
 class Retention(OneChange):
     """Keep so many older versions on disk; without a count each node's own setting holds."""
 
@@ -106,6 +139,7 @@ Change: TypeAlias = Annotated[
     | Unpin
     | Rollback
     | Pull
+    | Unpull
     | Pause
     | Resume
     | SetLabel
@@ -113,6 +147,7 @@ Change: TypeAlias = Annotated[
     | RemoveVersion
     | RemoveModel
     | Restore
+    | ForgetModel
     | Retention,
     Field(discriminator="kind"),
 ]
@@ -121,6 +156,7 @@ KINDS: tuple[type[OneChange], ...] = (
     Unpin,
     Rollback,
     Pull,
+    Unpull,
     Pause,
     Resume,
     SetLabel,
@@ -128,5 +164,6 @@ KINDS: tuple[type[OneChange], ...] = (
     RemoveVersion,
     RemoveModel,
     Restore,
+    ForgetModel,
     Retention,
 )

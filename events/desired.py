@@ -4,7 +4,7 @@ A model without a document has the default policy: the newest version, found by 
 it (through the master or a NATS command), with a revision check.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -53,7 +53,7 @@ class Policy(_Document):
 
     want: Annotated[Latest | Pinned, Field(discriminator="kind")] = Latest()
     labels: Annotated[Mapping[Label, Version], AtMost(bounds.MAX_LABELS)] = Field(default_factory=dict)
-    paused: bool = False  # no automatic update: what is served stays
+    paused: bool = False  # no new version is followed by itself; pins, labels and removals count as ever
     removed: bool = False  # the model shall be neither fetched nor served
     held: Versions = ()  # on the disk besides, not served: ready for a later pin
     refused: Versions = ()  # versions an operator took away; never fetched or served
@@ -114,12 +114,15 @@ def problem(data: bytes) -> str:
     return ""
 
 
-def choose(policy: Policy, candidates: Iterable[Version]) -> tuple[Version, ...]:
+def choose(
+    policy: Policy, candidates: Iterable[Version], *, served: Iterable[Version] | None = None
+) -> tuple[Version, ...]:
     """Choose from the versions that could be served those that the policy wants served, ascending.
 
     The one rule for both services: the puller applies it to what the bucket can give, the configurator to what the
     disk has. A version that carries a label is served besides. A pinned or labelled version that is no candidate is
-    simply not chosen; saying why is the caller's part.
+    simply not chosen; saying why is the caller's part. `served` is what was served last: while updates are paused,
+    the newest versions are sought no higher than that. None: as if updates were not paused.
     """
     if policy.removed:
         return ()
@@ -129,8 +132,22 @@ def choose(policy: Policy, candidates: Iterable[Version]) -> tuple[Version, ...]
         case Pinned(versions=versions):
             return tuple(version for version in allowed if version in versions or version in labelled)
         case Latest(count=count):
-            newest = allowed[-count:]
+            newest = _followed(policy, allowed, served)[-count:]
             return tuple(version for version in allowed if version in newest or version in labelled)
+
+
+def _followed(policy: Policy, allowed: Sequence[Version], served: Iterable[Version] | None) -> Sequence[Version]:
+    """Leave out the versions that a pause holds back: those above what was served without the help of a label."""
+    if not policy.paused or served is None:
+        return allowed
+    known = set(served)
+    highest = max(known - set(policy.labels.values()) or known, default=-1)
+    return [version for version in allowed if version <= highest]
+
+
+def default_version(loaded: Iterable[Version]) -> Version | None:
+    """Tell what a client gets that names neither version nor label: the highest version that is loaded."""
+    return max(loaded, default=None)
 
 
 def keep(policy: Policy, candidates: Iterable[Version]) -> tuple[Version, ...]:

@@ -182,6 +182,7 @@ class ChangeMade(Event):
     actor: str
     command: str
     summary: str
+    reason: str = ""  # why, in the operator's own words
     nodes: Nodes = ()
     revision_before: Count
     revision: Count

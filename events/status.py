@@ -42,6 +42,9 @@ class Stage(StrEnum):
     NOT_WANTED = "not wanted"  # complete, but desired state does not ask for it
 
 
+NOT_IN_BUCKET = "asked for, but there is no such version in the bucket"  # the reason of an INCOMPLETE version
+
+
 class Progress(_Report):
     """How far a transfer is."""
 
@@ -150,10 +153,14 @@ class ServedVersion(_Report):
 
 
 class ServedModel(_Report):
-    """A model as the configurator sees it; `difference` says why serving is not what is desired, empty when it is."""
+    """A model as the configurator sees it; `difference` says why serving is not what is desired, empty when it is.
+
+    `default_version` is what a client gets that names neither version nor label; None where nothing is served.
+    """
 
     desired: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
     serving: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
+    default_version: Version | None = None
     labels: Annotated[dict[str, Version], AtMost(bounds.MAX_LABELS)] = Field(default_factory=dict)
     difference: str = ""
     differs_since: AwareDatetime | None = None

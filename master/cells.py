@@ -1,5 +1,6 @@
 """A model on a node: what puller and configurator say of it becomes one state with a reason and an age. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
 from events.status import PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
-from master.views import CellState
+from master.views import CellState, VersionSpread
 
 FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
 COMING = frozenset({Stage.SETTLING, Stage.WAITING, Stage.DOWNLOADING})
@@ -175,8 +176,6 @@ def _failing(pulled: Iterable[PulledVersion]) -> Verdict | None:
 
 def _quarantined(halves: Halves, served: ServedModel, *, policy: Policy) -> Verdict | None:
     """Find a quarantined version that would be served if it were not."""
-    if policy.paused:
-        return None
     lines: list[PulledVersion | ServedVersion] = [
         *(line for line in served.versions if line.state is ServedStage.QUARANTINED),
         *(one for one in halves.pulled if one.state is Stage.QUARANTINED),
@@ -186,7 +185,7 @@ def _quarantined(halves: Halves, served: ServedModel, *, policy: Policy) -> Verd
         case Pinned(versions=versions):
             missed = [line for line in lines if line.version in versions]
         case Latest():
-            missed = [line for line in lines if line.version > newest]
+            missed = [line for line in lines if line.version > newest and not policy.paused]
     missed = [line for line in missed if line.version not in policy.refused]
     if not missed:
         return None
@@ -232,3 +231,22 @@ def _at_rest(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict:
 
 def _oldest(lines: Iterable[ServedVersion]) -> datetime:
     return min((line.since for line in lines), default=NEVER)
+
+
+def spread(cells: Iterable[Cell]) -> tuple[VersionSpread, ...]:
+    """Count the nodes that have each version in each place, newest first."""
+    counts: Counter[tuple[Version, Place]] = Counter()
+    for places, times in Counter(cell.places for cell in cells).items():
+        for place in places:
+            counts[place] += times
+    return tuple(
+        VersionSpread(
+            version=version,
+            serving=counts[version, Place.SERVING],
+            on_disk=counts[version, Place.ON_DISK],
+            fetching=counts[version, Place.FETCHING],
+            failed=counts[version, Place.FAILED],
+            quarantined=counts[version, Place.QUARANTINED],
+        )
+        for version in sorted({version for version, _ in counts}, reverse=True)
+    )

@@ -4,12 +4,13 @@ A change is made for all nodes, or for the named ones: these then have a policy 
 the one they had. A change that changes nothing gives back an equal document.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from events.desired import Desired, Latest, Pinned, Policy
 from events.names import NodeName, Version
+from master import labels
 
 
 class Unreasonable(ValueError):
@@ -21,6 +22,16 @@ class Pin:
     """Serve exactly these versions, whatever else arrives."""
 
     versions: tuple[Version, ...]
+    accept_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GoBack:
+    """Pin a version, and have the labels that would keep clients on a version that is left point at it, too."""
+
+    version: Version
+    left: tuple[Version, ...] = ()
+    keep_labels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,13 @@ class Unpin:
 @dataclass(frozen=True, slots=True)
 class Pull:
     """Have a version on the disk beside those that are wanted, so that it can be served at once later."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Unpull:
+    """Take back a pull."""
 
     version: Version
 
@@ -53,6 +71,7 @@ class SetLabel:
 
     label: str
     version: Version | None
+    accept_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +87,7 @@ class RemoveVersion:
     """Neither fetch nor serve a version any more."""
 
     version: Version
+    drop_labels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +103,11 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetModel:
+    """Want nothing of the model but what holds of any model."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retain:
     """Keep so many older versions on disk; None: each node's own setting."""
 
@@ -90,12 +115,27 @@ class Retain:
 
 
 Change: TypeAlias = (
-    Pin | Unpin | Pull | Pause | Resume | SetLabel | Retry | RemoveVersion | RemoveModel | Restore | Retain
+    Pin
+    | GoBack
+    | Unpin
+    | Pull
+    | Unpull
+    | Pause
+    | Resume
+    | SetLabel
+    | Retry
+    | RemoveVersion
+    | RemoveModel
+    | Restore
+    | ForgetModel
+    | Retain
 )
 
 
 def apply(document: Desired, change: Change, *, nodes: frozenset[NodeName] = frozenset()) -> Desired:
     """Make a change, for all nodes or for the named ones; `Unreasonable` where it contradicts itself."""
+    if isinstance(change, ForgetModel):
+        return Desired()
     common = document.policy if nodes else _changed(document.policy, change)
     own = {node: _changed(document.on(node), change) for node in nodes or document.nodes}
     return _tidy(Desired(policy=common, nodes={**document.nodes, **own}))
@@ -109,10 +149,6 @@ def _tidy(document: Desired) -> Desired:
 
 def _changed(policy: Policy, change: Change) -> Policy:
     match change:
-        case Pin(versions=versions):
-            if refused := sorted(set(versions) & set(policy.refused)):
-                raise Unreasonable(f"version {refused[0]} was removed by an operator; restore it before pinning it")
-            return _with(policy, want=Pinned(versions=versions), removed=False)
         case Unpin(count=count):
             return _with(policy, want=Latest(count=count))
         case RemoveModel():
@@ -121,16 +157,53 @@ def _changed(policy: Policy, change: Change) -> Policy:
             return _FIELDS[type(change)](policy, change)
 
 
+def _pin(policy: Policy, change: Pin) -> Policy:
+    _refuse_removed(policy, change.versions)
+    pinned = _with(policy, want=Pinned(versions=change.versions), removed=False)
+    if not change.accept_default and (wrong := labels.lifted(pinned, pinned.labels)):
+        raise Unreasonable(wrong)
+    return pinned
+
+
+def _go_back(policy: Policy, change: GoBack) -> Policy:
+    _refuse_removed(policy, (change.version,))
+    moving = labels.moving(policy, change.version, left=change.left)
+    if moving and change.keep_labels:
+        raise Unreasonable(labels.kept(policy, moving, to=change.version))
+    pointers = {**policy.labels, **dict.fromkeys(moving, change.version)}
+    return _with(policy, want=Pinned(versions=(change.version,)), labels=pointers, removed=False)
+
+
 def _pull(policy: Policy, change: Pull) -> Policy:
+    _refuse_removed(policy, (change.version,))
     return _with(policy, held=tuple(sorted({*policy.held, change.version})))
 
 
+def _unpull(policy: Policy, change: Unpull) -> Policy:
+    return _with(policy, held=tuple(version for version in policy.held if version != change.version))
+
+
 def _label(policy: Policy, change: SetLabel) -> Policy:
-    labels = {label: version for label, version in policy.labels.items() if label != change.label}
-    return _with(policy, labels=labels if change.version is None else {**labels, change.label: change.version})
+    others = {label: version for label, version in policy.labels.items() if label != change.label}
+    if change.version is None:
+        return _with(policy, labels=others)
+    _refuse_removed(policy, (change.version,))
+    is_higher = change.version > max(policy.labels.values(), default=-1)
+    if is_higher and not change.accept_default and (wrong := labels.lifted(policy, {change.label: change.version})):
+        raise Unreasonable(wrong)
+    return _with(policy, labels={**others, change.label: change.version})
+
+
+def _refuse_removed(policy: Policy, versions: Iterable[Version]) -> None:
+    if refused := sorted(set(versions) & set(policy.refused)):
+        raise Unreasonable(
+            f"version {refused[0]} was removed by an operator, and is neither fetched nor served; restore it first"
+        )
 
 
 def _remove_version(policy: Policy, change: RemoveVersion) -> Policy:
+    if not change.drop_labels and (wrong := labels.without_target(policy, change.version)):
+        raise Unreasonable(wrong)
     if isinstance(policy.want, Pinned) and set(policy.want.versions) == {change.version}:
         raise Unreasonable(f"version {change.version} is the only one pinned; unpin it or pin another first")
     want = policy.want
@@ -152,7 +225,10 @@ def _restore(policy: Policy, change: Restore) -> Policy:
 
 
 _FIELDS: Mapping[type, Callable[..., Policy]] = {
+    Pin: _pin,
+    GoBack: _go_back,
     Pull: _pull,
+    Unpull: _unpull,
     Pause: lambda policy, _: _with(policy, paused=True),
     Resume: lambda policy, _: _with(policy, paused=False),
     SetLabel: _label,

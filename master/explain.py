@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from events.desired import Latest, Pinned, Policy
+from events.desired import Latest, Pinned, Policy, default_version
 from events.names import MAX_VERSION, ModelName, Version
 from events.status import Progress, PulledVersion, ServedVersion, Stage
 from master.cells import Cell, Halves
@@ -25,6 +25,7 @@ def row(node: Node, name: ModelName, cell: Cell) -> CellRow:
         since=hidden_since or cell.since,
         desired=cell.desired,
         serving=cell.serving,
+        default_version=default_version(cell.serving),
         labels=dict(cell.labels),
         progress=_progress(cell),
     )
@@ -130,7 +131,8 @@ def _serving(row: CellRow) -> str:
     if not row.serving:
         return "No version is served."
     labels = "".join(f", label {label} at version {version}" for label, version in sorted(row.labels.items()))
-    return f"Served: {listed(row.serving)}{labels}."
+    default = f"; clients that name no version get version {row.default_version}"
+    return f"Served: {listed(row.serving)}{labels}{default}."
 
 
 def _version(row: VersionRow) -> str:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from events.names import ModelName, NodeName, Version
 from master import explain, nodes
-from master.cells import Cell, Place
+from master.cells import Cell, spread
 from master.errors import NotFound
 from master.fold import Fold
 from master.news import News
@@ -32,7 +32,6 @@ from master.views import (
     NodeView,
     Overview,
     Page,
-    VersionSpread,
     VersionTally,
 )
 
@@ -117,7 +116,11 @@ class Fleet:
         if last := explain.last_of_all(model.stored.document.policy, seen):
             sentences.append(last)
         sentences += [f"{_count(line.count, 'node')}: {line.state}." for line in tally(model.tally)]
-        return ModelView(**dict(_model_row(name, model)), versions=_spread(cells), explain=tuple(sentences))
+        sentences += [
+            f"Clients that name no version get version {line.version} on {_count(line.nodes, 'node')}."
+            for line in _counted(model.defaults)
+        ]
+        return ModelView(**dict(_model_row(name, model)), versions=spread(cells), explain=tuple(sentences))
 
     def cells(
         self, model: ModelName, *, cursor: str | None = None, limit: int = 100, state: CellState | None = None
@@ -204,12 +207,12 @@ def _worst(model: Model) -> CellState:
 
 def _model_row(name: ModelName, model: Model) -> ModelRow:
     policy = model.stored.document.policy
-    serving = sorted(((version, count) for version, count in model.serving.items() if count), reverse=True)
     return ModelRow(
         model=name,
         state=_worst(model),
         cells=tally(model.tally),
-        serving=tuple(VersionTally(version=version, nodes=count) for version, count in serving),
+        serving=_counted(model.serving),
+        defaults=_counted(model.defaults),
         want=policy.want,
         labels=dict(policy.labels),
         is_paused=policy.paused,
@@ -217,6 +220,11 @@ def _model_row(name: ModelName, model: Model) -> ModelRow:
         own_policies=len(model.stored.document.nodes),
         revision=model.stored.revision,
     )
+
+
+def _counted(versions: Counter[Version]) -> tuple[VersionTally, ...]:
+    found = sorted(((version, count) for version, count in versions.items() if count), reverse=True)
+    return tuple(VersionTally(version=version, nodes=count) for version, count in found)
 
 
 def _matrix_cell(node: Node | None, model: ModelName) -> MatrixCell | None:
@@ -228,24 +236,6 @@ def _matrix_cell(node: Node | None, model: ModelName) -> MatrixCell | None:
 def _shared_cell(state: CellState, serving: tuple[Version, ...]) -> MatrixCell:
     """Make one view for equal cells: a window has thousands, and most nodes serve the same."""
     return MatrixCell(state=state, serving=serving)
-
-
-def _spread(cells: Iterable[Cell]) -> tuple[VersionSpread, ...]:
-    counts: Counter[tuple[Version, Place]] = Counter()
-    for places, times in Counter(cell.places for cell in cells).items():
-        for place in places:
-            counts[place] += times
-    return tuple(
-        VersionSpread(
-            version=version,
-            serving=counts[version, Place.SERVING],
-            on_disk=counts[version, Place.ON_DISK],
-            fetching=counts[version, Place.FETCHING],
-            failed=counts[version, Place.FAILED],
-            quarantined=counts[version, Place.QUARANTINED],
-        )
-        for version in sorted({version for version, _ in counts}, reverse=True)
-    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ Counts are kept as cells change, so that a look at 1,000 nodes and 200 models co
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from events.desired import default_version
 from events.names import ModelName, NodeName
 from master import nodes, reports
 from master.answers import Stored
@@ -115,6 +116,8 @@ class Fold:
         """Take all desired documents."""
         for name in {*documents, *self.models}:
             stored = documents.get(name, UNSET)
+            if stored.document == UNSET.document and not stored.spoiled and name not in self.models:
+                continue  # it says nothing: the model was forgotten, or no node has heard of it yet
             model = self._model(name)
             if model.stored != stored:
                 model.stored = stored
@@ -220,6 +223,8 @@ class Fold:
         if node.hidden_since is None:
             for version in cell.serving:
                 model.serving[version] += by
+            if (default := default_version(cell.serving)) is not None:
+                model.defaults[default] += by
 
     def _model(self, name: ModelName) -> Model:
         if name not in self.models:
@@ -228,9 +233,10 @@ class Fold:
         return self.models[name]
 
     def _drop_if_unknown(self, name: ModelName) -> None:
-        """Drop a model that no node has and no document names."""
+        """Drop a model that no node has, and of which no document wants anything."""
         model = self.models.get(name)
-        if model and not model.stored.revision and not any(model.tally.values()):
+        is_default = model is not None and model.stored.document == UNSET.document and not model.stored.spoiled
+        if is_default and not any(self.models[name].tally.values()):
             del self.models[name]
             self.readers.whole()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from events.desired import Pinned, Policy, choose
+from events.desired import Pinned, Policy, choose, default_version
 from events.names import ModelName, Version
 from events.status import ServedStage, Stage
 from master.cells import COMING, ON_DISK, Halves
@@ -29,8 +29,8 @@ def foresee(node: Node, model: ModelName, *, before: Policy, after: Policy) -> t
         return ("Nothing changes.",)
     cell = node.cells.get(model)
     known = _known(cell.halves, after) if cell else _known(Halves(), after)
-    sentences = [*_removal(before, after, known), *_serving(before, after, known), *_disk(before, after, known)]
-    sentences += [*_labels(before, after), *_rest(before, after)]
+    sentences = [*_removal(before, after, known), *_serving(before, after, known), *_default(before, after, known)]
+    sentences += [*_disk(before, after, known), *_labels(before, after, known), *_rest(before, after)]
     if node.hidden_since:
         sentences.append(f"The node is silent since {moment(node.hidden_since)}; it follows when it is back.")
     return tuple(sentences) or ("Nothing changes in what is served or kept.",)
@@ -59,14 +59,13 @@ def _removal(before: Policy, after: Policy, known: Known) -> Iterator[str]:
 def _serving(before: Policy, after: Policy, known: Known) -> Iterator[str]:
     if after.removed:
         return
-    if after.paused:
-        yield from () if before.paused else (f"Stays as it is: {_now(known)}; newer versions wait.",)
-        return
+    if after.paused and not before.paused:
+        yield f"Stays as it is: {_now(known)}; newer versions wait."
     yield from _switch(after, known)
 
 
 def _switch(after: Policy, known: Known) -> Iterator[str]:
-    wanted = choose(after, known.on_disk | known.offered)
+    wanted = _wanted(after, known)
     if isinstance(after.want, Pinned):
         missing = sorted(set(after.want.versions) - set(wanted))
         yield from (f"Cannot serve version {version}: {_why(version, after, known)}." for version in missing)
@@ -77,6 +76,36 @@ def _switch(after: Policy, known: Known) -> Iterator[str]:
         yield f"Goes on as it is: {_now(known)}; none of the versions wanted can be served."
     elif gone := sorted(known.serving - set(wanted)):
         yield f"Unloads {listed(gone)} once {listed(wanted)} {'are' if len(wanted) > 1 else 'is'} served."
+
+
+def _wanted(policy: Policy, known: Known) -> tuple[Version, ...]:
+    return choose(policy, known.on_disk | known.offered, served=known.serving)
+
+
+def _concerns_serving(before: Policy, after: Policy) -> bool:
+    """Tell whether the change is about what clients get, and not only about what is kept."""
+    kept = {"held": (), "retention": None}
+    return before.model_copy(update=kept) != after.model_copy(update=kept)
+
+
+def _default(before: Policy, after: Policy, known: Known) -> Iterator[str]:
+    """Say what clients get that name neither version nor label: the highest version loaded."""
+    if not _concerns_serving(before, after):
+        return
+    now = default_version(known.serving)
+    then = None if after.removed else default_version(_wanted(after, known) or known.serving)
+    if then is None:
+        yield from ("Clients get errors then.",) if now is not None else ()
+        return
+    names = sorted(label for label, version in after.labels.items() if version == then)
+    is_lifted = then not in _wanted(after.model_copy(update={"labels": {}}), known)
+    because = f", which label {names[0]} keeps loaded" if names and is_lifted else ""
+    if now is None:
+        yield f"Clients that name no version get version {then} then{because}."
+    elif then == now:
+        yield f"Clients that name no version go on getting version {then}{because}."
+    else:
+        yield f"Clients that name no version get version {then} instead of {now}{because}."
 
 
 def _now(known: Known) -> str:
@@ -104,15 +133,19 @@ def _disk(before: Policy, after: Policy, known: Known) -> Iterator[str]:
         yield f"May fetch and serve version {version} again."
 
 
-def _labels(before: Policy, after: Policy) -> Iterator[str]:
+def _labels(before: Policy, after: Policy, known: Known) -> Iterator[str]:
+    can_be = set(_wanted(after, known))
     for label in sorted({*before.labels, *after.labels}):
         old, new = before.labels.get(label), after.labels.get(label)
-        if old == new:
-            continue
         if new is None:
-            yield f"Takes label {label} away from version {old}."
-        else:
+            yield f"Takes label {label} away from version {old}: clients that ask for it get errors."
+        elif old == new:
+            yield from (f"Label {label} stays at version {new}.",) if _concerns_serving(before, after) else ()
+        elif new in can_be:
             yield f"Points label {label} at version {new}{'' if old is None else f' instead of {old}'}."
+        else:
+            stays = "is not set until then" if old is None else f"stays at version {old} until then"
+            yield f"Points label {label} at version {new} when that can be served; it {stays}."
 
 
 def _rest(before: Policy, after: Policy) -> Iterator[str]:

@@ -1,17 +1,17 @@
 """Changes of desired state, whichever way they are ordered: resolved, foreseen, written once, and put on record."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 from events import changes as wire
 from events.changes import Change
 from events.desired import Desired
-from events.messages import ChangeMade
+from events.messages import ChangeMade, VersionServed
 from events.names import ModelName, NodeName, Version
-from master import changes, rollback, words
-from master.answers import Foreseen, Made, Stored
+from master import refusals, rollback, words
+from master.answers import Entry, Foreseen, Made, Stored
 from master.changes import Unreasonable
 from master.desired import DesiredDocuments
 from master.errors import Conflict, Refused, Spoiled
@@ -19,9 +19,10 @@ from master.fold import Fold
 from master.foresee import foresee
 from master.history import Filter, History
 from master.requests import Remembered, Requests, Step
+from master.steps import take
 
 TRIES = 5  # against others who change the same model at the same time
-SERVED_EVENTS = 5000  # of a model, looked through for what was served before
+SERVED_EVENTS = 5000  # of a model and a kind, looked through for what was served before
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Orders:
                 actor=order.actor,
                 command=_kind(order),
                 summary=made.summary,
+                reason="" if isinstance(order.change, Desired) else order.change.reason,
                 nodes=order.nodes,
                 revision_before=stored.revision,
                 revision=0,
@@ -145,7 +147,7 @@ class Orders:
         document = stored.document
         try:
             for step in steps:
-                document = _applied(document, step, request=request)
+                document = take(document, step, request=request)
         except Unreasonable as error:
             raise Refused(f"model {order.model}: {error}; nothing was changed") from error
         return document, Made(
@@ -167,64 +169,34 @@ class Orders:
             )
 
     async def _resolve(self, order: Order, stored: Stored) -> tuple[Step, ...]:
-        """Turn an order into steps that mean the same whenever they are taken."""
-        if not isinstance(order.change, wire.Rollback):
-            return (Step(change=order.change, nodes=order.nodes),)
-        if order.change.version is not None:
-            return (Step(change=wire.Pin(versions=(order.change.version,)), nodes=order.nodes),)
+        """Turn an order into steps that mean the same whenever they are taken. `Refused`: it cannot work."""
+        change = order.change
+        if isinstance(change, Desired):
+            return (Step(change=change),)
         names = order.nodes or tuple(sorted(self._fold.nodes))
-        served = await self._served(order.model)
         try:
-            chosen = rollback.targets(
-                order.model, [self._fold.nodes[name] for name in names], document=stored.document, served=served
+            refusals.check(order.model, change, fold=self._fold, names=names, document=stored.document)
+            if not isinstance(change, wire.Rollback):
+                return (Step(change=change, nodes=order.nodes),)
+            found = rollback.steps(
+                order.model,
+                [self._fold.nodes[name] for name in names],
+                order=change,
+                document=stored.document,
+                served={} if change.version is not None else await self._served(order.model),
             )
         except Unreasonable as error:
-            raise Refused(f"{error}; nothing was changed") from error
-        groups: dict[Version, list[NodeName]] = {}
-        for name, version in chosen.items():
-            groups.setdefault(version, []).append(name)
-        if len(groups) == 1:
-            return (Step(change=wire.Pin(versions=tuple(groups)), nodes=order.nodes),)
-        return tuple(Step(change=wire.Pin(versions=(to,)), nodes=tuple(group)) for to, group in groups.items())
+            raise Refused(f"model {order.model}: {error}; nothing was changed") from error
+        return found if len(found) > 1 else tuple(step.model_copy(update={"nodes": order.nodes}) for step in found)
 
-    async def _served(self, model: ModelName) -> dict[NodeName, list[Version]]:
+    async def _served(self, model: ModelName) -> dict[NodeName, tuple[Version, ...]]:
         """Tell which versions each node served, newest first."""
-        found: dict[NodeName, list[Version]] = {}
-        which = Filter(model=model, kind="version.served")
-        for entry in (await self._history.page(which, limit=SERVED_EVENTS)).entries:
-            if entry.version is not None:
-                found.setdefault(entry.node, []).append(entry.version)
-        return found
+        entries: list[Entry] = []
+        for kind in (VersionServed.type, ChangeMade.type):
+            page = await self._history.page(Filter(model=model, kind=kind), limit=SERVED_EVENTS)
+            entries += page.entries
+        return rollback.served_before(sorted(entries, key=lambda entry: entry.sequence))
 
 
 def _kind(order: Order) -> str:
     return "put" if isinstance(order.change, Desired) else order.change.kind
-
-
-def _applied(document: Desired, step: Step, *, request: str) -> Desired:
-    if isinstance(step.change, Desired):
-        return step.change
-    return changes.apply(document, _plain(step.change, request), nodes=frozenset(step.nodes))
-
-
-def _plain(change: Change, request: str) -> changes.Change:
-    """Take a change off the wire."""
-    fields = {name: value for name, value in change if name != "kind"}
-    if isinstance(change, wire.Retry):
-        fields["request"] = request
-    return _PLAIN[type(change)](**fields)
-
-
-_PLAIN: Mapping[type, Callable[..., changes.Change]] = {
-    wire.Pin: changes.Pin,
-    wire.Unpin: changes.Unpin,
-    wire.Pull: changes.Pull,
-    wire.Pause: changes.Pause,
-    wire.Resume: changes.Resume,
-    wire.SetLabel: changes.SetLabel,
-    wire.Retry: changes.Retry,
-    wire.RemoveVersion: changes.RemoveVersion,
-    wire.RemoveModel: changes.RemoveModel,
-    wire.Restore: changes.Restore,
-    wire.Retention: changes.Retain,
-}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from events import subjects
 from events.changes import Change
 from events.desired import Desired
-from events.names import NodeName
+from events.names import NodeName, Version
 from master.answers import Made
 from master.errors import Refused
 from service import jetstream
@@ -22,6 +22,8 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True)
     change: Change | Desired
     nodes: tuple[NodeName, ...] = ()
+    left: tuple[Version, ...] = ()  # of a rollback: what is served now
+    labels: tuple[str, ...] = ()  # of a rollback: those that go back with it
 
 
 class Remembered(BaseModel):

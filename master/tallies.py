@@ -18,4 +18,5 @@ class Model:
     stored: Stored = UNSET
     tally: Counter[CellState] = field(default_factory=Counter)
     serving: Counter[Version] = field(default_factory=Counter)
+    defaults: Counter[Version] = field(default_factory=Counter)  # on how many nodes a version is what clients get
     has_lags: bool = False  # some node is behind others

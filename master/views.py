@@ -110,6 +110,9 @@ class ModelRow(View):
     state: CellState = Field(description="the worst of all nodes that have or want it")
     cells: tuple[Tally, ...] = Field(description="on how many nodes it is in each state, worst first")
     serving: tuple[VersionTally, ...] = Field(description="which versions are served on how many nodes, newest first")
+    defaults: tuple[VersionTally, ...] = Field(
+        default=(), description="which version a client gets that names none, on how many nodes, newest first"
+    )
     want: Latest | Pinned
     labels: dict[str, Version]
     is_paused: bool
@@ -128,6 +131,7 @@ class CellRow(View):
     since: datetime
     desired: tuple[Version, ...]
     serving: tuple[Version, ...]
+    default_version: Version | None = Field(default=None, description="what a client gets that names no version")
     labels: dict[str, Version]
     progress: Progress | None = Field(default=None, description="of the transfer that goes on, if any")
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from events import changes as wire
 from events import messages as m
-from events.changes import Change
 from events.desired import Desired
 from events.messages import Event
-from events.names import ModelName, NodeName
+from events.names import ModelName, NodeName, Version
 from master.explain import listed
 from master.requests import Step
 
@@ -16,7 +15,7 @@ MIB = 1024 * 1024
 
 def summary(model: ModelName, steps: Sequence[Step]) -> str:
     """Say what steps do to a model."""
-    return "; ".join(f"model {model} on {_where(step.nodes)}: {_did(step.change)}" for step in steps)
+    return "; ".join(f"model {model} on {_where(step.nodes)}: {_did(step)}" for step in steps)
 
 
 def sentence(event: Event) -> str:
@@ -28,8 +27,20 @@ def _where(nodes: Sequence[NodeName]) -> str:
     return f"node{'s' if len(nodes) > 1 else ''} {', '.join(nodes)}" if nodes else "all nodes"
 
 
-def _did(change: Change | Desired) -> str:
-    return "desired document put in place" if isinstance(change, Desired) else _CHANGES[type(change)](change)
+def _did(step: Step) -> str:
+    match step.change:
+        case Desired():
+            return "desired document put in place"
+        case wire.Rollback(version=version) if version is not None:
+            return _rolled_back(step, version)
+        case change:
+            return _CHANGES[type(change)](change)
+
+
+def _rolled_back(step: Step, to: Version) -> str:
+    left = f" from {listed(step.left)}" if step.left else ""
+    labels = f", label{'s' if len(step.labels) > 1 else ''} {', '.join(step.labels)} with it" if step.labels else ""
+    return f"pinned to version {to} by rollback{left}{labels}"
 
 
 def _about(words: str) -> Callable[..., str]:
@@ -50,6 +61,7 @@ _CHANGES: Mapping[type, Callable[..., str]] = {
     wire.Unpin: lambda change: f"follows the newest {'version' if change.count == 1 else f'{change.count} versions'}",
     wire.Rollback: lambda _: "rolled back",
     wire.Pull: lambda change: f"version {change.version} kept on disk",
+    wire.Unpull: lambda change: f"version {change.version} not kept on disk any more",
     wire.Pause: lambda _: "updates paused",
     wire.Resume: lambda _: "updates resumed",
     wire.SetLabel: lambda change: (
@@ -60,6 +72,7 @@ _CHANGES: Mapping[type, Callable[..., str]] = {
     wire.Retry: lambda change: f"version {change.version} is tried again",
     wire.RemoveVersion: lambda change: f"version {change.version} removed",
     wire.RemoveModel: lambda _: "removed",
+    wire.ForgetModel: lambda _: "forgotten",
     wire.Restore: lambda change: "restored" if change.version is None else f"version {change.version} restored",
     wire.Retention: lambda change: (
         "retention as each node is set"
@@ -99,6 +112,8 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
     m.VersionRemoved: _because("was removed from disk"),
     m.ServingLost: lambda event: f"TensorFlow Serving does not answer: {event.reason}",
     m.ServingStarted: lambda _: "TensorFlow Serving is there",
-    m.ChangeMade: lambda event: f"{event.actor or 'somebody'} changed {event.summary}",
+    m.ChangeMade: lambda event: (
+        f"{event.actor or 'somebody'} changed {event.summary}{f' ({event.reason})' if event.reason else ''}"
+    ),
     m.CommandSent: lambda event: f"{event.actor or 'somebody'} sent {event.command} to {_where(event.nodes)}",
 }

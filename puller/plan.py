@@ -12,7 +12,7 @@ from datetime import datetime
 from events.desired import Latest, Pinned, choose
 from events.manifest import Content
 from events.names import FileName, Version
-from events.status import Stage
+from events.status import NOT_IN_BUCKET, Stage
 from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
 from puller.objects import RemoteFile
 from puller.view import Cancel, Decision, Fetch, StageGraph, View
@@ -42,10 +42,18 @@ def decide(view: View, *, now: datetime) -> tuple[Decision, ...]:
 
 
 def _asked_for(view: View) -> set[Version]:
-    """The versions that an operator named: to be served, or to be on the disk for later."""
+    """The versions that an operator named: to be served by number or label, or to be on the disk for later."""
     want = view.policy.want
     pinned = want.versions if isinstance(want, Pinned) else ()
-    return {*pinned, *view.policy.held} - set(view.policy.refused)
+    return {*pinned, *view.policy.labels.values(), *view.policy.held} - set(view.policy.refused)
+
+
+def _followed(view: View) -> Set[Version]:
+    """The versions among which the newest are sought; while updates are paused, none that is newer than the disk's."""
+    known = (view.offered | set(view.published)) - set(view.policy.refused)
+    if not view.policy.paused:
+        return known
+    return {version for version in known if version <= max(view.published, default=-1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def _contenders(view: View) -> Iterator[Version]:
     if not isinstance(view.policy.want, Latest):
         return
     count = view.policy.want.count
-    for version in sorted((view.offered | set(view.published)) - set(view.policy.refused), reverse=True):
+    for version in sorted(_followed(view), reverse=True):
         if count == 0:
             return
         if version not in view.published:
@@ -92,7 +100,10 @@ def _wanted(view: View) -> tuple[Version, ...]:
     known = complete | view.published.keys()
     candidates = {version for version in known if not _is_barred(view, version) and not _is_hopeless(view, version)}
     stuck = {version for version in candidates if _is_stuck(view, version)}
-    return tuple({*choose(view.policy, candidates), *choose(view.policy, candidates - stuck)})
+    served = view.published
+    return tuple(
+        {*choose(view.policy, candidates, served=served), *choose(view.policy, candidates - stuck, served=served)}
+    )
 
 
 def _is_sure(view: View, version: Version) -> bool:
@@ -164,7 +175,8 @@ def _why_not(view: View, version: Version, choice: _Choice) -> str:
         pinned = ", ".join(map(str, view.policy.want.versions))
         return f"pinned to {pinned}"
     if version not in choice.contenders:
-        return "older than what is wanted"
+        is_held_back = view.policy.paused and version not in _followed(view)
+        return "updates are paused: nothing new is fetched" if is_held_back else "older than what is wanted"
     seen = view.seen.get(version)
     is_complete = seen is not None and _is_sure(view, version)
     is_ruled_out = _is_barred(view, version) or _is_hopeless(view, version)
@@ -193,15 +205,13 @@ def _decide_contender(view: View, version: Version, *, now: datetime) -> Decisio
 
 def _decide_unseen(view: View, version: Version) -> Decision:
     if version not in view.offered:
-        return Decision(version, Stage.INCOMPLETE, "asked for, but there is no such version in the bucket")
+        return Decision(version, Stage.INCOMPLETE, NOT_IN_BUCKET)
     reason = view.unlisted.get(version)
     stage = Stage.FAILED if reason else Stage.WAITING
     return Decision(version, stage, reason or "the bucket could not be listed yet")
 
 
 def _attempt(view: View, version: Version, step: StageGraph | Fetch) -> Decision:
-    if view.policy.paused:
-        return Decision(version, Stage.NOT_WANTED, "paused by an operator: nothing new is fetched")
     failure = view.failures.get(version)
     if failure is None:
         return Decision(version, Stage.WAITING, "its turn has not come", step=step)

@@ -32,6 +32,12 @@ RELOADS = Counter("mm_reloads", "Reloads sent to TensorFlow Serving: accepted, r
 LOAD_SECONDS = Histogram("mm_load_seconds", "From a version's reload to its being available", buckets=_FAST)
 QUARANTINED = Counter("mm_versions_quarantined", "Versions that went into quarantine")
 VERSIONS_REMOVED = Counter("mm_versions_removed", "Versions deleted from the disk")
+SERVING_VERSION = Gauge(
+    "mm_serving_version", "1 for each version that a model serves on this node", ["model", "version"]
+)
+DEFAULT_VERSION = Gauge(
+    "mm_default_version", "1 for the version that clients get who name none: the highest loaded", ["model", "version"]
+)
 SERVED_VERSIONS = Gauge("mm_served_versions", "Versions by their state on the configurator's side", ["state"])
 MODELS_DIFFERING = Gauge("mm_models_differing", "Models that are not served as desired")
 

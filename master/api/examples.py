@@ -105,6 +105,7 @@ _MODEL_ROW = ModelRow(
     state=CellState.UPDATING,
     cells=_SERVING,
     serving=(VersionTally(version=NEW, nodes=9), VersionTally(version=OLD, nodes=1)),
+    defaults=(VersionTally(version=NEW, nodes=9), VersionTally(version=OLD, nodes=1)),
     want=Latest(),
     labels={"stable": OLD},
     is_paused=False,
@@ -120,6 +121,7 @@ _CELL_ROW = CellRow(
     since=NOON,
     desired=(OLD,),
     serving=(OLD,),
+    default_version=OLD,
     labels={"stable": OLD},
     progress=_PROGRESS,
 )

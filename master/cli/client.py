@@ -19,6 +19,7 @@ from master.views import CellRow, CellView, ModelRow, ModelView, NodeRow, NodeVi
 
 T = TypeVar("T")
 LOOKS = 5  # requests for one command; the master looks at 20,000 events for each
+NEW_FIELDS = frozenset({"reason", "ahead", "accept_default", "keep_labels", "drop_labels"})
 PAGE = 500  # rows a request; a fleet of 1,000 nodes takes two
 
 
@@ -53,6 +54,12 @@ class Wish:
     is_dry_run: bool = False
     revision: int | None = None  # only if the document still has this revision
     key: str = field(default_factory=lambda: uuid.uuid4().hex)  # the same key again gets the first answer again
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The change as a master of the release before takes it, too: what is new in it goes only where it is set."""
+        fields = self.change.model_dump(mode="json")
+        return {name: value for name, value in fields.items() if value or name not in NEW_FIELDS}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -118,7 +125,7 @@ class Master:
 
     def change(self, model: ModelName, wish: Wish) -> Made:
         """Change a model's desired state, or hear what that would do."""
-        body = {"change": wish.change, "nodes": wish.nodes or None, "dry_run": wish.is_dry_run}
+        body = {"change": wish.fields, "nodes": wish.nodes or None, "dry_run": wish.is_dry_run}
         path, data = f"/v1/models/{model}/changes", _json(body)
         try:
             reply = self._send("POST", path, body=data, headers=wish.headers)

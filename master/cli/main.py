@@ -36,6 +36,7 @@ PANELS: Mapping[str, Sequence[str]] = {
         "change.unpin",
         "change.rollback",
         "change.pull",
+        "change.unpull",
         "change.label",
         "change.pause",
         "change.resume",
@@ -43,7 +44,15 @@ PANELS: Mapping[str, Sequence[str]] = {
         "change.remove",
         "change.restore",
     ),
-    "Do now": ("ask.sync", "ask.reload", "ask.retention", "follow.wait", "publish.publish", "show.forget"),
+    "Do now": (
+        "ask.sync",
+        "ask.reload",
+        "ask.retention",
+        "follow.wait",
+        "publish.publish",
+        "show.forget",
+        "change.forget_model",
+    ),
     "Set up": ("bootstrap.bootstrap", "doctor.doctor", "token.token"),
 }
 
@@ -65,12 +74,18 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(start)
     everything = [(panel, path) for panel, paths in PANELS.items() for path in paths]
-    named = [(panel, path) for panel, path in everything if path.partition(".")[2] in arguments]
+    named = [(panel, path) for panel, path in everything if command_name(path) in arguments]
     # Loading every subcommand would take longer than most of them run.
     for panel, path in named or everything:
         module, _, function = path.partition(".")
-        add(app, getattr(import_module(f".{module}", __package__), function), panel=panel)
+        command = getattr(import_module(f".{module}", __package__), function)
+        add(app, command, panel=panel, name=command_name(path))
     return app
+
+
+def command_name(path: str) -> str:
+    """The name that people type, out of the place where the command's function is."""
+    return path.partition(".")[2].replace("_", "-")
 
 
 def _say_version(is_asked: bool) -> None:  # noqa: FBT001 - Typer's signature

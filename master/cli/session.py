@@ -87,6 +87,10 @@ class How:
         False
     )
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False
+    reason: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="why; the history shows it")] = ""
+    ahead: Annotated[
+        bool, typer.Option("--ahead", help="a model or version that no node knows yet is meant: it is still to come")
+    ] = False
     as_json: Json = False
 
     @property

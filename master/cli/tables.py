@@ -109,6 +109,7 @@ def cells(screen: Screen, rows: Iterable[CellRow], *, now: datetime, by_model: b
         "STATE",
         "SINCE",
         "SERVING",
+        "DEFAULT",
         "DESIRED",
         "REASON",
         rows=[
@@ -117,6 +118,7 @@ def cells(screen: Screen, rows: Iterable[CellRow], *, now: datetime, by_model: b
                 state(row.state),
                 words.age(row.since, now=now),
                 words.versions(row.serving),
+                "-" if row.default_version is None else str(row.default_version),
                 words.versions(row.desired),
                 words.joined(filter(None, [row.reason, words.progress(row.progress) if row.progress else ""])),
             )

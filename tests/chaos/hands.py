@@ -76,7 +76,7 @@ class Hands:
             windows = [Window(REMOVED, node, step.model, now, patience_seconds=FOR_EVER) for node in self.nodes]
             self.removed.setdefault(step.model, []).extend(windows)
             self.seen.windows.extend(windows)
-        change: dict[str, object] = {"kind": step.order.value}
+        change: dict[str, object] = {"kind": step.order.value, "ahead": True}  # the nodes may not have seen it yet
         if step.order is Order.PIN:
             change["versions"] = [step.version]
         return await asyncio.to_thread(order, self.master_url, step.model, change)
@@ -89,7 +89,8 @@ class Hands:
         said = []
         for (model, version), record in layout.quarantined(Layout(stage.node.models)).items():
             if KILLED in record.reason and self.kinds.get((model, version), Kind.HALF).is_servable:
-                words = await asyncio.to_thread(order, self.master_url, model, {"kind": "retry", "version": version})
+                change = {"kind": "retry", "version": version, "ahead": True}
+                words = await asyncio.to_thread(order, self.master_url, model, change)
                 said.append(f"retry {model} {version} for {stage.name}: {words}")
         return "; ".join(said)
 

@@ -43,6 +43,7 @@ export interface ModelRow {
   state: CellState;
   cells: Tally[];
   serving: VersionTally[];
+  defaults: VersionTally[];
   want: Want;
   labels: Record<string, Version>;
   is_paused: boolean;
@@ -117,6 +118,7 @@ export interface CellRow {
   since: string;
   desired: Version[];
   serving: Version[];
+  default_version: Version | null;
   labels: Record<string, Version>;
   progress: Progress | null;
 }

@@ -17,7 +17,7 @@ export function nodesTable(cells, { marked, more }) {
   const rows = [...cells.items]
     .sort((one, other) => rank(one) - rank(other))
     .map((cell) => rowOf(cell, cell.node === marked));
-  const heads = ["node", "state", "since", "serving", "desired", "why"].map((name) => h("th", { scope: "col" }, name));
+  const heads = ["node", "state", "since", "serving", "default", "desired", "why"].map((name) => h("th", { scope: "col" }, name));
   return h(
     "section",
     { class: "panel" },
@@ -45,6 +45,7 @@ function rowOf(cell, isMarked) {
     h("td", {}, badge(cell.state)),
     h("td", {}, age(cell.since)),
     h("td", {}, listed(cell.serving)),
+    h("td", {}, cell.default_version === null ? "–" : String(cell.default_version)),
     h("td", {}, listed(cell.desired)),
     h("td", {}, h("span", { class: "why" }, cell.reason), cell.progress && bar(cell.progress)),
   );

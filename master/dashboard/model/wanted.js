@@ -11,8 +11,9 @@ export function wanted(model) {
   /** @type {[string, string][]} */
   const lines = [
     ["wanted", model.is_removed ? "removed: neither fetched nor served" : wish(model.want)],
-    ["updates", model.is_paused ? "paused: what is served stays" : "by themselves"],
+    ["updates", model.is_paused ? "paused: no new version is followed" : "by themselves"],
     ["labels", labels.join(", ") || "none"],
+    ["default", defaultsOf(model)],
     [
       "own policies",
       model.own_policies
@@ -31,6 +32,17 @@ export function wanted(model) {
       lines.map(([name, words]) => h("div", {}, h("dt", {}, name), h("dd", {}, words))),
     ),
   );
+}
+
+/**
+ * What a client gets that names neither version nor label.
+ * @param {ModelView} model
+ */
+function defaultsOf(model) {
+  const [first, ...others] = model.defaults;
+  if (!first) return "nothing is served";
+  if (!others.length) return `version ${first.version} for clients that name none`;
+  return model.defaults.map((one) => `version ${one.version} on ${counted(one.nodes, "node")}`).join(", ");
 }
 
 /** @param {Want} want */

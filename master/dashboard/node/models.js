@@ -12,7 +12,7 @@ import { age } from "../base/times.js";
 export function modelsTable(models) {
   const rank = (/** @type {CellRow} */ cell) => CELL_STATES.indexOf(cell.state);
   const rows = [...models].sort((one, other) => rank(one) - rank(other)).map(rowOf);
-  const heads = ["model", "state", "since", "serving", "desired", "why, and what is on its way"];
+  const heads = ["model", "state", "since", "serving", "default", "desired", "why, and what is on its way"];
   return h(
     "section",
     { class: "panel" },
@@ -49,6 +49,7 @@ function rowOf(cell) {
     h("td", {}, badge(cell.state)),
     h("td", {}, age(cell.since)),
     h("td", {}, listed(cell.serving)),
+    h("td", {}, cell.default_version === null ? "–" : String(cell.default_version)),
     h("td", {}, listed(cell.desired)),
     h("td", {}, h("span", { class: "why" }, cell.reason), cell.progress && bar(cell.progress)),
   );

@@ -45,7 +45,9 @@ def test_master_follows_a_command_to_the_cluster(name: str) -> None:
 NEEDED: dict[str, dict[str, object]] = {
     "pin": {"versions": [1]},
     "label": {"label": "stable", "version": 1},
-    **{name: {"version": 1} for name in ("rollback", "pull", "retry", "remove_version")},
+    **{name: {"version": 1} for name in ("rollback", "pull", "remove_version")},
+    **{name: {"version": 1, "ahead": True} for name in ("unpull", "retry")},
+    "forget_model": {"model": "nowhere", "ahead": True},
 }
 
 

@@ -53,11 +53,20 @@ def test_events_of_before_are_read(kind: type[Event]) -> None:
     """Each event type is read back with every field, and written as it was."""
     lines = [json.loads(line) for line in golden("events.jsonl").splitlines()]
     line = next(line for line in lines if line["type"] == f"{cloudevents.TYPE_PREFIX}{kind.type}")
+    assert_read_and_written(kind, line)
+
+
+def test_a_change_is_read_with_its_reason() -> None:
+    """It came later, and stands beside what was there."""
+    assert_read_and_written(messages.ChangeMade, json.loads(golden("events_with_reason.jsonl")))
+
+
+def assert_read_and_written(kind: type[Event], line: dict[str, str]) -> None:
     envelope, event = cloudevents.parse(json.dumps(line).encode())
     assert isinstance(event, kind)
     source = cloudevents.Source(node=NODE, service=line["source"].rsplit("/", 1)[1])
     again = cloudevents.render(event, source=source, event_id=envelope.id, time=envelope.time)
-    assert json.loads(again) == line
+    assert_holds(json.loads(again), line)
 
 
 def test_events_of_later_are_read_as_far_as_they_are_known() -> None:
@@ -78,6 +87,7 @@ def test_events_of_later_are_read_as_far_as_they_are_known() -> None:
         ("puller_report_with_source.json", PullerReport),
         ("configurator_report.json", ConfiguratorReport),
         ("configurator_report_with_address.json", ConfiguratorReport),
+        ("configurator_report_with_default_version.json", ConfiguratorReport),
         ("desired.json", Desired),
         ("answer.json", Answer),
         ("hint.json", Hint),
@@ -99,8 +109,11 @@ def test_requests_to_nodes_of_before_are_followed(kind: type[Command]) -> None:
 @pytest.mark.parametrize("kind", cluster.ALL, ids=lambda kind: kind.name)
 def test_requests_to_the_cluster_of_before_are_followed(kind: type[Command]) -> None:
     """An old script's request is understood by a new master."""
-    request = json.loads(golden("cluster_requests.json"))[kind.name]
-    assert isinstance(commands.parse(kind, json.dumps(request).encode(), now=NOW), kind)
+    files = [json.loads(golden(name)) for name in ("cluster_requests.json", "cluster_requests_with_reasons.json")]
+    requests = [file[kind.name] for file in files if kind.name in file]
+    assert requests
+    for request in requests:
+        assert isinstance(commands.parse(kind, json.dumps(request).encode(), now=NOW), kind)
 
 
 def test_reports_of_before_and_of_later_make_the_same_view() -> None:

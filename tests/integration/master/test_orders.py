@@ -75,11 +75,11 @@ async def test_two_operators_do_not_overwrite_each_other(nats_server: NatsServer
         with pytest.raises(Conflict, match="changed by somebody else") as caught:
             await order(first, wire.Pause(), if_revision=seen)
         assert caught.value.revision == made.revision_after
-        labels = [wire.SetLabel(label=f"l{number}", version=V7) for number in range(4)]
+        labels = [wire.SetLabel(label=f"l{number}", version=V5) for number in range(4)]
         masters = (first, second, first, second)
         await asyncio.gather(*(order(one, label) for one, label in zip(masters, labels, strict=True)))
         policy = (await first.documents.read(MODEL)).document.policy
-        assert policy == Policy(want=Pinned(versions=(V6,)), labels={f"l{number}": V7 for number in range(4)})
+        assert policy == Policy(want=Pinned(versions=(V6,)), labels={f"l{number}": V5 for number in range(4)})
 
 
 async def test_a_write_over_another_revision_is_refused_by_nats_itself(nats_server: NatsServer) -> None:
@@ -161,7 +161,11 @@ async def test_the_dry_run_says_what_the_change_then_does(nats_server: NatsServe
         names = (NodeName("node-0001"),)
         asked = Order(actor="tester", model=model, change=change, nodes=names, is_dry_run=True)
         told = await master.orders.follow(asked)
-        sentences = ("Serves version 6.", "Unloads version 7 once version 6 is served.")
+        sentences = (
+            "Serves version 6.",
+            "Unloads version 7 once version 6 is served.",
+            "Clients that name no version get version 6 instead of 7.",
+        )
         assert [(one.node, one.sentences) for one in told.nodes] == [(names[0], sentences)]
         assert (await master.documents.read(model)).revision == 0
         made = await master.orders.follow(Order(actor="tester", model=model, change=change, nodes=names))

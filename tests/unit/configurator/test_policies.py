@@ -93,6 +93,40 @@ async def test_paused_means_what_is_served_stays(tmp_path: Path) -> None:
         await bench.until(lambda: bench.available() == {2})
 
 
+async def test_a_paused_model_follows_what_operators_say(tmp_path: Path) -> None:
+    """A pause holds new versions back and nothing else: pins, labels and removals are followed, and then undone."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1, 2)
+        bench.want(Policy(paused=True))
+        bench.publish(3)
+        await bench.run(3.0)
+        assert bench.available() == {2}
+        bench.want(Policy(paused=True, want=Pinned(versions=(Version(1),))))
+        await bench.until(lambda: bench.available() == {1})
+        bench.want(Policy(paused=True, want=Pinned(versions=(Version(3),))))
+        await bench.until(lambda: bench.available() == {3})
+        bench.want(Policy(paused=True, want=Pinned(versions=(Version(2),))))
+        await bench.until(lambda: bench.available() == {2})
+        await bench.run(1.0)
+        bench.want(Policy(paused=True, labels={"canary": Version(3)}))
+        await bench.until(lambda: bench.report()[MODEL].labels == {"canary": 3})
+        await bench.run(2.0)
+        assert bench.available() == {2, 3}, "a label lifts nothing but itself"
+
+
+async def test_of_a_paused_model_a_version_can_be_removed(tmp_path: Path) -> None:
+    """The one below takes its place, and what came meanwhile goes on waiting."""
+    async with Bench(tmp_path, grace_seconds=1.0) as bench:
+        await bench.serve(1, 2)
+        bench.want(Policy(paused=True))
+        bench.publish(3)
+        bench.want(Policy(paused=True, refused=(Version(2),)))
+        await bench.until(lambda: bench.available() == {1})
+        await bench.until(lambda: bench.on_disk() == {1, 3})
+        await bench.run(3.0)
+        assert bench.available() == {1}
+
+
 async def test_a_removed_model_is_unloaded_and_then_deleted(tmp_path: Path) -> None:
     """Its files go after the end was seen and the grace time has passed, its empty folder too."""
     async with Bench(tmp_path, grace_seconds=10.0) as bench:

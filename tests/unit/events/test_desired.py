@@ -36,6 +36,27 @@ def test_choice(policy: Policy, chosen: tuple[Version, ...]) -> None:
     assert choose(policy, versions(1, 2, 3)) == chosen
 
 
+@pytest.mark.parametrize(
+    ("policy", "served", "chosen"),
+    [
+        (Policy(), versions(2), versions(3)),
+        (Policy(paused=True), versions(2), versions(2)),
+        (Policy(paused=True), (), ()),
+        (Policy(paused=True, want=Latest(count=2)), versions(2), versions(1, 2)),
+        (Policy(paused=True, want=Pinned(versions=versions(3))), versions(1), versions(3)),
+        (Policy(paused=True, labels={"canary": Version(3)}), versions(2), versions(2, 3)),
+        (Policy(paused=True, labels={"canary": Version(3)}), versions(2, 3), versions(2, 3)),
+        (Policy(paused=True, labels={"stable": Version(2)}), versions(2), versions(2)),
+        (Policy(paused=True, refused=versions(2)), versions(2), versions(1)),
+    ],
+)
+def test_a_pause_holds_new_versions_back_and_nothing_else(
+    policy: Policy, served: tuple[Version, ...], chosen: tuple[Version, ...]
+) -> None:
+    """From versions 1, 2 and 3, where some were served: pins, labels and removals count while updates are paused."""
+    assert choose(policy, versions(1, 2, 3), served=served) == chosen
+
+
 @given(VERSIONS, st.integers(1, 5))
 def test_latest_never_chooses_an_older_over_a_newer(candidates: set[Version], count: int) -> None:
     """What is left out is older than all that is chosen."""

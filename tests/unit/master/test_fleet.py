@@ -103,7 +103,10 @@ def test_a_cell_explains_itself(fleet: Fleet) -> None:
     shown = fleet.cell(MODEL, NodeName("c"))
     assert shown.progress is not None
     assert shown.explain[0] == "m on c is updating since 2026-01-01 00:00:00 UTC: version 8 is downloading."
-    assert shown.explain[1:3] == ("Desired: the newest version.", "Served: version 7.")
+    assert shown.explain[1:3] == (
+        "Desired: the newest version.",
+        "Served: version 7; clients that name no version get version 7.",
+    )
     assert "512.0 of 1024.0 MiB at 95.4 MiB/s, about 9 s left" in shown.explain[3]
     assert [row.version for row in shown.versions] == [8, 7, 6]
 

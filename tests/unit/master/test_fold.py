@@ -197,5 +197,5 @@ def test_a_document_is_taken_with_a_new_revision_only() -> None:
     fold = Fold()
     tell(fold, "a", {MODEL: serving(7)})
     for revision in (3, 4):
-        fold.desire({MODEL: Stored(document=stored(Policy()).document, revision=revision)})
+        fold.desire({MODEL: Stored(document=stored(Policy(retention=1)).document, revision=revision)})
         assert fold.models[MODEL].stored.revision == revision

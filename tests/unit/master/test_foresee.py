@@ -10,15 +10,19 @@ from infra.local.fleet_report import Simulated
 from master import changes
 from master.changes import Change
 from master.foresee import foresee
-from tests.support.fleet import MODEL, fleet_of, lose, serving, versions
+from tests.support.fleet import MODEL, START, fleet_of, lose, serving, versions
 
 DEFAULT = Policy()
+GOES_ON = "Clients that name no version go on getting version 7."
 CASES: dict[str, tuple[Simulated, Policy, Policy, str]] = {
     "pin to one on disk": (
         serving(6, 7),
         DEFAULT,
         Policy(want=Pinned(versions=versions(6))),
-        "Serves version 6. Unloads version 7 once version 6 is served.",
+        (
+            "Serves version 6. Unloads version 7 once version 6 is served."
+            " Clients that name no version get version 6 instead of 7."
+        ),
     ),
     "pin to one that is nowhere": (
         serving(6, 7),
@@ -27,52 +31,64 @@ CASES: dict[str, tuple[Simulated, Policy, Policy, str]] = {
         (
             "Cannot serve version 3: it is not on disk, and nothing of it was seen in the bucket."
             " Goes on as it is: version 7 served; none of the versions wanted can be served."
+            f" {GOES_ON}"
         ),
     ),
     "pin to one in quarantine": (
         serving(6, 8, 7, quarantined={versions(8)[0]: "bad"}),
         DEFAULT,
         Policy(want=Pinned(versions=versions(7, 8))),
-        "Cannot serve version 8: it is in quarantine; retry it, or upload it again.",
+        (f"Cannot serve version 8: it is in quarantine; retry it, or upload it again. {GOES_ON}"),
     ),
     "pin to one that is coming": (
         serving(7, downloading=versions(8)[0]),
         DEFAULT,
         Policy(want=Pinned(versions=versions(8))),
-        "Serves version 8 after it was fetched. Unloads version 7 once version 8 is served.",
+        (
+            "Serves version 8 after it was fetched. Unloads version 7 once version 8 is served."
+            " Clients that name no version get version 8 instead of 7."
+        ),
     ),
     "pin to what is served": (
         serving(6, 7),
         DEFAULT,
         Policy(want=Pinned(versions=versions(7))),
-        "Nothing changes in what is served or kept.",
+        GOES_ON,
     ),
-    "two of the newest": (serving(6, 7), DEFAULT, Policy(want=Latest(count=2)), "Serves version 6."),
-    "pause": (serving(6, 7), DEFAULT, Policy(paused=True), "Stays as it is: version 7 served; newer versions wait."),
-    "resume": (serving(7), Policy(paused=True), DEFAULT, "Follows new versions again."),
+    "two of the newest": (serving(6, 7), DEFAULT, Policy(want=Latest(count=2)), f"Serves version 6. {GOES_ON}"),
+    "pause": (
+        serving(6, 7),
+        DEFAULT,
+        Policy(paused=True),
+        f"Stays as it is: version 7 served; newer versions wait. {GOES_ON}",
+    ),
+    "resume": (serving(7), Policy(paused=True), DEFAULT, f"{GOES_ON} Follows new versions again."),
     "label": (
         serving(6, 7),
         DEFAULT,
         Policy(labels={"stable": versions(6)[0]}),
-        "Serves version 6. Points label stable at version 6.",
+        f"Serves version 6. {GOES_ON} Points label stable at version 6.",
     ),
     "move a label": (
         serving(7),
         Policy(labels={"stable": versions(6)[0]}),
         Policy(labels={"stable": versions(7)[0]}),
-        "Points label stable at version 7 instead of 6.",
+        f"{GOES_ON} Points label stable at version 7 instead of 6.",
     ),
     "take a label away": (
         serving(7),
         Policy(labels={"stable": versions(7)[0]}),
         DEFAULT,
-        "Takes label stable away from version 7.",
+        f"{GOES_ON} Takes label stable away from version 7: clients that ask for it get errors.",
     ),
     "remove the model": (
         serving(6, 7),
         DEFAULT,
         Policy(removed=True),
-        "Unloads version 7 and removes the model from disk; nothing of it is fetched until it is restored.",
+        (
+            "Unloads version 7 and removes the model from disk; nothing of it is fetched until it is restored."
+            " Clients get errors then."
+        ),
     ),
     "remove the version served": (
         serving(6, 7),
@@ -80,6 +96,7 @@ CASES: dict[str, tuple[Simulated, Policy, Policy, str]] = {
         Policy(refused=versions(7)),
         (
             "Serves version 6. Unloads version 7 once version 6 is served."
+            " Clients that name no version get version 6 instead of 7."
             " Removes version 7 from disk, and does not fetch it again."
         ),
     ),
@@ -93,7 +110,49 @@ CASES: dict[str, tuple[Simulated, Policy, Policy, str]] = {
         serving(8, 7, quarantined={versions(8)[0]: "bad"}),
         DEFAULT,
         Policy(retry={versions(8)[0]: "r1"}),
-        "Serves version 8. Unloads version 7 once version 8 is served. Tries version 8 again if it is in quarantine.",
+        (
+            "Serves version 8. Unloads version 7 once version 8 is served."
+            " Clients that name no version get version 8 instead of 7. Tries version 8 again if it is in quarantine."
+        ),
+    ),
+    "label above the pin": (
+        serving(7, 8, 6),
+        Policy(want=Pinned(versions=versions(6))),
+        Policy(want=Pinned(versions=versions(6)), labels={"canary": versions(8)[0]}),
+        (
+            "Serves version 8. Clients that name no version get version 8 instead of 6, which label canary keeps"
+            " loaded. Points label canary at version 8."
+        ),
+    ),
+    "pin below a label": (
+        Simulated(on_disk=versions(6, 7), serving=versions(6, 7), since=START),
+        Policy(labels={"stable": versions(6)[0]}),
+        Policy(want=Pinned(versions=versions(6)), labels={"stable": versions(6)[0]}),
+        (
+            "Unloads version 7 once version 6 is served. Clients that name no version get version 6 instead of 7."
+            " Label stable stays at version 6."
+        ),
+    ),
+    "label to one that cannot be served yet": (
+        serving(7),
+        Policy(labels={"stable": versions(7)[0]}),
+        Policy(labels={"stable": versions(9)[0]}),
+        f"{GOES_ON} Points label stable at version 9 when that can be served; it stays at version 7 until then.",
+    ),
+    "pin while paused": (
+        serving(6, 7),
+        Policy(paused=True),
+        Policy(paused=True, want=Pinned(versions=versions(6))),
+        (
+            "Serves version 6. Unloads version 7 once version 6 is served."
+            " Clients that name no version get version 6 instead of 7."
+        ),
+    ),
+    "label while paused": (
+        serving(6, 8, 7),
+        Policy(paused=True),
+        Policy(paused=True, labels={"stable": versions(6)[0]}),
+        f"Serves version 6. {GOES_ON} Points label stable at version 6.",
     ),
     "retention": (serving(7), DEFAULT, Policy(retention=1), "Keeps 1 older version on disk."),
     "nothing": (serving(7), DEFAULT, DEFAULT, "Nothing changes."),
@@ -122,12 +181,14 @@ numbers = st.integers(1, 9).map(lambda number: versions(number)[0])
 any_change: st.SearchStrategy[Change] = st.one_of(
     st.builds(changes.Pin, st.lists(numbers, min_size=1, max_size=3, unique=True).map(tuple)),
     st.builds(changes.Unpin, st.integers(1, 3)),
+    st.builds(changes.GoBack, numbers, st.lists(numbers, max_size=2).map(tuple)),
     st.builds(changes.Pull, numbers),
+    st.builds(changes.Unpull, numbers),
     st.just(changes.Pause()),
     st.just(changes.Resume()),
-    st.builds(changes.SetLabel, st.sampled_from(["canary", "stable"]), st.none() | numbers),
+    st.builds(changes.SetLabel, st.sampled_from(["canary", "stable"]), st.none() | numbers, st.booleans()),
     st.builds(changes.Retry, numbers, st.just("r")),
-    st.builds(changes.RemoveVersion, numbers),
+    st.builds(changes.RemoveVersion, numbers, st.booleans()),
     st.just(changes.RemoveModel()),
     st.builds(changes.Restore, st.none() | numbers),
     st.builds(changes.Retain, st.none() | st.integers(0, 5)),

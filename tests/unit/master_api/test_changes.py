@@ -2,6 +2,7 @@
 
 import pytest
 
+from events.changes import Pin
 from events.commands import ApplyRetention, Reload, Sync
 from events.desired import Desired, Latest, Policy
 from events.names import Version
@@ -28,7 +29,7 @@ async def test_a_change_is_ordered_as_it_was_asked_for() -> None:
         7,
         "night-42",
     )
-    assert order.change.model_dump() == {"kind": "pin", "versions": (1,)}
+    assert order.change == Pin(versions=(Version(1),))
     assert (answer.headers["etag"], answer.json()["revision_after"]) == ('"8"', 8)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.desired import Policy
+from events.desired import Pinned, Policy
 from events.names import Version
 from events.status import Stage
 from puller.completeness import NeedsGraph
@@ -69,6 +69,46 @@ DECISIONS = [
     ),
     ("held and not there: say so", View(policy=HELD_3, offered=v(2), published=on_disk(1)), HELD_AND_MISSING),
     ("paused: nothing new", View(policy=Policy(paused=True), offered=v(1), seen=seen(v1=COMPLETE)), {1: "not wanted"}),
+    (
+        "paused and pinned: a pin is an operator's own word",
+        View(
+            policy=Policy(paused=True, want=Pinned(versions=(Version(2),))),
+            offered=v(1, 2, 3),
+            seen=seen(v2=COMPLETE),
+            published=on_disk(1),
+        ),
+        {1: "published", 2: "waiting!", 3: "not wanted"},
+    ),
+    (
+        "paused and labelled: the label's version is fetched, the newest is not",
+        View(
+            policy=Policy(paused=True, labels={"canary": Version(2)}),
+            offered=v(1, 2, 3),
+            seen=seen(v2=COMPLETE, v3=COMPLETE),
+            published=on_disk(1),
+        ),
+        {1: "published", 2: "waiting!", 3: "not wanted"},
+    ),
+    (
+        "paused and the newest on disk removed: an older one takes its place",
+        View(
+            policy=Policy(paused=True, refused=(Version(2),)),
+            offered=v(1, 2, 3),
+            seen=seen(v1=COMPLETE),
+            published=on_disk(2),
+        ),
+        {1: "waiting!", 2: "published", 3: "not wanted"},
+    ),
+    (
+        "labelled and older than the newest: fetched for the label",
+        View(
+            policy=Policy(labels={"stable": Version(1)}),
+            offered=v(1, 2),
+            seen=seen(v1=COMPLETE),
+            published=on_disk(2),
+        ),
+        {1: "waiting!", 2: "published"},
+    ),
     (
         "removed: what is on disk is only shown",
         View(policy=Policy(removed=True), offered=v(1, 2), seen=seen(v2=COMPLETE), published=on_disk(1)),
