@@ -98,7 +98,10 @@ def _left(view: View, name: ModelName) -> list[str]:
     if entry is None or not model.wanted or not model.wanted <= model.confirmed:
         return []
     extra = sorted(entry.versions - model.wanted - frozenset(entry.labels.values()))
-    return [f"version {version} is on its way out" for version in extra]
+    unloading = sorted(version for version in model.statuses if model.is_available(version))
+    reasons = [f"version {version} is on its way out" for version in extra]
+    reasons += [f"version {version} is about to be unloaded" for version in unloading if version not in entry.versions]
+    return reasons
 
 
 def _label(view: View, name: ModelName, label: str) -> str:

@@ -1,6 +1,5 @@
 """A model on a node: what puller and configurator say of it becomes one state with a reason and an age. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
 from events.status import PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
-from master.views import CellState, VersionSpread
+from master.views import CellState
 
 FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
 COMING = frozenset({Stage.SETTLING, Stage.WAITING, Stage.DOWNLOADING})
@@ -86,6 +85,7 @@ class Cell:
     desired: tuple[Version, ...] = ()
     serving: tuple[Version, ...] = ()
     labels: tuple[tuple[str, Version], ...] = ()
+    difference: str = ""
     places: tuple[tuple[Version, Place], ...] = ()
     lag: Lag | None = None
 
@@ -115,8 +115,9 @@ class Cell:
         if halves.served:
             self.desired, self.serving = _shared(halves.served.desired), _shared(halves.served.serving)
             self.labels = _shared(tuple(sorted(halves.served.labels.items())))
+            self.difference = _shared(halves.served.difference)
         else:
-            self.desired, self.serving, self.labels = (), (), ()
+            self.desired, self.serving, self.labels, self.difference = (), (), (), ""
         if self.lag and follows(policy) and self._is_outdone_by(self.lag):
             self.state, self.reason, self.since = CellState.BEHIND, self.lag.reason, self.lag.since
 
@@ -231,22 +232,3 @@ def _at_rest(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict:
 
 def _oldest(lines: Iterable[ServedVersion]) -> datetime:
     return min((line.since for line in lines), default=NEVER)
-
-
-def spread(cells: Iterable[Cell]) -> tuple[VersionSpread, ...]:
-    """Count the nodes that have each version in each place, newest first."""
-    counts: Counter[tuple[Version, Place]] = Counter()
-    for places, times in Counter(cell.places for cell in cells).items():
-        for place in places:
-            counts[place] += times
-    return tuple(
-        VersionSpread(
-            version=version,
-            serving=counts[version, Place.SERVING],
-            on_disk=counts[version, Place.ON_DISK],
-            fetching=counts[version, Place.FETCHING],
-            failed=counts[version, Place.FAILED],
-            quarantined=counts[version, Place.QUARANTINED],
-        )
-        for version in sorted({version for version, _ in counts}, reverse=True)
-    )

@@ -26,6 +26,7 @@ def row(node: Node, name: ModelName, cell: Cell) -> CellRow:
         desired=cell.desired,
         serving=cell.serving,
         default_version=default_version(cell.serving),
+        difference=cell.difference,
         labels=dict(cell.labels),
         progress=_progress(cell),
     )

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from events.names import ModelName, NodeName, Version
 from master import explain, nodes
-from master.cells import Cell, spread
+from master.cells import Cell
 from master.errors import NotFound
 from master.fold import Fold
 from master.news import News
 from master.nodes import Node, tally
-from master.tallies import Model
+from master.tallies import Model, spread
 from master.views import (
     Board,
     BoardNews,

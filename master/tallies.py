@@ -1,12 +1,14 @@
 """What is counted of a model over all nodes. Pure."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from events.desired import Desired
 from events.names import Version
 from master.answers import Stored
-from master.views import CellState
+from master.cells import Cell, Place
+from master.views import CellState, VersionSpread
 
 UNSET = Stored(document=Desired(), revision=0)
 
@@ -20,3 +22,22 @@ class Model:
     serving: Counter[Version] = field(default_factory=Counter)
     defaults: Counter[Version] = field(default_factory=Counter)  # on how many nodes a version is what clients get
     has_lags: bool = False  # some node is behind others
+
+
+def spread(cells: Iterable[Cell]) -> tuple[VersionSpread, ...]:
+    """Count the nodes that have each version in each place, newest first."""
+    counts: Counter[tuple[Version, Place]] = Counter()
+    for places, times in Counter(cell.places for cell in cells).items():
+        for place in places:
+            counts[place] += times
+    return tuple(
+        VersionSpread(
+            version=version,
+            serving=counts[version, Place.SERVING],
+            on_disk=counts[version, Place.ON_DISK],
+            fetching=counts[version, Place.FETCHING],
+            failed=counts[version, Place.FAILED],
+            quarantined=counts[version, Place.QUARANTINED],
+        )
+        for version in sorted({version for version, _ in counts}, reverse=True)
+    )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from events.changes import Change
 from events.names import ModelName, NodeName, Version
-from master.answers import Entry, Gathered, HistoryPage, Made, Timeline
+from master.answers import Entry, Gathered, HistoryPage, Made, Stored, Timeline
 from master.cli.ends import Broken, Exit, Failure, NotFound, Unreachable
 from master.cli.http import Reply
 from master.cli.sse import Message, messages
@@ -105,6 +105,10 @@ class Master:
     def cell(self, model: ModelName, node: NodeName) -> CellView:
         """All there is to know of a model on a node."""
         return self._get(f"/v1/models/{model}/nodes/{node}", CellView)
+
+    def desired(self, model: ModelName) -> Stored:
+        """What operators want of a model."""
+        return self._get(f"/v1/models/{model}/desired", Stored)
 
     def timeline(self, model: ModelName, version: Version, *, before: str = "") -> Timeline:
         """The life of a version."""

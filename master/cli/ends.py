@@ -15,12 +15,14 @@ class Exit(IntEnum):
     UNREACHABLE = 4  # no master answers
     NOT_ALLOWED = 5  # no token, a wrong one, or one whose role does not allow this
     CONFLICT = 6  # somebody changed the same thing meanwhile; look again, then repeat
+    CANNOT = 7  # `wait`: it cannot come true as things are wanted; the sentence says why
     INTERRUPTED = 130  # Ctrl-C
 
 
 MEANINGS = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 not as desired (wait timed out, doctor found something, nodes "
-    "did not answer) · 4 no master answers · 5 not allowed · 6 changed by somebody else meanwhile · 130 interrupted."
+    "did not answer) · 4 no master answers · 5 not allowed · 6 changed by somebody else meanwhile · 7 cannot "
+    "come true (wait) · 130 interrupted."
     "\n\n"
     "Environment: MM_MASTER_URL (default http://127.0.0.1:8000), MM_TOKEN; for publish, bootstrap and doctor also "
     "MM_BUCKET, MM_PREFIX, MM_PROJECT, MM_TOPIC, MM_PROXY, MM_CA_FILE, STORAGE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST and "

@@ -2,13 +2,15 @@
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 from pydantic import BaseModel
 
+from events.desired import Desired
 from events.names import ModelName, NodeName, Version
+from master.cli import hopeless
 from master.views import CellRow, CellState
 
 _SHARE = re.compile(r"(?P<percent>[0-9]{1,3}(\.[0-9]+)?)%|(?P<count>[1-9][0-9]{0,5})|all")
@@ -49,6 +51,7 @@ class Goal:
     version: Version
     share: Share = Share()
     nodes: frozenset[NodeName] = frozenset()
+    ignore_lost: bool = False
 
 
 class Missing(BaseModel):
@@ -68,41 +71,97 @@ class Reach(BaseModel):
     needed: int
     total: int
     is_reached: bool
-    is_hopeless: bool  # so many nodes hold the version in quarantine that the others are too few
+    is_hopeless: bool  # so many nodes cannot come to serve the version that the others are too few
+    reason: str = ""  # why it is hopeless
+    obstacle: str = ""  # what an operator did that stands against it: removed, pinned, paused
+    is_unknown: bool = False  # no node has told of the version yet
+    lost: int = 0  # nodes of which nobody knows what they serve, and that are counted all the same
     missing: tuple[Missing, ...]
 
     @property
     def summary(self) -> str:
         """Say it in a sentence."""
         serve = "node serves" if self.total == 1 else "nodes serve"
-        return f"{self.serving} of {self.total} {serve} version {self.version} of {self.model}, {self.needed} needed"
+        lost = f", {self.lost} of them lost (--ignore-lost leaves lost nodes out)" if self.lost else ""
+        return (
+            f"{self.serving} of {self.total} {serve} version {self.version} of {self.model}, {self.needed} needed{lost}"
+        )
 
 
-def judge(goal: Goal, cells: Iterable[CellRow], *, known: Iterable[NodeName], quarantined: int) -> Reach:
-    """Compare the goal with the model's cells; `known` are the fleet's nodes, `quarantined` counts this version's.
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known besides the model's cells."""
+
+    nodes: frozenset[NodeName] = frozenset()  # the fleet's, where some of them have no cell
+    lost: frozenset[NodeName] = frozenset()  # of these
+    total: int | None = None  # all nodes of the fleet
+    versions: frozenset[Version] | None = None  # of the model, as nodes have told; None where that was not asked
+    quarantined: int = 0  # nodes that hold the version in quarantine
+    desired: Desired = field(default_factory=Desired)
+
+
+def judge(goal: Goal, cells: Iterable[CellRow], around: Around = Around()) -> Reach:
+    """Compare the goal with the model's cells.
 
     A node without a cell has not heard of the model yet and counts; one that shall not have it does not.
     """
     rows = {cell.node: cell for cell in cells if not goal.nodes or cell.node in goal.nodes}
-    nodes = goal.nodes or frozenset(known) | rows.keys()
+    nodes = goal.nodes or around.nodes | rows.keys()
+    lost = {node for node in nodes if node in around.lost or (node in rows and rows[node].state is CellState.LOST)}
+    if goal.ignore_lost:
+        nodes, lost = nodes - lost, set()
     counted = sorted(node for node in nodes if goal.nodes or node not in rows or not _is_unwanted(rows[node]))
     serving = [node for node in counted if node in rows and _serves(rows[node], goal.version)]
     needed = goal.share.of(len(counted))
+    is_reached = bool(counted) and len(serving) >= needed
+    obstacle, reason = ("", "") if is_reached else _hopeless(goal, around, counted=counted, nodes=nodes, rows=rows)
     return Reach(
         model=goal.model,
         version=goal.version,
         serving=len(serving),
         needed=needed,
         total=len(counted),
-        is_reached=bool(counted) and len(serving) >= needed,
-        is_hopeless=not goal.nodes and quarantined > 0 and len(counted) - quarantined < needed <= len(counted),
+        is_reached=is_reached,
+        is_hopeless=bool(reason),
+        reason=reason,
+        obstacle=obstacle,
+        is_unknown=around.versions is not None and goal.version not in around.versions,
+        lost=len(lost & set(counted)),
         missing=tuple(_missing(node, rows.get(node), goal) for node in counted if node not in set(serving)),
     )
 
 
+def _hopeless(
+    goal: Goal,
+    around: Around,
+    *,
+    counted: Collection[NodeName],
+    nodes: Collection[NodeName],
+    rows: Mapping[NodeName, CellRow],
+) -> tuple[str, str]:
+    """Say what an operator did against it, if anything, and why it cannot come true; empty where it can."""
+    if around.total is not None and (unknown := sorted(goal.nodes - around.nodes - rows.keys())):
+        return "", f"no node {unknown[0]} has ever reported; `nodes` lists those that have"
+    most = len(goal.nodes) or (around.total if around.total is not None else None)
+    if most and goal.share.count is not None and goal.share.count > most:
+        return "", f"{goal.share.count} nodes are asked for, and there {'is' if most == 1 else 'are'} {most}"
+    blocked, kind, words = hopeless.worst(around.desired, goal.version, nodes=nodes, cells=rows)
+    if blocked and len(nodes) - blocked < goal.share.of(len(nodes)):
+        return kind, words
+    needed = goal.share.of(len(counted))
+    if not goal.nodes and around.quarantined and len(counted) - around.quarantined < needed <= len(counted):
+        return "", f"too many nodes hold version {goal.version} in quarantine"
+    return "", ""
+
+
 def _serves(cell: CellRow, version: Version) -> bool:
-    """Serve it and mean to: one that is about to be unloaded does not count. Of a lost node nobody knows."""
-    return version in cell.serving and version in cell.desired and cell.state is not CellState.LOST
+    """Serve it, confirmed and as desired, and nothing above that clients would get. Of a lost node nobody knows.
+
+    One that is about to be unloaded does not count; nor does one beside which the version before still goes.
+    """
+    if cell.state is CellState.LOST or version not in cell.serving or version not in cell.desired:
+        return False
+    return not cell.difference and max(cell.serving) <= max(cell.desired)
 
 
 def _is_unwanted(cell: CellRow) -> bool:

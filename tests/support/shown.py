@@ -49,6 +49,7 @@ def a_cell(node: NodeName, *, state: CellState = CellState.SERVING, serving: Ver
         since=NOW - timedelta(minutes=3),
         desired=(V4,),
         serving=(serving,),
+        default_version=serving,
         labels={},
     )
 

@@ -17,7 +17,9 @@ export function nodesTable(cells, { marked, more }) {
   const rows = [...cells.items]
     .sort((one, other) => rank(one) - rank(other))
     .map((cell) => rowOf(cell, cell.node === marked));
-  const heads = ["node", "state", "since", "serving", "default", "desired", "why"].map((name) => h("th", { scope: "col" }, name));
+  const heads = ["node", "state", "since", "serving", "default", "desired", "why"].map((name) =>
+    h("th", { scope: "col" }, name),
+  );
   return h(
     "section",
     { class: "panel" },

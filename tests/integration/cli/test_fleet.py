@@ -119,8 +119,9 @@ def test_a_version_goes_from_publish_to_served_and_back(cluster: Cluster) -> Non
     cluster.do(f"wait line 1 --node node-2 --timeout {SECONDS}")
     cluster.until_served([2], [1])
     late = cluster.run("wait line 2 --timeout 0s")
-    assert late.returncode == Exit.NOT_AS_DESIRED
+    assert late.returncode == Exit.CANNOT
     assert "node-2" in late.stdout
+    assert "pinned to 1 (local changed model line on node node-2: pinned to version 1, at " in late.stderr
     assert "Desired: pinned to version 1." in cluster.do("explain line --node node-2")
 
 

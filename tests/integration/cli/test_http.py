@@ -11,8 +11,8 @@ import pytest
 from events.names import ModelName
 from master.cli.client import Master
 from master.cli.ends import Exit, Failure, Unreachable
-from master.cli.follow import Ring
 from master.cli.http import Http
+from master.cli.waiting import Ring
 
 OVERVIEW = {
     "freshness": {"is_stale": False, "since": "2026-05-04T12:00:00Z", "age_seconds": 0},

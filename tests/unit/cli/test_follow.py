@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from events.desired import Desired, Pinned, Policy
 from events.names import ModelName, NodeName, Version
-from master.answers import Entry
+from master.answers import Entry, HistoryPage, Stored
 from master.cli.client import Master
 from master.cli.ends import Exit, Unreachable
-from master.cli.follow import Waiting
-from master.cli.goal import Goal, Reach, Share, judge
+from master.cli.goal import Around, Goal, Reach, Share, judge
 from master.cli.http import Reply
+from master.cli.waiting import Waiting
 from master.views import CellRow, CellState, ModelView, VersionSpread
 from tests.fakes.master import NOW, FakeTransport, ok, page, problem, run
 from tests.support.shown import a_model, a_node, an_overview
@@ -44,6 +45,7 @@ def a_fleet(*looks: list[CellRow], quarantined: int = 0) -> FakeTransport:
     return FakeTransport(
         {
             "GET /v1/overview": ok(an_overview()),
+            "GET /v1/models/line/desired": ok(Stored(document=Desired(), revision=1)),
             "GET /v1/models/line": ok(a_view(quarantined=quarantined)),
             "GET /v1/models/line/nodes": [page(*cells) for cells in looks],
             "GET /v1/nodes": page(a_node(NODES[0]), a_node(NODES[1])),
@@ -121,7 +123,7 @@ def test_a_share_is_rounded_up(share: str, total: int, needed: int) -> None:
 
 def test_one_node_is_counted_as_one() -> None:
     """A sentence for a person: of one node it says what one node does."""
-    reach = judge(Goal(LINE, V4, nodes=frozenset({NODES[0]})), [cell(NODES[0], V4)], known=[], quarantined=0)
+    reach = judge(Goal(LINE, V4, nodes=frozenset({NODES[0]})), [cell(NODES[0], V4)])
     assert reach.summary == "1 of 1 node serves version 4 of line, 1 needed"
 
 
@@ -136,7 +138,7 @@ def test_each_node_that_counts_is_counted_once() -> None:
     """Nodes without the model yet count, nodes that shall not have it do not, lost ones serve nothing for sure."""
     unwanted = cell(NODES[2], state=CellState.ABSENT).model_copy(update={"desired": ()})
     cells = [cell(NODES[0], V4), cell(NODES[1], V4, state=CellState.LOST), unwanted]
-    reach = judge(Goal(LINE, V4), cells, known=NODES[:4], quarantined=0)
+    reach = judge(Goal(LINE, V4), cells, Around(nodes=frozenset(NODES[:4])))
     assert (reach.serving, reach.total) == (1, 3)
     assert [(one.node, one.state) for one in reach.missing] == [
         (NODES[1], CellState.LOST),
@@ -147,19 +149,108 @@ def test_each_node_that_counts_is_counted_once() -> None:
 def test_single_nodes_can_be_waited_for() -> None:
     """--node narrows the goal to the canary."""
     goal = Goal(LINE, V4, nodes=frozenset({NODES[0]}))
-    assert judge(goal, [cell(NODES[0], V4), cell(NODES[1], V3)], known=[], quarantined=9).is_reached
+    assert judge(goal, [cell(NODES[0], V4), cell(NODES[1], V3)], Around(quarantined=9)).is_reached
 
 
 def test_a_version_that_is_about_to_be_unloaded_is_not_served() -> None:
     """Right after a rollback a node serves both; waiting for the one it goes away from does not end."""
     cells = [cell(NODES[0], V3, V4, desired=V3)]
-    assert not judge(Goal(LINE, V4), cells, known=[], quarantined=0).is_reached
-    assert judge(Goal(LINE, V3), cells, known=[], quarantined=0).is_reached
+    assert not judge(Goal(LINE, V4), cells).is_reached
+    assert not judge(Goal(LINE, V3), cells).is_reached, "clients that name no version still get the higher one"
+    assert judge(Goal(LINE, V3), [cell(NODES[0], V3, desired=V3)]).is_reached
+
+
+def test_a_version_beside_which_something_is_still_to_be_done_is_not_served() -> None:
+    """Not confirmed yet, or the one before has not gone: the node's difference says so."""
+    row = cell(NODES[0], V4).model_copy(update={"difference": "version 4 is available and not confirmed yet"})
+    assert not judge(Goal(LINE, V4), [row]).is_reached
+
+
+def a_document(policy: Policy, *, revision: int = 1) -> Reply:
+    return ok(Stored(document=Desired(policy=policy), revision=revision))
+
+
+@pytest.mark.parametrize(
+    ("policy", "command", "words"),
+    [
+        (Policy(removed=True), "remove_model", "the model is removed"),
+        (Policy(refused=(V4,)), "remove_version", "version 4 is removed"),
+        (Policy(want=Pinned(versions=(V3,))), "rollback", "the model is pinned to 3"),
+        (Policy(paused=True), "pause", "updates of the model are paused"),
+    ],
+)
+def test_waiting_ends_at_once_where_an_operator_wants_something_else(policy: Policy, command: str, words: str) -> None:
+    """With a code of its own, what stands against it, who made it so and when."""
+    transport = a_fleet([cell(NODES[0], V3, desired=V3), cell(NODES[1], V3, desired=V3)])
+    transport.answers["GET /v1/models/line/desired"] = a_document(policy)
+    entry = an_entry(7).model_copy(update={"sentence": "ann did it", "data": {"command": command}})
+    other = an_entry(8).model_copy(update={"sentence": "bob did something else", "data": {"command": "retention"}})
+    transport.answers["GET /v1/history"] = ok(HistoryPage(entries=(other, entry)))
+    outcome = run(transport, "wait", "line", "4", "--timeout", "10m")
+    assert outcome.code == Exit.CANNOT
+    assert f"it cannot come true: {words} (ann did it, at 2026-05-03 12:00:00 UTC)" in outcome.errors
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(want=Pinned(versions=(V4,))),
+        Policy(want=Pinned(versions=(V3,)), labels={"canary": V4}),
+        Policy(paused=True, labels={"canary": V4}),
+    ],
+)
+def test_what_is_wanted_is_waited_for(policy: Policy) -> None:
+    """A pin or a label on the version stands against nothing, whatever else holds."""
+    transport = a_fleet([cell(NODES[0], V3), cell(NODES[1], V3)], [cell(NODES[0], V4), cell(NODES[1], V4)])
+    transport.answers["GET /v1/models/line/desired"] = a_document(policy)
+    assert wait(transport).is_reached
+
+
+def test_a_policy_of_one_node_stands_against_all_but_not_against_enough() -> None:
+    """Of ten nodes one is pinned elsewhere: all is out of reach, 90% is not."""
+    cells = [cell(node, V3, desired=V3) for node in NODES]
+    desired = Desired(nodes={NODES[0]: Policy(want=Pinned(versions=(V3,)))})
+    assert judge(Goal(LINE, V4), cells, Around(desired=desired)).reason == "the model is pinned to 3"
+    assert not judge(Goal(LINE, V4, share=Share.parse("90%")), cells, Around(desired=desired)).is_hopeless
+
+
+def test_more_nodes_than_there_are_are_not_waited_for() -> None:
+    """Nor a node that nobody has heard of."""
+    cells = [cell(NODES[0], V3), cell(NODES[1], V3)]
+    reach = judge(Goal(LINE, V4, share=Share.parse("3")), cells, Around(total=2))
+    assert reach.reason == "3 nodes are asked for, and there are 2"
+    assert not judge(Goal(LINE, V4, share=Share.parse("2")), cells, Around(total=2)).is_hopeless
+    reach = judge(Goal(LINE, V4, nodes=frozenset({NodeName("n99")})), cells, Around(total=2, nodes=frozenset(NODES)))
+    assert reach.reason == "no node n99 has ever reported; `nodes` lists those that have"
+
+
+def test_an_unknown_version_is_waited_for_as_long_as_a_notification_takes() -> None:
+    """Then it is a slip of the pen, unless the future is meant."""
+    transport = a_fleet([cell(NODES[0], V3), cell(NODES[1], V3)])
+    transport.answers["GET /v1/models/line"] = ok(ModelView(**dict(a_model(LINE)), versions=(), explain=()))
+    clock = Clock()
+    waiting = Waiting(Master(transport), Goal(LINE, V4), ring=clock.wait, clock=clock)
+    reach = waiting.until(600, told=lambda _: None)
+    assert (reach.is_hopeless, "no node has version 4 of line" in reach.reason) == (True, True)
+    assert 30 <= clock.now < 40
+    ahead = Waiting(Master(transport), Goal(LINE, V4), ring=clock.wait, clock=clock, is_ahead=True)
+    assert not ahead.until(60, told=lambda _: None).is_hopeless
+
+
+def test_lost_nodes_are_counted_and_named_as_lost_or_left_out() -> None:
+    """It is said how many there are."""
+    cells = [cell(NODES[0], V4), cell(NODES[1], V4, state=CellState.LOST)]
+    reach = judge(Goal(LINE, V4), cells)
+    assert reach.summary == (
+        "1 of 2 nodes serve version 4 of line, 2 needed, 1 of them lost (--ignore-lost leaves lost nodes out)"
+    )
+    reach = judge(Goal(LINE, V4, ignore_lost=True), cells)
+    assert (reach.is_reached, reach.summary) == (True, "1 of 1 node serves version 4 of line, 1 needed")
 
 
 def test_no_nodes_at_all_serve_nothing() -> None:
     """An empty fleet is never `all`."""
-    assert not judge(Goal(LINE, V4), [], known=[], quarantined=0).is_reached
+    assert not judge(Goal(LINE, V4), []).is_reached
 
 
 def test_the_end_of_waiting_names_who_is_missing_and_why() -> None:
@@ -182,8 +273,8 @@ def test_a_reached_goal_ends_with_success() -> None:
     assert json.loads(outcome.out)["is_reached"] is True
 
 
-def an_event(sequence: int, *, node: str = "n1") -> list[str]:
-    entry = Entry(
+def an_entry(sequence: int, *, node: str = "n1") -> Entry:
+    return Entry(
         sequence=sequence,
         id=str(sequence),
         time=NOW - timedelta(days=1),
@@ -195,6 +286,10 @@ def an_event(sequence: int, *, node: str = "n1") -> list[str]:
         sentence=f"serves version 4 of line ({sequence})",
         data={},
     )
+
+
+def an_event(sequence: int, *, node: str = "n1") -> list[str]:
+    entry = an_entry(sequence, node=node)
     return [": still here", "", f"id: {sequence}", f"data: {entry.model_dump_json()}", ""]
 
 

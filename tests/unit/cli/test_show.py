@@ -87,7 +87,7 @@ def test_a_node_is_shown_with_services_and_models() -> None:
     view = NodeView(**dict(a_node(N1)), models=(a_cell(N1),))
     out = run(FakeTransport({"GET /v1/nodes/n1": ok(view)}), "nodes", "n1").out
     assert "puller   0.1.0     2d 4h  20s ago   nats up" in out
-    assert "line   serving  3m     4        4" in out
+    assert "line   serving  3m     4        4        4" in out
 
 
 def test_a_model_is_shown_with_versions_and_cells() -> None:
@@ -108,9 +108,9 @@ def test_a_model_is_shown_with_versions_and_cells() -> None:
         "VERSION  SERVING  ON DISK  FETCHING  FAILED  QUARANTINED",
         "4        1        1        1         0       0",
         "",
-        "NODE  STATE     SINCE  SERVING  DESIRED  REASON",
-        "n1    serving   3m     4        4",
-        "n2    updating  3m     3        4        downloading version 4; 42 % of 100 B, 10 B/s, 6s left",
+        "NODE  STATE     SINCE  SERVING  DEFAULT  DESIRED  REASON",
+        "n1    serving   3m     4        4        4",
+        "n2    updating  3m     3        3        4        downloading version 4; 42 % of 100 B, 10 B/s, 6s left",
     ]
 
 
