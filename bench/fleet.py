@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from bench import watches
 from bench.figures import Figure, Row
 from bench.meter import cpu_seconds, peak_memory_mib
 from infra.local import parts, programs
@@ -38,11 +39,12 @@ AT_MOST_READ_MS, AT_MOST_MIB, AT_MOST_COMMAND_SECONDS, AT_MOST_CPU_PERCENT = 50.
 
 
 def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature for all benchmarks
-    """Measure fleet by fleet."""
+    """Measure fleet by fleet, and then the watches of a whole one."""
     for nodes in QUICK_NODES if is_quick else NODES:
         for row in one_fleet(nodes, is_quick=is_quick):
             at_most = row.at_most if nodes == WHOLE else None
             yield replace(row, name=f"{nodes:,} nodes: {row.name}", at_most=at_most)
+    yield from watches.measure(is_quick=is_quick)
 
 
 def one_fleet(nodes: int, *, is_quick: bool) -> Iterator[Figure]:
