@@ -1,7 +1,4 @@
-/**
- * The API's answers, as far as the dashboard reads them. docs/openapi.json describes them whole, and
- * tests/unit/master_api/test_dashboard.py holds these names to it.
- */
+/** The API's answers, as far as the dashboard reads them; test_dashboard.py holds these names to docs/openapi.json. */
 
 export type CellState = "lost" | "failed" | "quarantined" | "behind" | "updating" | "serving" | "absent";
 
