@@ -5,13 +5,14 @@ from configurator.told import Key
 from configurator.view import DEFAULT, Model, State, View
 from events.desired import Latest, Pinned
 from events.names import ModelName, Version
+from events.status import SERVING_AWAY
 
 
 def difference(view: View, name: ModelName) -> str:
     """Say what stands between desired and serving; empty when nothing does."""
     model = view.models[name]
     if view.is_away:
-        return "TensorFlow Serving does not answer"
+        return SERVING_AWAY
     if troubles := _troubles(view, name):
         return "; ".join(troubles)
     if model.policy.removed:

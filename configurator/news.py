@@ -21,6 +21,7 @@ from events.messages import (
 )
 from events.names import ModelName
 from events.status import Connection
+from events.wording import first_line
 from service import logs, metrics
 from service.isolation import Troubles, each
 
@@ -82,7 +83,8 @@ class News:
             self._emit(ReloadSent(model=name, version=versions[-1], versions=versions))
 
     def refused(self, model: ModelName | None, reason: str) -> None:
-        """Tell that a reload failed."""
+        """Tell that a reload failed; of a load that failed the version itself tells the whole."""
+        reason = first_line(reason)
         if reason != self._refusal:
             self._refusal = reason
             self._emit(ReloadFailed(model=model, reason=reason))

@@ -12,6 +12,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 
 from configurator.told import Config, Entry
 from events.names import BadName, ModelName, Version
+from events.wording import clean
 from service.isolation import Each, each
 
 PLATFORM = "tensorflow"
@@ -70,7 +71,7 @@ def _read(data: bytes) -> ModelServerConfig:
     try:
         return text_format.Parse(data.decode(), ModelServerConfig())
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise BadConfig(str(error)) from error
+        raise BadConfig(clean(str(error))) from error
 
 
 def model(name: ModelName, entry: Entry, base_path: Path) -> ModelConfig:

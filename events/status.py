@@ -16,6 +16,7 @@ from events.names import ModelName, NodeName, Version
 MAX_REPORT_BYTES = 6 * 1024**2  # 0.4 KB for each model and service; a message of NATS has 8 MB at most (infra/nats)
 MAX_REPORT_VALUES = 500_000  # in all lists and objects together
 MAX_PRESENCE_BYTES = 4 * 1024
+SERVING_AWAY = "TensorFlow Serving does not answer"  # a model's difference while that is all that is known of it
 MAX_MODELS = 15_000  # of one service
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
-from events.status import PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
+from events.status import SERVING_AWAY, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
 from master.views import CellState
 
 FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
@@ -159,12 +159,20 @@ def judge(halves: Halves, policy: Policy) -> Verdict:
     if policy.removed and not served.serving:
         return Verdict(CellState.ABSENT, "removed by an operator", _oldest(served.versions))
     found = (
-        _failing(halves.pulled)
+        _unheard(served)
+        or _failing(halves.pulled)
         or _quarantined(halves, served, policy=policy)
         or _moving(halves.pulled, served)
         or _differing(halves.pulled, served)
     )
     return found or _at_rest(halves.pulled, served)
+
+
+def _unheard(served: ServedModel) -> Verdict | None:
+    """While TensorFlow Serving does not answer, an old record says nothing of what is served now."""
+    if served.difference != SERVING_AWAY:
+        return None
+    return Verdict(CellState.BEHIND, served.difference, served.differs_since or _oldest(served.versions))
 
 
 def _failing(pulled: Iterable[PulledVersion]) -> Verdict | None:

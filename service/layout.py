@@ -22,11 +22,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from events import bounds
 from events.bounds import AtMost
 from events.names import BadName, FileName, ModelName, Version
+from events.wording import clean
 from service.files import disk_errors
 
 T = TypeVar("T", bound=BaseModel)
@@ -66,7 +67,7 @@ class Quarantine(BaseModel):
     model: ModelName
     version: Version
     since: datetime
-    reason: str
+    reason: Annotated[str, AfterValidator(clean)]  # a release before this one wrote what it was told
     fingerprint: str | None  # None: the version had no receipt
     retry: str | None = None  # the operator's retry request that was already followed
 

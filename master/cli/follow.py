@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from events.messages import ChangeMade
 from events.names import ModelName
+from events.wording import first_line
 from master.answers import Entry
 from master.cli import hopeless, words
 from master.cli.client import Master
@@ -125,7 +126,7 @@ def _report(session: Session, reach: Reach) -> None:
         return
     if reach.is_hopeless:
         session.screen.warn(f"it cannot come true: {reach.reason}{_advice(session.master, reach)}")
-    rows = [(one.node, state(one.state), one.reason) for one in reach.missing[:MOST_MISSING]]
+    rows = [(one.node, state(one.state), first_line(one.reason)) for one in reach.missing[:MOST_MISSING]]
     session.screen.table("NODE", "STATE", "WHY NOT", rows=rows)
     if (more := len(reach.missing) - MOST_MISSING) > 0:
         session.screen.say(f"and {more} more nodes; `model {reach.model}` lists them all")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from events.desired import Pinned
 from events.status import Connection
+from events.wording import first_line
 from master.cli import words
 from master.cli.screen import Screen, state
 from master.views import CellRow, ModelRow, NodeRow, Service, VersionSpread
@@ -120,7 +121,15 @@ def cells(screen: Screen, rows: Iterable[CellRow], *, now: datetime, by_model: b
                 words.versions(row.serving),
                 "-" if row.default_version is None else str(row.default_version),
                 words.versions(row.desired),
-                words.joined(filter(None, [row.reason, words.progress(row.progress) if row.progress else ""])),
+                words.joined(
+                    filter(
+                        None,
+                        [
+                            first_line(row.reason) if by_model else row.reason,
+                            words.progress(row.progress) if row.progress else "",
+                        ],
+                    )
+                ),
             )
             for row in rows
         ],

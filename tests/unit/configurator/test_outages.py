@@ -241,3 +241,16 @@ async def test_a_report_between_two_looks_knows_a_model_that_is_gone(tmp_path: P
         await bench.serve(1)
         bench.edges.observer.folders = {}
         assert bench.report()[MODEL].serving == (1,)
+
+
+async def test_a_failed_load_is_told_whole_by_its_version_and_in_a_line_by_the_reload(tmp_path: Path) -> None:
+    """The reload of a new model fails with the same words; one event has them all."""
+    words = "bytes are gone\nin a file\n" + "x" * 500
+    async with Bench(tmp_path) as bench:
+        bench.publish(1, fail={"code": "DATA_LOSS", "message": words})
+        await bench.until(lambda: "version.quarantined" in bench.types())
+        await bench.run(5.0)
+        reasons = {event.type: str(event.model_dump().get("reason", "")) for event in bench.events}
+        assert "in a file" in reasons["version.quarantined"]
+        assert "in a file" not in reasons["reload.failed"]
+        assert bench.types().count("reload.failed") == 1

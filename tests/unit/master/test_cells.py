@@ -46,7 +46,22 @@ WAITS = ServedModel(desired=versions(8), serving=versions(7), difference="versio
 GONE = ServedModel(desired=(), serving=())
 ON_DISK = pulled(7, Stage.PUBLISHED, since=OLD)
 
+SILENT = ServedModel(
+    desired=versions(7),
+    serving=(),
+    difference="TensorFlow Serving does not answer",
+    differs_since=NEW,
+    versions=[line(8, ServedStage.QUARANTINED, "bad")],
+)
+
 CASES = {
+    "nobody answers on the node": (
+        Halves((ON_DISK, pulled(8, Stage.QUARANTINED, "bad")), SILENT),
+        Policy(),
+        CellState.BEHIND,
+        "TensorFlow Serving does not answer",
+        NEW,
+    ),
     "served as desired": (Halves((ON_DISK,), SERVES_7), Policy(), CellState.SERVING, "", OLD),
     "a newer one comes": (
         Halves((ON_DISK, pulled(8, Stage.DOWNLOADING)), SERVES_7),

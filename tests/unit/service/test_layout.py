@@ -1,5 +1,6 @@
 """What the disk says is what is published."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,3 +53,15 @@ def test_fingerprint_is_of_the_bytes_not_of_the_upload() -> None:
     other = first.model_copy(update={"crc32c": 7})
     assert layout.fingerprint((first,)) == layout.fingerprint((again,))
     assert layout.fingerprint((first,)) != layout.fingerprint((other,))
+
+
+def test_a_quarantine_record_of_before_is_cut_when_it_is_read(tmp_path: Path) -> None:
+    """An earlier release wrote whatever TensorFlow Serving had said."""
+    layout_of = Layout(tmp_path)
+    path = layout_of.quarantine(MODEL, Version(1))
+    path.parent.mkdir(parents=True)
+    record = {"model": MODEL, "version": 1, "since": "2030-01-01T00:00:00Z", "fingerprint": None}
+    path.write_text(json.dumps({**record, "reason": "\x1b[2J" + "x" * 5_000}))
+    (found,) = layout.quarantined(layout_of).values()
+    assert len(found.reason) == 1000
+    assert found.reason.startswith(r"\x1b[2J")
