@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from pydantic import JsonValue
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from configurator import tensors
@@ -77,7 +76,7 @@ def _inputs(sample: Sample, dtypes: dict[str, int] | None) -> dict[str, TensorPr
     return found
 
 
-def _difference(expected: JsonValue, tensor: TensorProto | None, tolerance: float) -> str:
+def _difference(expected: object, tensor: TensorProto | None, tolerance: float) -> str:
     if tensor is None:
         return "is not in the answer"
     try:

@@ -6,12 +6,16 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from events import wording
+from events.bounds import AtMost, Bounds
 from service.errors import Invalid
 
 FILE = Path("assets.extra", "smoke.json")
 MAX_BYTES = 1024 * 1024
+BOUNDS = Bounds(MAX_BYTES, max_values=100_000)  # a check needs some; each of them costs a comparison and memory
+MAX_NAMES = 1000  # of inputs and of outputs
 
 
 class Sample(BaseModel):
@@ -19,8 +23,9 @@ class Sample(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     signature: Annotated[str, Field(min_length=1)] = "serving_default"
-    instances: dict[str, JsonValue]
-    outputs: Annotated[dict[str, JsonValue], Field(min_length=1)]
+    # The values are as JSON has them: nested lists, weighed as a whole before they are read.
+    instances: Annotated[dict[str, object], AtMost(MAX_NAMES)]
+    outputs: Annotated[dict[str, object], AtMost(MAX_NAMES), Field(min_length=1)]
     tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6
 
 
@@ -40,9 +45,9 @@ def load(version: Path) -> Sample | None:
 
 def parse(data: bytes) -> Sample:
     """Read a sample's text; `Invalid` says what is wrong with it."""
+    if wrong := BOUNDS.problem(data):
+        raise Invalid(f"{FILE} is no sample: it is {wrong}")
     try:
         return Sample.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise Invalid(f"{FILE} is no sample: {place}: {first['msg']}") from error
+        raise Invalid(f"{FILE} is no sample: {wording.problems(error)}") from error

@@ -1,6 +1,7 @@
 """Samples: read strictly, asked by their types, compared with their tolerance."""
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -158,3 +159,29 @@ def test_a_sample_that_is_no_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / samples.FILE).mkdir(parents=True)
     with pytest.raises(Invalid, match="cannot be read"):
         samples.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b'{"instances": {"x": [' + b"1," * 400_000 + b'1]}, "outputs": {"y": 1}}', "too big"),
+        (b'{"instances": {"x": ' + b"[" * 90_000 + b"]" * 90_000 + b'}, "outputs": {"y": 1}}', "no sample"),
+        (
+            b'{"instances": {}, "outputs": {"y": 1}' + b"".join(b',"%d":1' % n for n in range(50_000)) + b"}",
+            "are wrong",
+        ),
+        (json.dumps({"instances": {str(n): 1 for n in range(2000)}, "outputs": {"y": 1}}).encode(), "at most 1000"),
+        (b'{"instances": {"x": [1' + b"0" * 5000 + b']}, "outputs": {"y": 1}}', "no sample"),
+    ],
+    ids=["many values", "deep", "many fields", "many inputs", "many digits"],
+)
+def test_a_sample_costs_little_whatever_stands_in_it(data: bytes, words: str) -> None:
+    """It is weighed before it is read, and an error is told in a line."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(Invalid, match=words) as refused:
+            samples.parse(data)
+        assert len(str(refused.value)) < 1500
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
