@@ -40,6 +40,13 @@ class Made(View):
     nodes: tuple[Foreseen, ...]
 
 
+class Forgotten(View):
+    """A node that was dropped from the view."""
+
+    node: NodeName
+    dropped: tuple[str, ...] = Field(default=(), description="policies that were its own, in words")
+
+
 class Gathered(View):
     """The answers to a command, by node; `unanswered` are the nodes that said nothing, on any way, in time."""
 

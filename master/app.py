@@ -9,17 +9,16 @@ from functools import partial
 
 from events import subjects
 from events.commands import Command
-from events.messages import CommandSent
 from events.names import NodeName
 from events.status import Presence, Report
-from master import nodes, stock
+from master import stock
 from master.answers import Gathered
 from master.audit import Audit
 from master.desired import DesiredDocuments
 from master.ear import Ear
-from master.errors import Refused
 from master.fleet import Fleet
 from master.fold import Fold
+from master.forgetting import Forgetting
 from master.history import History
 from master.orders import Orders
 from master.poll import Poll
@@ -28,12 +27,11 @@ from master.relay import Relay
 from master.requests import Requests
 from master.settings import MasterSettings
 from master.signs import SignsOfLife
-from master.views import Freshness, NodeState
-from service import jetstream
-from service.bus import REPLY_SECONDS, Bus
+from master.views import Freshness
+from service.bus import Bus
 from service.health import Health
 from service.jetstream import PRESENCE_SECONDS
-from service.loop import Doorbell, Timing, run
+from service.loop import Doorbell, Outcome, Timing, run
 from service.reporting import beat, keep_beating, new_sign
 from service.version import __version__
 
@@ -49,6 +47,7 @@ class Master:
     orders: Orders
     relay: Relay
     history: History
+    forgetting: Forgetting
     bus: Bus
     ear: Ear
     http: str
@@ -96,21 +95,9 @@ class Master:
             ),
         )
 
-    async def forget(self, node: NodeName, *, actor: str) -> None:
+    async def forget(self, node: NodeName, *, actor: str) -> tuple[str, ...]:
         """Drop a lost node from the view of all masters; `NotFound`, `Refused` while it is there, `Transient`."""
-        verdict = self.fleet.fold.find(node).verdict
-        if verdict.state is not NodeState.LOST:
-            reason = f" ({verdict.reason})" if verdict.reason else ""
-            raise Refused(f"node {node} is {verdict.state}{reason}; only a lost node can be forgotten")
-        stream = self.bus.client().jetstream(timeout=REPLY_SECONDS)
-        with jetstream.errors(f"forget node {node}"):
-            for name in (subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET):
-                bucket = await jetstream.bucket(stream, name)
-                for service in nodes.SERVICES:
-                    await bucket.delete(subjects.status_key(node, service))
-        for service in nodes.SERVICES:
-            self.fleet.fold.forget(node, service)
-        self.bus.emit(CommandSent(actor=actor, command="forget", nodes=(node,)))
+        return await self.forgetting.forget(node, actor=actor)
 
 
 OWN_BEATS = 10  # a loss is seen a tenth of the heartbeat late
@@ -128,10 +115,18 @@ def build(
     documents, history, ports = DesiredDocuments(bus), History(bus), Ports(settings.command_token)
     audit, relay = Audit(bus, documents), Relay(fleet, bus, ports)
     orders = Orders(fold, documents, requests=Requests(bus), history=history)
-    master = Master(settings, health, fleet, documents, orders, relay, history, bus, ear, http, sign)
+    forgetting = Forgetting(fold, documents, bus)
+    master = Master(settings, health, fleet, documents, orders, relay, history, forgetting, bus, ear, http, sign)
     ear.listen(bus)
     bus.follow(subjects.DESIRED_BUCKET, audit.begin)
     poll = Poll(fleet, relay, ports, ear, hears=master.hears, clock=lambda: datetime.now(UTC))
+
+    async def one_pass() -> Outcome:
+        outcome = await poll.one_pass()
+        if master.hears():
+            await forgetting.forget_old(days=settings.forget_lost_days, now=datetime.now(UTC))
+        return outcome
+
     timing = Timing(poll_seconds=settings.poll_seconds, backoff_min_seconds=0.1, backoff_max_seconds=1.0)
     doorbell = Doorbell()
     return master, (
@@ -139,7 +134,7 @@ def build(
         audit.run,
         lambda: stock.watch(bus, fleet),
         lambda: keep_beating(bus, sign, seconds=grace_seconds / OWN_BEATS),
-        lambda: run(poll.one_pass, doorbell=doorbell, timing=timing, health=health),
+        lambda: run(one_pass, doorbell=doorbell, timing=timing, health=health),
         lambda: _settle_memory(ear),
     )
 

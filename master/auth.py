@@ -1,6 +1,7 @@
 """Who may do what: bearer tokens, of which only hashes are known, each with a name and a role.
 
-A line a token, `name:role:sha256-of-the-token-in-hex`, in `MM_TOKENS` or in the file `MM_TOKENS_FILE`
+A line a token, `name:role:sha256-of-the-token-in-hex`, and for an operator of some models alone `:team-a-*|team-b-*`
+behind it, in `MM_TOKENS` or in the file `MM_TOKENS_FILE`
 (`model-manager token` makes them). The name stands in the history for what is done with the token. The file is read
 again when it changes, so that a token is let in or out at once. With no token configured only this host itself is
 answered, as admin.
@@ -12,6 +13,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -22,6 +24,7 @@ from service.errors import BadSettings
 log = logs.get("master.auth")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}", re.ASCII)
+_PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,128}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 Mark = tuple[int, int, int]  # inode, size and time of change of the file
 UNREAD: Mark = (-1, -1, -1)
@@ -47,6 +50,11 @@ class Caller:
 
     name: str
     role: Role
+    models: tuple[str, ...] = ()  # patterns of the models it may change; none: all
+
+    def may_change(self, model: str | None) -> bool:
+        """Tell whether the token's patterns let it change a model, or all models at once (None)."""
+        return not self.models or (model is not None and any(fnmatchcase(model, one) for one in self.models))
 
 
 LOCAL = Caller("local", Role.ADMIN)
@@ -139,22 +147,34 @@ def _parse(text: str, *, source: str) -> dict[str, Caller]:
     for number, line in enumerate(lines, start=1):
         if not line or line.startswith("#"):
             continue
-        name, role, digest = _split(line, where=f"{source}, entry {number}")
+        caller, digest = _split(line, where=f"{source}, entry {number}")
         if digest in callers:
             raise BadSettings(f"{source}, entry {number}: the token of {callers[digest].name} stands there twice")
-        callers[digest] = Caller(name, role)
+        callers[digest] = caller
     return callers
 
 
-def _split(line: str, *, where: str) -> tuple[str, Role, str]:
-    parts = line.split(":")
-    if len(parts) != 3:
-        raise BadSettings(f"{where}: write name:role:sha256 of the token (`model-manager token` makes such a line)")
-    name, role, digest = parts
+def _split(line: str, *, where: str) -> tuple[Caller, str]:
+    name, role, digest, *bound = line.split(":") if 2 <= line.count(":") <= 3 else ("", "", "")
+    if not digest:
+        words = "write name:role:sha256 of the token, and behind it :patterns of models where it is bounded"
+        raise BadSettings(f"{where}: {words} (`model-manager token` makes such a line)")
     if not _NAME.fullmatch(name):
         raise BadSettings(f"{where}: {name[:40]!a} is no name (letters, digits, '.', '_', '@' or '-')")
     if role not in list(Role):
         raise BadSettings(f"{where}: {role[:40]!a} is no role; there are {', '.join(Role)}")
     if not _DIGEST.fullmatch(digest.lower()):
         raise BadSettings(f"{where}: the third part is not a SHA-256 in hex (64 characters), but must not be the token")
-    return name, Role(role), digest.lower()
+    return Caller(name, Role(role), _patterns(bound, role, where=where)), digest.lower()
+
+
+def _patterns(bound: list[str], role: str, *, where: str) -> tuple[str, ...]:
+    """Read which models a token is bounded to; a bound that says nothing must not open everything."""
+    if not bound:
+        return ()
+    patterns = tuple(bound[0].split("|"))
+    if role != Role.OPERATOR:
+        raise BadSettings(f"{where}: only an operator's token is bounded to models")
+    if wrong := [one for one in patterns if not _PATTERN.fullmatch(one)]:
+        raise BadSettings(f"{where}: {wrong[0][:40]!a} is no pattern of models (team-a-*, with | between several)")
+    return patterns

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from events.desired import Latest
 from events.names import ModelName, NodeName, Version
 from events.status import Source
+from master import explain
 from master.cells import Cell, Lag, follows
 from master.fold import Fold
 from master.nodes import Node, silence
-from master.views import CellState
+from master.views import CellState, NodeState
 
 POLL_SECONDS = 300.0  # of a puller that does not say how often it looks
 MARGIN = timedelta(seconds=60)  # for what a look finds to be fetched and loaded
@@ -60,6 +61,19 @@ def model(fold: Fold, name: ModelName, *, now: datetime) -> None:
     for peers in groups.values():
         found |= dict(_behind(peers, now))
     fold.lag(name, found)
+
+
+def orphans(fold: Fold) -> Iterator[str]:
+    """Name policies of single nodes that no node follows: of names that never reported, or are lost."""
+    for name, model in sorted(fold.models.items()):
+        for node, policy in sorted(model.stored.document.nodes.items()):
+            known = fold.nodes.get(node)
+            if known is None or known.verdict.state is NodeState.LOST:
+                what = "is lost" if known else "is not known"
+                yield (
+                    f"Model {name} has a policy for node {node} alone, which {what}: {explain.wants(policy)}. Under"
+                    " another name the node does not follow it."
+                )
 
 
 def place(source: Source) -> str:

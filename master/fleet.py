@@ -4,11 +4,11 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from events.names import ModelName, NodeName, Version
-from master import explain, nodes
+from master import compare, explain, nodes
 from master.cells import Cell
 from master.errors import NotFound
 from master.fold import Fold
@@ -76,7 +76,7 @@ class Fleet:
             models=len(self.fold.models),
             cells=tally(cells),
             warnings=self.warnings,
-            sentences=(*self.warnings, *islice(self._troubles(), MAX_SENTENCES)),
+            sentences=(*self.warnings, *islice(chain(self._troubles(), compare.orphans(self.fold)), MAX_SENTENCES)),
         )
 
     def nodes(

@@ -13,6 +13,9 @@ class MasterSettings(Settings):
 
     http_port: Port = Field(8000, description="port of the API, /livez, /readyz, /status and /metrics")
     poll_seconds: Seconds = Field(60.0, description="seconds between looks for services that stopped reporting")
+    forget_lost_days: Annotated[float, Field(ge=0, le=3650)] = Field(
+        0.0, description="nodes lost for so many days are forgotten, with the policies that were theirs alone; 0: never"
+    )
     command_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
         5.0, description="so long the answers to a command are waited for"
     )

@@ -17,7 +17,7 @@ from master.api.preconditions import Key
 from master.api.problems import Kind
 from master.api.reach import Master, Reached
 from master.api.respond import respond
-from master.api.rights import Operator
+from master.api.rights import Operator, permit
 
 router = APIRouter(prefix="/v1/commands", tags=["commands"])
 
@@ -56,6 +56,7 @@ async def sync(
     key: Key = "",
 ) -> Response:
     """Have pullers look at the whole bucket, or at one model, without waiting for a notification. Needs operator."""
+    permit(caller, body.model)
     request = Sync(model=body.model, dry_run=body.dry_run, actor=caller.name)
     return await _ask(master, "puller", request=request, nodes=body.nodes, key=key)
 
@@ -74,6 +75,7 @@ async def reload(
     key: Key = "",
 ) -> Response:
     """Have configurators send TensorFlow Serving the whole config again. Needs operator."""
+    permit(caller, None)
     request = Reload(dry_run=body.dry_run, actor=caller.name)
     return await _ask(master, "configurator", request=request, nodes=body.nodes, key=key)
 
@@ -92,6 +94,7 @@ async def apply_retention(
     key: Key = "",
 ) -> Response:
     """Have configurators remove old versions now, without waiting for the grace time. Needs operator."""
+    permit(caller, body.model)
     request = ApplyRetention(model=body.model, dry_run=body.dry_run, actor=caller.name)
     return await _ask(master, "configurator", request=request, nodes=body.nodes, key=key)
 

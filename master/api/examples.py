@@ -8,7 +8,7 @@ from events.commands import Answer
 from events.desired import Desired, Latest, Pinned, Policy
 from events.names import ModelName, NodeName, Version
 from events.status import Connection, Disk, Progress, ServedStage, Source, Stage
-from master.answers import Entry, Foreseen, Gathered, HistoryPage, Made, NodeTimeline, Stored, Timeline
+from master.answers import Entry, Foreseen, Forgotten, Gathered, HistoryPage, Made, NodeTimeline, Stored, Timeline
 from master.api.paging import seal
 from master.api.respond import STALE
 from master.api.stream import MEDIA_TYPE
@@ -161,6 +161,7 @@ BOARD_NEWS = BoardNews(
     nodes=BOARD.nodes,
 )
 NODES = Page[NodeRow](items=(_NODE_ROW,), next=seal(NODE_NAME), total=10)
+FORGOTTEN = Forgotten(node=NODE_NAME, dropped=(f"model {MODEL_NAME}: pinned to version 41 on {NODE_NAME}",))
 NODE = NodeView(**dict(_NODE_ROW), models=(_CELL_ROW,))
 MODELS = Page[ModelRow](items=(_MODEL_ROW,), total=1)
 MODEL = ModelView(

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from events.names import NodeName
+from master.answers import Forgotten
 from master.api import paging, problems
-from master.api.examples import NODE, NODES, shown
+from master.api.examples import FORGOTTEN, NODE, NODES, shown
 from master.api.paging import Search, Window
 from master.api.problems import Kind
 from master.api.reach import Reached
@@ -51,14 +52,15 @@ async def get_node(master: Reached, node: NodeName) -> Response:
 
 @router.delete(
     "/nodes/{node}",
-    status_code=204,
     summary="Forget a lost node",
-    responses=problems.documented(Kind.NOT_FOUND, Kind.REFUSED),
+    response_model=Forgotten,
+    responses={**problems.documented(Kind.NOT_FOUND, Kind.REFUSED), **shown(FORGOTTEN)},
 )
 async def forget_node(master: Reached, node: NodeName, caller: Admin) -> Response:
     """Drop a node that is lost for good from the view of all masters. Needs the role admin.
 
-    A node that is heard is refused; one that comes back is there again with its first report.
+    A node that is heard is refused; one that comes back is there again with its first report. Policies that were its
+    own are dropped, and named in the answer.
     """
-    await master.forget(node, actor=caller.name)
-    return Response(status_code=204)
+    dropped = await master.forget(node, actor=caller.name)
+    return respond(Forgotten(node=node, dropped=dropped), master)

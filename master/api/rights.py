@@ -28,9 +28,21 @@ def needs(role: Role) -> Callable[..., Awaitable[Caller]]:
             raise Problem(
                 Kind.NOT_ALLOWED, f"this needs the role {role}; the token {caller.name} is {caller.role}", needs=role
             )
+        if role is not Role.VIEWER and "model" in request.path_params:
+            permit(caller, str(request.path_params["model"]))
         return caller
 
     return check
+
+
+def permit(caller: Caller, model: str | None) -> None:
+    """Refuse a change of a model, or of all models at once (None), that the token's patterns do not cover."""
+    if not caller.may_change(model):
+        bound = " or ".join(caller.models)
+        what = f"model {model[:128]} is none" if model else "this touches all models; name one"
+        raise Problem(
+            Kind.NOT_ALLOWED, f"the token {caller.name} may change models called {bound}: {what}", needs=Role.OPERATOR
+        )
 
 
 Viewer = Annotated[Caller, Depends(needs(Role.VIEWER))]

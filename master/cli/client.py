@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from events.changes import Change
 from events.names import ModelName, NodeName, Version
-from master.answers import Entry, Gathered, HistoryPage, Made, Stored, Timeline
+from master.answers import Entry, Forgotten, Gathered, HistoryPage, Made, Stored, Timeline
 from master.cli.ends import Broken, Exit, Failure, NotFound, Unreachable
 from master.cli.http import Reply
 from master.cli.sse import Message, messages
@@ -86,9 +86,10 @@ class Master:
         """A node with its models."""
         return self._get(f"/v1/nodes/{node}", NodeView)
 
-    def forget(self, node: NodeName) -> None:
-        """Take a lost node off the list."""
-        self._send("DELETE", f"/v1/nodes/{node}", body=None, headers={})
+    def forget(self, node: NodeName) -> Forgotten:
+        """Take a lost node off the list; masters of the release before do not say what went with it."""
+        reply = self._send("DELETE", f"/v1/nodes/{node}", body=None, headers={})
+        return self._read(reply, Forgotten.model_validate_json) if reply.body else Forgotten(node=node)
 
     def models(self, *, search: str = "") -> list[ModelRow]:
         """All models, or those whose name holds a text."""

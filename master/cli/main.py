@@ -50,7 +50,7 @@ PANELS: Mapping[str, Sequence[str]] = {
         "ask.retention",
         "follow.wait",
         "publish.publish",
-        "show.forget",
+        "forget.forget",
         "change.forget_model",
     ),
     "Set up": ("bootstrap.bootstrap", "doctor.doctor", "token.token"),

@@ -6,7 +6,7 @@ import typer
 
 from events.names import NodeName
 from master.cli import tables, words
-from master.cli.ends import Exit, Failure
+from master.cli.ends import Exit
 from master.cli.session import Json, Model, Nodes, Session, complete_nodes, parsed
 from master.views import CellState, NodeState, NodeView, Overview
 
@@ -108,28 +108,6 @@ def explain(session: Session, model: Model, *, nodes: Nodes = None, as_json: Jso
     for cell in cells:
         session.screen.say(f"{cell.node}: {cell.state} for {words.age(cell.since, now=session.now())}", style="bold")
         session.screen.say(*(f"  {sentence}" for sentence in cell.explain))
-    return Exit.DONE
-
-
-def forget(
-    session: Session,
-    node: Annotated[
-        NodeName,
-        typer.Argument(
-            metavar="NODE", parser=parsed(NodeName.parse), autocompletion=complete_nodes, show_default=False
-        ),
-    ],
-    *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
-) -> Exit:
-    """Take a lost node off the list; it comes back by itself when it reports again."""
-    view = session.master.node(node)
-    if view.state is not NodeState.LOST:
-        raise Failure(f"{node} is {view.state}, not lost; only a node that is gone can be forgotten")
-    lost = words.age(view.since, now=session.now())
-    session.screen.confirm(f"Forget {node}, which is lost since {lost}?", yes=yes)
-    session.master.forget(node)
-    session.screen.say(f"forgot {node}")
     return Exit.DONE
 
 

@@ -1,6 +1,7 @@
 """The command `token`: make a bearer token, and the line by which the master knows it."""
 
 import hashlib
+import re
 import secrets
 from enum import StrEnum
 from typing import Annotated
@@ -12,6 +13,7 @@ from master.cli.ends import Exit, Failure
 from master.cli.session import Json, Session
 
 TOKEN_BYTES = 32
+PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,128}", re.ASCII)  # as `master/auth.py` takes it
 
 
 class Role(StrEnum):
@@ -27,6 +29,10 @@ def token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="whose token it is, as the history shows it")],
     *,
     role: Annotated[Role, typer.Option("--role", help="what it allows")] = Role.VIEWER,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--models", metavar="PATTERN", help="an operator of these models alone, such as 'team-a-*'"),
+    ] = None,
     as_json: Json = False,
 ) -> Exit:
     """Make a token. It is shown once; the master keeps only its hash."""
@@ -35,8 +41,12 @@ def token(
     except BadName as error:
         rule = "letters, digits, '.', '_' and '-', the first a letter or digit"
         raise Failure(f"{name[:80]!a} cannot name a token ({rule})", code=Exit.USAGE) from error
+    if models and role is not Role.OPERATOR:
+        raise Failure("--models bounds what an operator may change: give --role operator, too", code=Exit.USAGE)
+    if wrong := [one for one in models or () if not PATTERN.fullmatch(one)]:
+        raise Failure(f"--models {wrong[0][:80]!a} is no pattern of models", code=Exit.USAGE)
     secret = secrets.token_urlsafe(TOKEN_BYTES)
-    line = entry(name, role, secret)
+    line = entry(name, role, secret) + (f":{'|'.join(models)}" if models else "")
     if as_json:
         session.screen.json({"name": name, "role": role, "token": secret, "line": line})
         return Exit.DONE

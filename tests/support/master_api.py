@@ -187,9 +187,10 @@ class FakeMaster:
     def freshness(self) -> Freshness:
         return self.fresh
 
-    async def forget(self, node: NodeName, *, actor: str) -> None:
+    async def forget(self, node: NodeName, *, actor: str) -> tuple[str, ...]:
         self.fleet.fold.find(node)
         self.forgotten.append((node, actor))
+        return ()
 
     def become_stale(self) -> None:
         """Have NATS go away."""

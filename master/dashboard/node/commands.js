@@ -75,7 +75,7 @@ function preview(summary, gathered) {
  */
 function forget(node) {
   const sentences = [
-    "It goes from the view of all masters.",
+    "It goes from the view of all masters, and with it the policies that are its own.",
     "If it comes back, it is there again with its first report.",
   ];
   return {
@@ -91,8 +91,11 @@ function forget(node) {
       token: "",
     }),
     run: async () => {
-      await send("DELETE", `/v1/nodes/${part(node.node)}`);
-      return `${node.node} is forgotten.`;
+      /** @type {{ dropped?: string[] } | undefined} */
+      const forgotten = await send("DELETE", `/v1/nodes/${part(node.node)}`);
+      const dropped = forgotten?.dropped ?? [];
+      const policies = dropped.length ? ` Its own policies went with it: ${dropped.join("; ")}.` : "";
+      return `${node.node} is forgotten.${policies}`;
     },
   };
 }

@@ -4,11 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from events.names import NodeName, Version
+from events.changes import Pin
+from events.names import ModelName, NodeName, Version
 from infra.local.client import nats_client
 from infra.local.fleet import FleetPlan, SimulatedFleet
+from master import compare
 from master.app import Master
+from master.orders import Order
 from master.views import CellState, NodeState
 from tests.support.master import running_master
 from tests.support.stack import NatsServer, eventually
@@ -122,6 +126,46 @@ async def test_forgetting_a_lost_node_holds_for_all_masters(nats_server: NatsSer
             assert NODE not in first.fleet.node_names
         async with running_master(nats_server) as third:
             assert third.fleet.node_names == (NodeName("node-0000"), NodeName("node-0002"))
+
+
+async def test_a_forgotten_nodes_own_policies_go_with_it(nats_server: NatsServer) -> None:
+    """They are named and on record; until then the view says that nobody follows them."""
+    async with (
+        SimulatedFleet(nats_server.url, PLAN) as fleet,
+        running_master(nats_server, grace_seconds=HEARTBEAT_SECONDS) as master,
+    ):
+        await eventually(all_well(master))
+        model, change = ModelName("model-000"), Pin(versions=(Version(6),))
+        await master.orders.follow(Order(actor="ann", model=model, change=change, nodes=(NODE,)))
+        await eventually(lambda: bool(master.fleet.fold.models[model].stored.document.nodes))
+        fleet.nodes[NODE].is_dead = True
+        await eventually(lambda: master.fleet.node(NODE).state is NodeState.LOST)
+        (sentence,) = compare.orphans(master.fleet.fold)
+        assert sentence.startswith(
+            f"Model {model} has a policy for node {NODE} alone, which is lost: pinned to version 6."
+        )
+        later = datetime.now(UTC) + timedelta(days=3)
+        await master.forgetting.forget_old(days=0, now=later)
+        await master.forgetting.forget_old(days=7, now=later)
+        assert NODE in master.fleet.node_names
+        assert await master.forget(NODE, actor="ann") == (f"model {model}: pinned to version 6 on {NODE}",)
+        assert (await master.documents.read(model)).document.nodes == {}
+        made = (await master.documents.changes(model))[-1]
+        assert (made.actor, made.command) == ("ann", "forget")
+        assert f"the policy of forgotten node {NODE} was dropped: pinned to version 6" in made.summary
+
+
+async def test_lost_nodes_go_by_themselves_where_that_is_set(nats_server: NatsServer) -> None:
+    """After so many days, and no others."""
+    async with (
+        SimulatedFleet(nats_server.url, PLAN) as fleet,
+        running_master(nats_server, grace_seconds=HEARTBEAT_SECONDS) as master,
+    ):
+        await eventually(all_well(master))
+        fleet.nodes[NODE].is_dead = True
+        await eventually(lambda: master.fleet.node(NODE).state is NodeState.LOST)
+        await master.forgetting.forget_old(days=7, now=datetime.now(UTC) + timedelta(days=8))
+        assert master.fleet.node_names == (NodeName("node-0000"), NodeName("node-0002"))
 
 
 async def test_rubbish_in_the_buckets_does_no_harm(nats_server: NatsServer) -> None:

@@ -135,8 +135,7 @@ def test_explain_tells_of_the_nodes_that_differ() -> None:
 
 def test_a_node_is_forgotten_only_when_it_is_lost() -> None:
     """A node that reports cannot be taken off the list."""
-    well = NodeView(**dict(a_node(N1)), models=())
-    outcome = run(FakeTransport({"GET /v1/nodes/n1": ok(well)}), "forget", "n1", "--yes")
+    outcome = run(FakeTransport({"GET /v1/nodes": page(a_node(N1))}), "forget", "n1", "--yes")
     assert outcome.code == Exit.FAILED
     assert "n1 is well, not lost" in outcome.errors
 

@@ -3,6 +3,9 @@
 import hashlib
 import json
 
+from pydantic import SecretStr
+
+from master.auth import Caller, Role, load
 from master.cli.ends import Exit
 from tests.fakes.master import FakeTransport, run
 
@@ -27,3 +30,14 @@ def test_a_name_that_would_break_the_file_is_refused() -> None:
     """A colon or a line end in a name would make another line of it."""
     for name in ("a:b", "a\nb", ""):
         assert run(FakeTransport(), "token", name).code == Exit.USAGE
+
+
+def test_an_operators_token_may_be_bounded_to_models() -> None:
+    """The line holds the patterns, and the master takes it; another role, and what is no pattern, is refused."""
+    bounded = ("token", "ci", "--role", "operator", "--models", "team-a-*", "--models", "shared")
+    made = json.loads(run(FakeTransport(), *bounded, "--json").out)
+    assert made["line"].endswith(":team-a-*|shared")
+    caller = load(SecretStr(made["line"]), None).find(made["token"])
+    assert caller == Caller("ci", Role.OPERATOR, ("team-a-*", "shared"))
+    for words in (("--models", "a*"), ("--role", "admin", "--models", "a*"), ("--role", "operator", "--models", "a:b")):
+        assert run(FakeTransport(), "token", "ci", *words).code == Exit.USAGE

@@ -24,6 +24,16 @@ def test_a_token_is_found_by_its_hash() -> None:
     assert tokens.find(hashlib.sha256(b"one").hexdigest()) is None
 
 
+def test_an_operator_may_be_bounded_to_models() -> None:
+    """By patterns; what touches all models at once is beyond every bound."""
+    tokens = load(SecretStr(f"{line('ci', 'operator', 'one')}:team-a-*|shared"), None)
+    caller = tokens.find("one")
+    assert caller == Caller("ci", Role.OPERATOR, ("team-a-*", "shared"))
+    names = ("team-a-ranker", "shared", "team-b-ranker", "Team-a-x", None)
+    assert [caller.may_change(name) for name in names] == [True, True, False, False, False]
+    assert Caller("ann", Role.OPERATOR).may_change(None)
+
+
 def test_tokens_come_from_a_file_too(tmp_path: Path) -> None:
     """Both places count; comments and empty lines do not; a name may have two tokens while it changes them."""
     file = tmp_path / "tokens"
@@ -41,6 +51,10 @@ def test_tokens_come_from_a_file_too(tmp_path: Path) -> None:
     [
         ("ci:operator", "name:role:sha256"),
         ("ci:root:" + "0" * 64, "there are viewer, operator, admin"),
+        ("ci:operator:" + "0" * 64 + ":", "is no pattern of models"),
+        ("ci:operator:" + "0" * 64 + ":a b", "is no pattern of models"),
+        ("ci:admin:" + "0" * 64 + ":a*", "only an operator's token"),
+        ("ci:operator:" + "0" * 64 + ":a:b", "name:role:sha256"),
         ("c i:viewer:" + "0" * 64, "is no name"),
         ("ci:viewer:hunter2", "must not be the token"),
         (f"a:viewer:{'0' * 64},b:admin:{'0' * 64}", "stands there twice"),
