@@ -261,3 +261,8 @@ def model_of(event: Event) -> ModelName | None:
     """Tell which model an event is about, if any."""
     model = getattr(event, "model", None)
     return model if isinstance(model, ModelName) else None
+
+
+def about(event: Event) -> tuple[ModelName | None, Version | None]:
+    """Tell which model and version an event is about, as its subject says it."""
+    return model_of(event), event.version if isinstance(event, VersionEvent) else None

@@ -6,13 +6,15 @@ one name is always one token. '=' cannot stand in a name, so no two names share 
 
 import hashlib
 
-from events.names import ModelName, NodeName
+from events.names import ModelName, NodeName, Version
 
+About = tuple[ModelName | None, Version | None]
+NOTHING: About = (None, None)
 MAX_CONSUMER = 128  # characters of a node's name; JetStream takes 255 for all of it, and makes file names of it
 PREFIX = "mm.v1"
 
-EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>.<model>: CloudEvents, kept by the stream
-AUDIT = f"{PREFIX}.audit"  # mm.v1.audit.<node>.master.<type>.<model>: what people had done; masters alone say it
+EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>.<model>.<version>: CloudEvents, kept by the stream
+AUDIT = f"{PREFIX}.audit"  # mm.v1.audit.<node>.master.<type>.<model>._: what people had done; masters alone say it
 HINT = f"{PREFIX}.hint"  # a peer says: look at this model now; not kept
 RETENTION_REQUEST = f"{PREFIX}.retention"  # mm.v1.retention.<node>: the puller asks its configurator for room; not kept
 INBOX = "_INBOX"  # _INBOX.<service>.<node>.<anything>: what NATS itself answers; each service hears its own alone
@@ -20,7 +22,7 @@ ANSWER = f"{PREFIX}.answer"  # mm.v1.answer.<secret>.<place>: what nodes answer 
 COMMAND = f"{PREFIX}.cmd"  # mm.v1.cmd.<node>.<service>.<command>: a request; "_all" in place of a node asks every node
 ALL_NODES = "_all"
 CLUSTER = "_cluster"  # mm.v1.cmd._cluster.master.<command>: a request to the cluster, answered by one of the masters
-NO_MODEL = "_"  # in an event's subject where it is about no model
+NOT_ANY = "_"  # in an event's subject where it is about no model, or about none of its versions
 
 EVENT_STREAM = "MM_EVENTS"  # and what the next one has, copied by NATS itself, so that one look shows all
 AUDIT_STREAM = "MM_AUDIT"  # the record
@@ -41,22 +43,30 @@ def name(token: str) -> str:
     return token.replace("=2E", ".")
 
 
-def event(node: NodeName, service: str, event_type: str, model: ModelName | None) -> str:
+def event(node: NodeName, service: str, event_type: str, about: About = NOTHING) -> str:
     """The subject of an event; a type has two tokens. What a master says is the audit."""
-    head = AUDIT if service == MASTER else EVENTS
-    return f"{head}.{token(node)}.{service}.{event_type}.{token(model) if model else NO_MODEL}"
+    model, version = about
+    last = NOT_ANY if version is None else version
+    return f"{head(node, service, event_type)}.{token(model) if model else NOT_ANY}.{last}"
 
 
-def events(
-    node: NodeName | None = None,
-    service: str | None = None,
-    event_type: str | None = None,
-    model: ModelName | None = None,
-) -> str:
+def events(node: NodeName | None = None, service: str | None = None, event_type: str | None = None) -> str:
     """The pattern of subjects of these events; what is None does not matter. Masters' are apart from all others."""
-    head = AUDIT if service == MASTER else EVENTS
-    tokens = (token(node) if node else "*", service or "*", event_type or "*.*", token(model) if model else "*")
-    return ".".join((head, *tokens))
+    return f"{head(node, service, event_type)}.>"
+
+
+def events_about(model: ModelName, version: Version | None = None, *, of: str) -> tuple[str, ...]:
+    """The patterns of subjects of what is about a model, or one version of it; `of` is what `head` gives.
+
+    The release before wrote no version there: its events of a model are among those of any version.
+    """
+    return f"{of}.{token(model)}", f"{of}.{token(model)}.{'*' if version is None else version}"
+
+
+def head(node: NodeName | None = None, service: str | None = None, event_type: str | None = None) -> str:
+    """The beginning of the subjects of such events: all but what they are about."""
+    kept = AUDIT if service == MASTER else EVENTS
+    return ".".join((kept, token(node) if node else "*", service or "*", event_type or "*.*"))
 
 
 def event_type(subject: str) -> str:

@@ -73,7 +73,8 @@ def render() -> str:
 def _channels() -> Iterator[Channel]:
     for service in messages.SERVICES:
         for event in messages.of(service):
-            address = subjects.event(NODE, service, event.type, MODEL)
+            version = "{version}" if issubclass(event, messages.VersionEvent) else subjects.NOT_ANY
+            address = f"{subjects.head(NODE, service, event.type)}.{MODEL}.{version}"
             yield Channel(f"event.{event.type}", address, _first(event), _event(event), "send")
     for service, kinds in (("puller", commands.PULLER), ("configurator", commands.CONFIGURATOR)):
         for kind in kinds:

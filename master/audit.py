@@ -85,7 +85,7 @@ class Audit:
         )
         headers = {
             Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(place),
-            EXPECTED_OF: subjects.events(service=subjects.MASTER, event_type=ChangeMade.type, model=change.model),
+            EXPECTED_OF: _changes_of(change.model),
         }
         try:
             return (await stream.publish(subject, data, stream=subjects.AUDIT_STREAM, headers=headers)).seq
@@ -97,7 +97,7 @@ class Audit:
     async def _recorded(self, model: ModelName) -> tuple[int, int]:
         """Tell the newest revision of a model that is on record, and where in the stream."""
         stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
-        pattern = subjects.events(service=subjects.MASTER, event_type=ChangeMade.type, model=model)
+        pattern = _changes_of(model)
         with jetstream.errors(f"tell the last change of model {model}"):
             await jetstream.ensure_streams(stream)
             try:
@@ -109,3 +109,8 @@ class Audit:
         except cloudevents.BadMessage:
             return 0, last.seq or 0
         return (event.revision if isinstance(event, ChangeMade) else 0), last.seq or 0
+
+
+def _changes_of(model: ModelName) -> str:
+    """The subjects of a model's changes, whichever master made them."""
+    return subjects.events_about(model, of=subjects.head(service=subjects.MASTER, event_type=ChangeMade.type))[-1]

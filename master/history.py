@@ -43,7 +43,10 @@ class Filter:
     def subjects(self) -> tuple[str, ...]:
         """What the server filters by."""
         kinds = (self.kind,) if self.kind else TOLD
-        return tuple(subjects.events(self.node, messages.speaker(kind), kind, self.model) for kind in kinds)
+        heads = [subjects.head(self.node, messages.speaker(kind), kind) for kind in kinds]
+        if self.model is None:
+            return tuple(f"{head}.>" for head in heads)
+        return tuple(pattern for head in heads for pattern in subjects.events_about(self.model, self.version, of=head))
 
     @property
     def stream(self) -> str:
@@ -85,7 +88,7 @@ class History:
 
     async def timeline(self, model: ModelName, version: Version, *, before: int | None = None) -> Timeline:
         """Tell the life of a version from the events of its model, from behind the sequence `before` on."""
-        wanted = Which(subjects.EVENT_STREAM, timeline.subjects_of(model), partial(_of_life, version))
+        wanted = Which(subjects.EVENT_STREAM, timeline.subjects_of(model, version), partial(_of_life, version))
         with jetstream.errors(f"tell the life of version {version} of model {model}"):
             await self._stream()
             work = Work(messages=LIFE_MESSAGES)
@@ -161,8 +164,8 @@ def _entry(message: Msg) -> Entry | None:
         envelope, event = cloudevents.parse(message.data)
     except cloudevents.BadMessage:
         return None
-    own = subjects.event(NodeName(subjects.name(node)), service, event.type, messages.model_of(event))
-    if messages.speaker(event.type) != service or own != message.subject:
+    own = subjects.event(NodeName(subjects.name(node)), service, event.type, messages.about(event))
+    if messages.speaker(event.type) != service or message.subject not in {own, own.rpartition(".")[0]}:
         return None
     fields = event.model_dump(mode="json", exclude={"model", "version"})
     return Entry(

@@ -31,10 +31,11 @@ MOMENTS: Mapping[str, str] = {
 ENDS = frozenset({"quarantined", "removed"})
 
 
-def subjects_of(model: ModelName) -> tuple[str, ...]:
-    """The subjects of the events that the life of a version is told from."""
-    kinds = (*MOMENTS, ChangeMade.type)
-    return tuple(subjects.events(service=speaker(kind), event_type=kind, model=model) for kind in kinds)
+def subjects_of(model: ModelName, version: Version) -> tuple[str, ...]:
+    """The subjects of the events that the life of a version is told from: its own, and the changes of its model."""
+    changes = subjects.events_about(model, of=subjects.head(None, speaker(ChangeMade.type), ChangeMade.type))
+    heads = (subjects.head(None, speaker(kind), kind) for kind in MOMENTS)
+    return (*changes, *(pattern for of in heads for pattern in subjects.events_about(model, version, of=of)))
 
 
 def tell(model: ModelName, version: Version, entries: Iterable[Entry]) -> Timeline:

@@ -107,7 +107,7 @@ class Bus:
     def envelope(self, event: messages.Event, *, event_id: str) -> tuple[str, bytes]:
         """Write an event, as this service says it now: its subject and its bytes."""
         data = cloudevents.render(event, source=self._source, event_id=event_id, time=datetime.now(UTC))
-        return subjects.event(self._source.node, self._source.service, event.type, messages.model_of(event)), data
+        return subjects.event(self._source.node, self._source.service, event.type, messages.about(event)), data
 
     def publish(self, subject: str, data: bytes) -> None:
         """Send a hint now, or never: while NATS is away it is dropped."""

@@ -26,7 +26,7 @@ def history(cluster: Cluster) -> None:
 
 
 async def fill(cluster: Cluster) -> None:
-    subject = subjects.event(NODES[0], "puller", VersionPublished.type, MODEL)
+    subject = subjects.event(NODES[0], "puller", VersionPublished.type, (MODEL, Version(1)))
     event = VersionPublished(model=MODEL, version=Version(1), files=1, bytes=1)
     source = cloudevents.Source(node=NODES[0], service="puller")
     data = cloudevents.render(event, source=source, event_id="x", time=datetime.now(UTC))

@@ -102,7 +102,7 @@ class Node:
     @property
     def published_subject(self) -> str:
         """Where the puller of this node tells of a published version."""
-        return subjects.event(NODE, "puller", VersionPublished.type, MODEL)
+        return subjects.event(NODE, "puller", VersionPublished.type, (MODEL, None))
 
     def kill_configurator(self, number: int = signal.SIGKILL) -> None:
         """End it."""

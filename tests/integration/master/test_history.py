@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 from events import cloudevents, messages, subjects
 from events.messages import Event
 from events.names import ModelName, NodeName, Version
+from master import timeline
 from master.answers import Entry
 from master.app import Master
 from master.history import Filter
@@ -28,7 +29,7 @@ async def put(client: Client, event: Event, *, node: NodeName = NODE, time: date
     service = messages.speaker(event.type)
     source = cloudevents.Source(node=node, service=service)
     data = cloudevents.render(event, source=source, event_id=f"{node}-{event.type}-{n}", time=time or at(0))
-    subject = subjects.event(node, service, event.type, messages.model_of(event))
+    subject = subjects.event(node, service, event.type, messages.about(event))
     await client.jetstream().publish(subject, data)
 
 
@@ -131,7 +132,7 @@ async def test_a_request_looks_at_so_much_and_says_how_to_go_on(
         seen.append(message.metadata.sequence.stream)
         return seen[-1] if b'"version":7,' in message.data else None
 
-    which = Which(subjects.EVENT_STREAM, (subjects.events(model=MODEL),), take)
+    which = Which(subjects.EVENT_STREAM, subjects.events_about(MODEL, of=subjects.head()), take)
     found: list[int] = []
     before, requests = None, 0
     while True:
@@ -153,7 +154,7 @@ async def test_messages_of_any_size_are_got_past(nats_server: NatsServer, nats_c
     """Events among messages as big as NATS takes them are found, and no request reads more than its share of bytes."""
     stream = nats_connection.jetstream()
     await stream.add_stream(name=subjects.EVENT_STREAM, subjects=[f"{subjects.EVENTS}.>"])  # one without our limits
-    subject = subjects.event(NODE, "puller", messages.VersionPublished.type, MODEL)
+    subject = subjects.event(NODE, "puller", messages.VersionPublished.type, (MODEL, Version(1)))
     for number in range(40):
         await put(nats_connection, published(number), n=number)
         await nats_connection.jetstream().publish(subject, b'{"version":1' + b" " * 900_000)
@@ -180,3 +181,40 @@ async def test_a_life_is_told_of_the_versions_own_events(nats_server: NatsServer
     async with running_master(nats_server) as master:
         told = await master.history.timeline(MODEL, V7)
         assert ([one.published for one in told.nodes], told.before) == ([at(1)], None)
+
+
+async def test_a_life_costs_what_it_holds_and_no_other_versions(
+    nats_server: NatsServer, nats_connection: Client
+) -> None:
+    """The server picks a version's events by their subject: those of thousands of other versions are not looked at."""
+    await jetstream.ensure_streams(nats_connection.jetstream())
+    await put(nats_connection, published(7), n=7)
+    for number in range(1000, 1600):
+        await put(nats_connection, published(number), n=number)
+    async with running_master(nats_server) as master:
+        looked: list[int] = []
+        wanted = timeline.subjects_of(MODEL, Version(7))
+
+        def take(message: Msg) -> int:
+            looked.append(message.metadata.sequence.stream)
+            return looked[-1]
+
+        which = Which(subjects.EVENT_STREAM, wanted, take)
+        await look_back(nats_connection, which, before=None, enough=1000, work=Work())
+        assert looked == [1]
+        assert [node.node for node in (await master.history.timeline(MODEL, Version(7))).nodes] == [NODE]
+        page = await master.history.page(Filter(model=MODEL, version=Version(7)))
+        assert [entry.version for entry in page.entries] == [7]
+
+
+async def test_events_of_the_release_before_are_told(nats_server: NatsServer, nats_connection: Client) -> None:
+    """Their subject ends with the model; they are kept for a month, and a node may still write them."""
+    event = published(7)
+    source = cloudevents.Source(node=NODE, service="puller")
+    data = cloudevents.render(event, source=source, event_id="old", time=at(0))
+    await jetstream.ensure_streams(nats_connection.jetstream())
+    async with running_master(nats_server) as master:
+        await nats_connection.jetstream().publish(f"{subjects.head(NODE, 'puller', event.type)}.{MODEL}", data)
+        for which in (Filter(), Filter(model=MODEL), Filter(model=MODEL, version=Version(7)), Filter(kind=event.type)):
+            assert [entry.version for entry in (await master.history.page(which)).entries] == [7]
+        assert [node.node for node in (await master.history.timeline(MODEL, Version(7))).nodes] == [NODE]

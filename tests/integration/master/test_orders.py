@@ -187,7 +187,8 @@ async def test_rollback_goes_to_what_each_node_served_before(nats_server: NatsSe
                 data = cloudevents.render(
                     event, source=source, event_id=str(number), time=fleet.nodes[source.node].started
                 )
-                await client.jetstream().publish(subjects.event(source.node, source.service, event.type, model), data)
+                place = subjects.event(source.node, source.service, event.type, (model, version))
+                await client.jetstream().publish(place, data)
         async with running_master(nats_server) as master:
             made = await master.orders.follow(Order(actor="t", model=model, change=wire.Rollback()))
             document = (await master.documents.read(model)).document

@@ -48,7 +48,7 @@ async def test_a_nodes_key_neither_forges_nor_hinders_a_record(secured: Secured)
         )
         time = (await master.history.page(CHANGES)).entries[0].time
         forged = cloudevents.render(made, source=source, event_id="mm_desired/m/2", time=time)
-        place = subjects.event(NODE, "puller", "version.published", MODEL)
+        place = subjects.event(NODE, "puller", "version.published", (MODEL, None))
         await stream.publish(place, forged, headers={"Nats-Msg-Id": "mm_desired/m/2"})
         await pin(master, "bert", 2)
 
@@ -75,7 +75,7 @@ async def test_a_flood_of_events_pushes_no_record_out(secured: Secured) -> None:
         async with person(secured, "puller.node-a") as thief:
             events = thief.client.jetstream()
             for _ in range(100):
-                await events.publish(subjects.event(NODE, "puller", "version.published", MODEL), bytes(1024))
+                await events.publish(subjects.event(NODE, "puller", "version.published", (MODEL, None)), bytes(1024))
         assert await told(master, Filter(model=MODEL)) == []
         assert await told(master) == ["anna"]
 

@@ -41,7 +41,9 @@ ASKS = {
     f"$JS.API.STREAM.MSG.GET.{STREAM}": b'{"last_by_subj": "$KV.mm_desired.other"}',
     CREATE: json.dumps({"stream_name": STREAM, "config": CONSUMER}).encode(),
     f"$JS.API.CONSUMER.DELETE.{STREAM}.{OWN}": b"",
-    subjects.event(NODE, "puller", "version.published", ModelName("m")): FORGED,  # whose receipt is acknowledged
+    subjects.event(
+        NODE, "puller", "version.published", (ModelName("m"), None)
+    ): FORGED,  # whose receipt is acknowledged
 }
 
 

@@ -80,14 +80,15 @@ def test_any_name_is_one_token_and_can_be_read_back(name: str) -> None:
     assert subjects.name(token) == name
 
 
-def test_subject_of_an_event_names_node_service_type_and_model() -> None:
+def test_subject_of_an_event_names_node_service_type_model_and_version() -> None:
     """Subscribers can choose by each part, and an event about no model has as many parts."""
-    node = NodeName("rack1.example")
-    about = subjects.event(node, "puller", VersionPublished.type, ModelName("half.plus"))
-    assert about == "mm.v1.event.rack1=2Eexample.puller.version.published.half=2Eplus"
-    assert subjects.event(node, "configurator", "serving.lost", None).endswith(".serving.lost._")
-    assert subjects.events(model=ModelName("m")) == "mm.v1.event.*.*.*.*.m"
-    assert (
-        subjects.events(node, "puller", "version.published") == "mm.v1.event.rack1=2Eexample.puller.version.published.*"
-    )
+    node, model = NodeName("rack1.example"), ModelName("half.plus")
+    about = subjects.event(node, "puller", VersionPublished.type, (model, Version(0)))
+    assert about == "mm.v1.event.rack1=2Eexample.puller.version.published.half=2Eplus.0"
+    assert subjects.event(node, "puller", "x.y", (model, None)).endswith(".x.y.half=2Eplus._")
+    assert subjects.event(node, "configurator", "serving.lost").endswith(".serving.lost._._")
+    head = "mm.v1.event.rack1=2Eexample.puller.version.published"
+    assert subjects.events(node, "puller", "version.published") == f"{head}.>"
+    assert subjects.events_about(model, of=head) == (f"{head}.half=2Eplus", f"{head}.half=2Eplus.*")
+    assert subjects.events_about(model, Version(0), of=head) == (f"{head}.half=2Eplus", f"{head}.half=2Eplus.0")
     assert subjects.event_type(about) == "version.published"

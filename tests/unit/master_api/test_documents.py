@@ -68,6 +68,6 @@ def test_every_command_and_event_is_in_the_asyncapi_document() -> None:
     assert "mm.v1.cmd.{node}.puller.sync" in addresses
     assert "mm.v1.cmd._all.configurator.reload" in addresses
     assert "mm.v1.cmd._cluster.master.rollback" in addresses
-    assert "mm.v1.event.{node}.configurator.version.served.{model}" in addresses
+    assert "mm.v1.event.{node}.configurator.version.served.{model}.{version}" in addresses
     answered = [name for name, operation in document["operations"].items() if "reply" in operation]
     assert answered == [name for name in document["operations"] if name.startswith("command.")]
