@@ -53,6 +53,14 @@ async def ensure_streams(jetstream: JetStreamContext, *, replicas: int = 1) -> N
         await ensure_stream(jetstream, name, replicas=replicas)
 
 
+async def ensure_events(jetstream: JetStreamContext) -> None:
+    """Make the streams where that of events is missing, of which alone a node may ask."""
+    try:
+        await jetstream.stream_info(subjects.EVENT_STREAM)
+    except NotFoundError:
+        await ensure_streams(jetstream)
+
+
 async def ensure_stream(jetstream: JetStreamContext, name: str, *, replicas: int = 1) -> None:
     """Make a stream where it is missing, kept by so many servers."""
     try:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import NoStreamResponseError
 
 from events import subjects
 from service import jetstream, logs, metrics
@@ -54,6 +53,7 @@ class Outbox:
         """Return an attempt to send what waits, and then what comes."""
 
         async def send() -> None:
+            await jetstream.ensure_events(stream)  # a peer that listens would hide that no stream does
             while True:
                 self._work.clear()
                 while self._letters:
@@ -82,11 +82,7 @@ class Outbox:
         """Send an event. An id that was taken before the event was ever sent was taken by somebody else."""
         headers = {"Nats-Msg-Id": letter.id}
         is_first, self._tried = self._tried is not letter, letter
-        try:
-            receipt = await stream.publish(letter.subject, letter.data, headers=headers)
-        except NoStreamResponseError:
-            await jetstream.ensure_streams(stream)
-            receipt = await stream.publish(letter.subject, letter.data, headers=headers)
+        receipt = await stream.publish(letter.subject, letter.data, headers=headers)
         if receipt.duplicate and is_first:
             log.warning("somebody had taken the id of an event; it is sent under another", subject=letter.subject)
             await stream.publish(letter.subject, letter.data)
