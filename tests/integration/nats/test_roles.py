@@ -52,7 +52,7 @@ async def test_every_service_does_its_work(secured: Secured) -> None:
         puller.publish(subjects.retention_request(NODE), b"")
         puller.emit(VersionPublished(model=MODEL, version=Version(1), files=1, bytes=1))
         configurator.emit(messages.VersionRemoved(model=MODEL, version=Version(1), reason="old"))
-        made = await master.orders.follow(Order(actor="t", model=MODEL, change=changes.Pause(), key="k"))
+        made = await master.orders.follow(Order(actor="t", model=MODEL, change=changes.Pause(ahead=True), key="k"))
         assert made.is_changed
         await eventually(lambda: all(heard.values()) and documents and subjects.token(MODEL) in documents[-1])
         await eventually(lambda: master.fleet.heard_names == (NODE,))
@@ -81,7 +81,7 @@ async def test_operator_asks_reads_and_finds(secured: Secured) -> None:
         await eventually(lambda: puller.is_idle and puller.connection.is_connected)
         one = await alice.client.request(subjects.command(NODE, "puller", "sync"), b"{}", timeout=5)
         assert json.loads(one.data)["node"] == NODE
-        change = json.dumps({"model": MODEL}).encode()
+        change = json.dumps({"model": MODEL, "ahead": True}).encode()
         paused = await alice.client.request(subjects.cluster_command("pause"), change, timeout=5)
         assert json.loads(paused.data)["is_done"]
         assert cloudevents.parse((await seen.next_msg(timeout=5)).data)[1].type == messages.ChangeMade.type

@@ -25,10 +25,12 @@ SETTINGS: dict[str, type[Settings]] = {
     "configurator": ConfiguratorSettings,
     "master": MasterSettings,
 }
-PASSWORD, COMMAND, SEED, GUESS, IN_ADDRESS = (f"{name}-7Ksecret" for name in ("pw", "cmd", "SUAseed", "guess", "addr"))
+PASSWORD, COMMAND, SEED, GUESS, IN_ADDRESS, IN_PROXY = (
+    f"{name}-7Ksecret" for name in ("pw", "cmd", "SUAseed", "guess", "addr", "proxy")
+)
 TOKEN = "token-7Ksecret"
 DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
-SECRETS = (PASSWORD, COMMAND, SEED, GUESS, IN_ADDRESS, TOKEN, DIGEST)
+SECRETS = (PASSWORD, COMMAND, SEED, GUESS, IN_ADDRESS, IN_PROXY, TOKEN, DIGEST)
 PAGES = (
     "/status",
     "/metrics",
@@ -79,6 +81,7 @@ def environment(service: str, folder: Path, *, way: str, port: int, nats: str) -
         given |= {"MM_NATS_NKEY_FILE": str(folder / "seed.nk"), "MM_NATS_URL": nats}
     if service == "puller":
         given |= {"MM_BUCKET": "models", "MM_PROJECT": "p", "MM_TOPIC": "topic"}
+        given |= {"MM_PROXY": f"http://me:{IN_PROXY}@{closed}"}
         given |= {"STORAGE_EMULATOR_HOST": f"http://{closed}", "PUBSUB_EMULATOR_HOST": closed}
     if service == "configurator":
         given |= {"MM_SERVING_ADDRESS": closed}
@@ -123,7 +126,7 @@ def test_every_setting_that_is_secret_is_tried() -> None:
     fields = {
         name for kind in SETTINGS.values() for name, field in kind.model_fields.items() if is_secret(field.annotation)
     }
-    assert fields == {"nats_password", "command_token", "tokens"}
+    assert fields == {"nats_password", "command_token", "tokens", "proxy"}
 
 
 def is_secret(annotation: object) -> bool:
