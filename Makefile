@@ -19,11 +19,12 @@ demo: setup ## the main job on the embedded stack, with a timeline (ARGS=--once 
 up: setup ## the embedded stack for your own models, until Ctrl-C
 	@$(PYTHON_ENV) -m infra.local up $(ARGS)
 
-check: setup ## format, lint, types, import contracts, secrets, locks; the dashboard's scripts, too
+check: setup ## format, lint, types, import contracts, bounds, isolation, secrets, locks; the dashboard's scripts, too
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@$(PYTHON_ENV) -m infra.rules
 	@$(PYTHON_ENV) -m infra.audit && build/uv/bin/uv pip check --quiet --python $(PYTHON_ENV)
 	@infra/web-tools && $(NODE_TOOL)/tsc --project . && $(NODE_TOOL)/eslint master/dashboard && \
 	  $(NODE_TOOL)/prettier --check --log-level warn master/dashboard

@@ -23,8 +23,9 @@ def update(view: View, passed: Iterable[Key]) -> Each[ModelName, frozenset[Versi
 
 def startable(view: View, good: Good, before: Good) -> dict[ModelName, frozenset[Version]]:
     """Say what the config file should hold: the good versions that are available, or that it held before."""
-    found = {name: _startable(view.models[name], good[name], before.get(name, frozenset())) for name in good}
-    return {name: versions for name, versions in found.items() if versions}
+    found = each(good, lambda name: _startable(view.models[name], good[name], before.get(name, frozenset())))
+    kept = {name: before.get(name, frozenset()) for name in found.troubles}
+    return {name: versions for name, versions in {**found.done, **kept}.items() if versions}
 
 
 def _good(view: View, name: ModelName, model: Model, confirmed: frozenset[Key]) -> frozenset[Version]:

@@ -40,8 +40,8 @@ def text(good: Mapping[ModelName, frozenset[Version]], base_path: Callable[[Mode
     """Write the file to start with, without labels: they may not name what is not loaded yet."""
     if not good:
         return EMPTY
-    parts = {name: model(name, Entry(versions), base_path(name)) for name, versions in good.items()}
-    return str(text_format.MessageToString(message(parts))).encode()
+    parts = models({name: Entry(versions) for name, versions in good.items()}, lambda name, _: base_path(name))
+    return str(text_format.MessageToString(message(parts.done))).encode()  # what fails here fails in each reload, too
 
 
 def parse(data: bytes, base_path: Callable[[ModelName], Path]) -> dict[ModelName, frozenset[Version]]:

@@ -47,9 +47,11 @@ class Sender:
             return Sent(spoilt=frozenset(spoilt))
         if not all(there.done.values()):
             return Sent()
-        for name in parts.troubles:  # it is named as before: to leave it out would unload it
-            written[name] = render.model(name, reload.config[name], self.disk.base_path(name, reload.config[name]))
-        self.reloader.start(render.message(written))
+        unchanged = {name: reload.config[name] for name in parts.troubles}
+        before = render.models(unchanged, self.disk.base_path)  # to leave one out would unload it
+        if before.troubles:
+            return Sent()
+        self.reloader.start(render.message({**written, **before.done}))
         self.news.sent(reload)
         return Sent(Flight(reload.config, reload.model, view.now, is_adoption=reload.kind is Kind.ADOPT))
 
