@@ -12,7 +12,6 @@ from events.messages import (
     ReloadSent,
     ServingLost,
     ServingStarted,
-    SmokePassed,
     VersionAvailable,
     VersionQuarantined,
     VersionRemoved,
@@ -98,9 +97,7 @@ class News:
         """Tell that versions are confirmed."""
         for key in keys:
             name, version = key
-            if key in with_sample:
-                self._emit(SmokePassed(model=name, version=version))
-            self._emit(VersionServed(model=name, version=version))
+            self._emit(VersionServed(model=name, version=version, has_sample=key in with_sample))
             log.info("version served", model=name, version=version, smoke=key in with_sample)
 
     def quarantined(self, key: Key, reason: str) -> None:

@@ -63,7 +63,7 @@ class DownloadStarted(VersionEvent):
 
 
 class DownloadProgress(VersionEvent):
-    """How far a transfer is; at most one a second for each version."""
+    """How far a transfer is, after each quarter; reports say it every second."""
 
     type: ClassVar[str] = "download.progress"
     bytes_done: Count
@@ -143,7 +143,7 @@ class VersionAvailable(VersionEvent):
 
 
 class SmokePassed(VersionEvent):
-    """The version answered the sample it brings as it should."""
+    """The version answered the sample it brings as it should; said by releases before this one, now by the next."""
 
     type: ClassVar[str] = "smoke.passed"
 
@@ -152,6 +152,7 @@ class VersionServed(VersionEvent):
     """The version is confirmed: available, and its sample (if it brings one) answered right."""
 
     type: ClassVar[str] = "version.served"
+    has_sample: bool = False  # whether it brought one, which it answered right
 
 
 class VersionQuarantined(VersionEvent):

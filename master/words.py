@@ -106,7 +106,9 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
     m.ReloadFailed: lambda event: f"the reload{f' for {event.model}' if event.model else ''} failed: {event.reason}",
     m.VersionAvailable: lambda event: f"{_about('is available')(event)}, {event.seconds:.1f} s after the reload",
     m.SmokePassed: _about("answered its sample right"),
-    m.VersionServed: _about("is served"),
+    m.VersionServed: lambda event: _about(
+        "is served, and answered its sample right" if event.has_sample else "is served"
+    )(event),
     m.VersionQuarantined: _because("went into quarantine"),
     m.VersionUnloaded: _about("is unloaded"),
     m.VersionRemoved: _because("was removed from disk"),

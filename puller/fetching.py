@@ -69,6 +69,7 @@ class _Job:
     task: "asyncio.Task[None]"
     is_download: bool
     progress: Progress
+    told_quarters: int = 0  # of the transfer; reports have all of it, the history three words
 
 
 class Fetching:
@@ -226,7 +227,9 @@ class Fetching:
     def _show(self, key: Key, progress: Progress) -> None:
         job = self._jobs[key]
         job.progress = progress
-        if job.is_download and progress.bytes_done < progress.bytes_total:
+        quarters = 4 * progress.bytes_done // max(1, progress.bytes_total)
+        if job.is_download and job.told_quarters < quarters < 4:
+            job.told_quarters = quarters
             self._around.emit(
                 DownloadProgress(
                     model=key[0],

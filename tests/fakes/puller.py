@@ -50,6 +50,7 @@ class FakeFetcher:
         self.bucket = bucket
         self.layout = layout
         self.seconds = seconds
+        self.steps = 0  # so often a fetch says how far it is
         self.errors: list[Exception] = []
         self.broken: dict[int, Exception] = {}  # versions that never arrive, and why
         self.fetched: list[tuple[str, int]] = []
@@ -65,6 +66,9 @@ class FakeFetcher:
         self.most_running = max(self.running, self.most_running)
         try:
             await asyncio.sleep(self.seconds)
+            for done in range(self.steps):
+                part = size * done // self.steps
+                on_progress(Progress(bytes_done=part, bytes_total=size, bytes_per_second=0, seconds_left=None))
         finally:
             self.running -= 1
         if error := self.broken.get(wanted.version):

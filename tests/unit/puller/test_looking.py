@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from events.messages import (
+    DownloadProgress,
     DownloadStarted,
     NotificationReceived,
     VersionPublished,
@@ -27,6 +28,20 @@ def test_a_notification_brings_a_version_to_disk_at_once(tell: Tell) -> None:
             kinds = [type(event) for event in puller.events]
             assert kinds.index(DownloadStarted) < kinds.index(VersionVerified) < kinds.index(VersionPublished)
             assert puller.emitted(NotificationReceived)
+
+    tell(story)
+
+
+def test_progress_is_three_words_of_the_history(tell: Tell) -> None:
+    """However often a transfer says how far it is: reports have all of it, and the history has room for others."""
+
+    async def story(puller: Puller) -> None:
+        puller.fetcher.steps = 200
+        async with puller.running():
+            puller.upload(1)
+            await asyncio.sleep(5)
+            assert puller.published() == [1]
+            assert len(puller.emitted(DownloadProgress)) == 3
 
     tell(story)
 
