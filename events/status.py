@@ -118,6 +118,7 @@ class Report(_Report):
     warnings: Annotated[tuple[str, ...], AtMost(MAX_MODELS)] = ()
     instance: str = Field(default="", max_length=64)  # one start of the service, as in its signs of life
     host: str = Field(default="", max_length=253)
+    cluster: str = Field(default="", max_length=63)  # as MM_CLUSTER says; empty where it does not
 
 
 class PullerReport(Report):

@@ -80,6 +80,7 @@ class Master:
             started=self.sign.started,
             instance=self.sign.instance,
             host=self.sign.host,
+            cluster=self.settings.cluster,
             reported=datetime.now(UTC),
             is_ready=self.health.is_ready,
             last_pass=self.health.last_pass,
@@ -108,7 +109,7 @@ def build(
     settings: MasterSettings, *, http: str, grace_seconds: float = PRESENCE_SECONDS
 ) -> tuple[Master, tuple[Job, ...]]:
     """Put the master together; the jobs are what has to run."""
-    bus, fold, health = Bus(settings, "master"), Fold(), Health()
+    bus, fold, health = Bus(settings, "master"), Fold(settings.cluster), Health()
     sign = new_sign(settings.node, "master")
     signs = SignsOfLife(fold, sign, grace_seconds=grace_seconds, beat=partial(beat, bus, sign))
     fleet, ear = Fleet(fold), Ear(fold, signs)

@@ -26,7 +26,9 @@ OVERTAKING = timedelta(minutes=5)
 class Fold:
     """What is known of all nodes, lost ones too; `master/fleet.py` shows it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: str = "") -> None:
+        """Nothing is known yet; `cluster` is the own one's name, by which nodes of others are told apart."""
+        self._cluster = cluster
         self.nodes: dict[NodeName, Node] = {}
         self.models: dict[ModelName, Model] = {}
         self.readers = Readers()  # told of what changes; to be joined and left at any time
@@ -51,6 +53,7 @@ class Fold:
         if known and timedelta() < known.head.reported - head.reported < OVERTAKING:
             return False
         found.services[service] = Known(service, head, shared=known.shared if known else NOT_SHARED)
+        found.services[service].foreign = nodes.foreign(head, self._cluster)
         self._hear(node, service)
         self._take(found, service, models)
         return True

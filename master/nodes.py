@@ -60,6 +60,7 @@ class Known:
     refused: Refused | None = None  # the newest report, where it is not the one that `head` is of
     silence: Silence | None = None  # None while it is heard
     shared: Refused = NOT_SHARED  # which processes have its name, where they are several
+    foreign: str = ""  # that it is of another cluster
     met: str = ""  # who answered at its last address in its place
 
     @property
@@ -149,6 +150,13 @@ def judge(node: Node) -> Verdict:
     return Verdict(NodeState.WELL, "", max(known.head.started for known in services))
 
 
+def foreign(head: Head, cluster: str) -> str:
+    """Say that a service is of another cluster; empty where it is not, or where either does not say."""
+    if not cluster or head.cluster in {"", cluster}:
+        return ""
+    return f"the {head.service} is of cluster {head.cluster}, and this is {cluster}: it uses the NATS of this one"
+
+
 def silence(known: Known) -> str:
     """Say that a service is not heard, and since when; empty while it is."""
     if known.silence is None:
@@ -164,6 +172,7 @@ def _troubles(known: Known) -> list[tuple[str, datetime]]:
     if known.refused:
         return [(f"the {known.name}'s report is {known.refused.reason}", known.refused.since)]
     found = [(known.shared.reason, known.shared.since)] if known.shared.reason else []
+    found += [(known.foreign, head.started)] if known.foreign else []
     found += [
         (f"the {known.name} does not reach {name}: {connection.reason}", connection.since)
         for name, connection in head.connections.items()

@@ -70,6 +70,7 @@ class Core:
             started=self.sign.started,
             instance=self.sign.instance,
             host=self.sign.host,
+            cluster=self.settings.cluster,
             reported=datetime.now(UTC),
             is_ready=self.health.is_ready,
             last_pass=self.health.last_pass,

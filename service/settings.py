@@ -31,6 +31,11 @@ class Settings(BaseModel):
         default_factory=lambda: NodeName.parse(socket.gethostname()),
         description="this node's name (default: host name)",
     )
+    cluster: str = Field(
+        "",
+        pattern=r"^(|[a-z0-9][a-z0-9-]{0,62})$",
+        description="name of the cluster, in reports; masters name nodes of another one that are in their NATS",
+    )
     nats_url: str = Field("nats://127.0.0.1:4222", description="NATS servers, separated by commas")
     nats_user: str = Field("", description="NATS user name")
     nats_password: SecretStr = Field(SecretStr(""), description="NATS password")

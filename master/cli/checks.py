@@ -124,7 +124,7 @@ def _sources(nodes: list[NodeRow]) -> Iterator[Finding]:
             looks[f"gs://{source.bucket}/{source.prefix}"].append(node.node)
             topics[source.topic or "no topic"].append(node.node)
     if len(looks) > 1:
-        advice = "set MM_BUCKET and MM_PREFIX alike on all nodes; nodes of another cluster need a NATS of their own"
+        advice = "set MM_BUCKET and MM_PREFIX alike on all nodes; another cluster needs a NATS account of its own"
         yield wrong("buckets", f"pullers look at different places: {_groups(looks)}", advice)
     elif len(topics) > 1:
         advice = "set MM_PROJECT and MM_TOPIC alike; a node without notifications has new versions by its poll alone"

@@ -41,6 +41,7 @@ class Secured:
     folder: Path
     child: Child
     own: Path
+    cluster: str = ""
 
     @property
     def url(self) -> str:
@@ -51,7 +52,7 @@ class Secured:
         return self.folder / "tls" / "ca.crt"
 
     def seed(self, user: str) -> Path:
-        return self.folder / "seeds" / f"{user}.nk"
+        return users.seed_folder(self.folder, self.cluster) / f"{user}.nk"
 
     def environment(self, user: str, node: str) -> dict[str, str]:
         """What a service of this node is given, to be that user."""

@@ -141,3 +141,21 @@ def test_what_differs_by_intent_costs_nothing() -> None:
     """A model that all nodes serve alike is not looked at."""
     fold = fleet(serving(7), serving(6, 7), serving(7))
     assert compare.models(fold) == ()
+
+
+def test_a_node_of_another_cluster_is_named() -> None:
+    """One NATS, two clusters: where both say their names nobody has to guess; who says none is no stranger."""
+    fold = Fold("red")
+    for node, cluster in ((A, "red"), (B, "blue"), (C, "")):
+        for service in (PULLER, CONFIGURATOR):
+            report = {**json.loads(said(node, service, {})), "cluster": cluster}
+            fold.report(node, service, json.dumps(report).encode())
+            fold.alive(node, service)
+    assert [fold.nodes[name].verdict.state for name in (A, B, C)] == [
+        NodeState.WELL,
+        NodeState.TROUBLED,
+        NodeState.WELL,
+    ]
+    assert (
+        "the puller is of cluster blue, and this is red: it uses the NATS of this one" in fold.nodes[B].verdict.reason
+    )

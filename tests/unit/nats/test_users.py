@@ -98,3 +98,43 @@ def test_a_node_may_make_one_consumer_and_say_its_own_kinds_of_events(service: s
     assert {text for text in allowed if text.startswith("mm.v1.event.")} == {
         f"mm.v1.event.node-a.{service}.{kind.type}.>" for kind in messages.of(service)
     }
+
+
+def test_clusters_are_accounts_of_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each run names one; the others stay as they were, and have keys of their own."""
+    for cluster in ("red", "blue", "red"):
+        assert users.main(["node-a", "--cluster", cluster, "--folder", str(tmp_path)]) == 0
+    config = (tmp_path / "users.conf").read_text()
+    assert config.count("jetstream: enabled") == 2
+    assert config.count("# puller.node-a\n") == 2
+    keys = [users.public_key(tmp_path / "seeds" / cluster / "puller.node-a.nk") for cluster in ("red", "blue")]
+    assert len(set(keys)) == 2
+    assert all(config.count(key) == 1 for key in keys)
+    assert f"{tmp_path}/seeds/red" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a", "--cluster", "Red"], "is not a name of a cluster"),
+        (["a", "--cluster", "x {"], "is not a name of a cluster"),
+        (["a", "--cluster", "red", "--site", "s=c"], "do not go together"),
+        (["a"], "which this would cut off"),
+    ],
+)
+def test_no_slip_cuts_a_cluster_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """A run that would take the other clusters' users away, or that names none, changes nothing."""
+    users.main(["node-a", "--cluster", "blue", "--folder", str(tmp_path)])
+    before = (tmp_path / "users.conf").read_text()
+    assert users.main([*arguments, "--folder", str(tmp_path)]) == 2
+    assert words in capsys.readouterr().err
+    assert (tmp_path / "users.conf").read_text() == before
+
+
+def test_a_cluster_without_a_name_is_not_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its users would no longer be let in once the file holds accounts."""
+    users.main(["node-a", "--folder", str(tmp_path)])
+    assert users.main(["node-a", "--cluster", "red", "--folder", str(tmp_path)]) == 2
+    assert "in a new --folder" in capsys.readouterr().err
