@@ -124,18 +124,20 @@ class Reporter:
     def report(self) -> ConfiguratorReport:
         """The whole truth, now."""
         observer = self._edges.observer
+        view = self._reconcile.view
+        models = status.report(
+            view,
+            observer.folders,
+            idle=self._edges.cleaner.idle,
+            ages=self._ages,
+            troubles=self._edges.troubles,
+        )
         return ConfiguratorReport(
             **self._core.about().model_dump(),
             serving=self._edges.news.serving,
             serving_address=self._settings.serving_address,
             disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._settings.reserve_bytes),
-            models=status.report(
-                self._reconcile.view,
-                observer.folders,
-                idle=self._edges.cleaner.idle,
-                ages=self._ages,
-                troubles=self._edges.troubles,
-            ),
+            models=status.on_their_way(models, frozenset() if view.is_away else self._reconcile.moving),
         )
 
     async def one_pass(self) -> Outcome:

@@ -71,7 +71,7 @@ class Reconcile:
         self._is_started = False
         self._epoch = 0
         self._lost_since: float | None = None
-        self._moving: frozenset[ModelName] = frozenset()
+        self.moving: frozenset[ModelName] = frozenset()
         self._moved = 0.0
         self._was_busy = False  # a reload was under way when this pass began to look: it may have changed what was seen
         self.view = View(0.0, {}, self._told)
@@ -120,7 +120,7 @@ class Reconcile:
         await edges.observer.look_at_disk(self._told, self._good)
         try:
             is_new = self._told.config is None and self._told.flight is None
-            await edges.observer.ask(now, moving=self._moving, is_new=is_new)
+            await edges.observer.ask(now, moving=self.moving, is_new=is_new)
             self._labels = await edges.observer.labels() if is_new else {}
         except ServingAway as error:
             self._lose(now, str(error))
@@ -213,9 +213,9 @@ class Reconcile:
     async def _act(self, chosen: Plan) -> str:
         """Send what was planned; return what the operator should know."""
         now = self.view.now
-        if chosen.moving - self._moving:
+        if chosen.moving - self.moving:
             self._moved = now
-        self._moving = chosen.moving
+        self.moving = chosen.moving
         if chosen.is_over:
             self._told = told.reject(self._told, now=now)
             self._see(now)
@@ -243,7 +243,7 @@ class Reconcile:
         """Tell when to look again: soon while something has just begun, then less and less often."""
         is_told = self._told.flight is None and (self._told.config is not None or not chosen.reload)
         age = self._edges.clock() - self._moved
-        waits = [] if is_told and not self._moving else [min(LATER_SECONDS, age * AGE_SHARE)]
+        waits = [] if is_told and not self.moving else [min(LATER_SECONDS, age * AGE_SHARE)]
         waits += [] if due_seconds is None else [due_seconds]
         waits += [LATER_SECONDS] if any(model.is_unclear for model in self.view.models.values()) else []
         return max(SOON_SECONDS, min(waits)) if waits else None

@@ -54,6 +54,16 @@ def report(
     return {name: _dated(model, folders.get(name)) for name, model in islice(found.items(), MAX_MODELS)}
 
 
+def on_their_way(
+    models: Mapping[ModelName, ServedModel], moving: Collection[ModelName]
+) -> dict[ModelName, ServedModel]:
+    """Mark the models whose difference is on its way to go."""
+    return {
+        name: model.model_copy(update={"is_moving": True}) if model.difference and name in moving else model
+        for name, model in models.items()
+    }
+
+
 def _spoilt(trouble: Trouble, since: datetime) -> ServedModel:
     return ServedModel(desired=(), serving=(), difference=trouble.reason, differs_since=since)
 

@@ -158,6 +158,7 @@ class ServedModel(_Report):
     """A model as the configurator sees it; `difference` says why serving is not what is desired, empty when it is.
 
     `default_version` is what a client gets that names neither version nor label; None where nothing is served.
+    `is_moving`: the difference is on its way to go; a reload, a load or an unload is under way or has its turn.
     """
 
     desired: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
@@ -165,6 +166,7 @@ class ServedModel(_Report):
     default_version: Version | None = None
     labels: Annotated[dict[str, Version], AtMost(bounds.MAX_LABELS)] = Field(default_factory=dict)
     difference: str = ""
+    is_moving: bool = False
     differs_since: AwareDatetime | None = None
     versions: Listed[ServedVersion] = Field(default_factory=list)
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
-from events.status import SERVING_AWAY, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
+from events.status import NOT_IN_BUCKET, SERVING_AWAY, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
 from master.views import CellState
 
 FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
@@ -160,7 +160,7 @@ def judge(halves: Halves, policy: Policy) -> Verdict:
         return Verdict(CellState.ABSENT, "removed by an operator", _oldest(served.versions))
     found = (
         _unheard(served)
-        or _failing(halves.pulled)
+        or _failing(halves.pulled, served)
         or _quarantined(halves, served, policy=policy)
         or _moving(halves.pulled, served)
         or _differing(halves.pulled, served)
@@ -175,12 +175,21 @@ def _unheard(served: ServedModel) -> Verdict | None:
     return Verdict(CellState.BEHIND, served.difference, served.differs_since or _oldest(served.versions))
 
 
-def _failing(pulled: Iterable[PulledVersion]) -> Verdict | None:
+def _failing(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | None:
     failing = [one for one in pulled if one.state in FAILING]
     if not failing:
         return None
     worst = max(failing, key=lambda one: one.version)
+    if served.serving:
+        return Verdict(
+            CellState.FAILED, f"{_goes_on(served)}; {worst.version} {worst.state}: {worst.reason}", worst.since
+        )
     return Verdict(CellState.FAILED, f"version {worst.version}: {worst.state}: {worst.reason}", worst.since)
+
+
+def _goes_on(served: ServedModel) -> str:
+    """Say first that clients are served."""
+    return f"serves {', '.join(map(str, served.serving))}"
 
 
 def _quarantined(halves: Halves, served: ServedModel, *, policy: Policy) -> Verdict | None:
@@ -199,6 +208,10 @@ def _quarantined(halves: Halves, served: ServedModel, *, policy: Policy) -> Verd
     if not missed:
         return None
     worst = max(missed, key=lambda line: line.version)
+    if served.serving:
+        return Verdict(
+            CellState.QUARANTINED, f"{_goes_on(served)}; {worst.version} refused: {worst.reason}", worst.since
+        )
     return Verdict(CellState.QUARANTINED, f"version {worst.version} is in quarantine: {worst.reason}", worst.since)
 
 
@@ -217,7 +230,8 @@ def _moving(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | N
 
 def _differing(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | None:
     if served.difference:
-        return Verdict(CellState.BEHIND, served.difference, served.differs_since or _oldest(served.versions))
+        state = CellState.UPDATING if served.is_moving else CellState.BEHIND
+        return Verdict(state, served.difference, served.differs_since or _oldest(served.versions))
     if missing := sorted(set(served.desired) - set(served.serving)):
         return Verdict(CellState.BEHIND, f"version {missing[-1]} is desired and not served", _oldest(served.versions))
     newest = max(served.serving, default=-1)
@@ -225,7 +239,9 @@ def _differing(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict 
     if not late:
         return None
     one = max(late, key=lambda one: one.version)
-    return Verdict(CellState.BEHIND, f"version {one.version} is incomplete: {one.reason}", one.since)
+    if one.reason == NOT_IN_BUCKET:
+        return Verdict(CellState.BEHIND, f"version {one.version} is {one.reason}", one.since)
+    return Verdict(CellState.UPLOADING, f"version {one.version} is being uploaded: {one.reason}", one.since)
 
 
 def _at_rest(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict:

@@ -1,6 +1,7 @@
 """The commands to the cluster over NATS: the same deeds as the HTTP API's, for people with the `nats` tool."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 
 from events import cluster
@@ -32,7 +33,7 @@ def handles(master: Master) -> Mapping[type[Command], Handle]:
 
 
 async def _status(master: Master, _request: Status) -> Sentences:
-    shown = master.fleet.overview(master.freshness())
+    shown = master.fleet.overview(master.freshness(), datetime.now(UTC))
     nodes = ", ".join(f"{count} {state}" for state, count in shown.nodes.items())
     cells = ", ".join(f"{line.count} {line.state}" for line in shown.cells)
     stale = (f"Stale: {shown.freshness.reason}.",) if shown.freshness.is_stale else ()

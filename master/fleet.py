@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice
 from typing import TypeVar
@@ -15,6 +16,7 @@ from master.fold import Fold
 from master.news import News
 from master.nodes import Node, tally
 from master.tallies import Model, spread
+from master.troubles import troubles
 from master.views import (
     Board,
     BoardNews,
@@ -38,7 +40,6 @@ from master.views import (
 Name = TypeVar("Name", bound=str)
 Row = TypeVar("Row")
 MAX_SENTENCES = 20  # of the overview
-GOOD = frozenset({CellState.SERVING, CellState.ABSENT})
 
 
 class Fleet:
@@ -64,8 +65,8 @@ class Fleet:
         known = self.fold.find(node).services.get(service)
         return known.head.http if known else ""
 
-    def overview(self, freshness: Freshness) -> Overview:
-        """Show the whole cluster at a glance."""
+    def overview(self, freshness: Freshness, now: datetime | None = None) -> Overview:
+        """Show the whole cluster at a glance; `now` tells what has been on its way for too long."""
         counts = Counter(node.verdict.state for node in self.fold.nodes.values())
         cells: Counter[CellState] = Counter()
         for model in self.fold.models.values():
@@ -76,7 +77,10 @@ class Fleet:
             models=len(self.fold.models),
             cells=tally(cells),
             warnings=self.warnings,
-            sentences=(*self.warnings, *islice(chain(self._troubles(), compare.orphans(self.fold)), MAX_SENTENCES)),
+            sentences=(
+                *self.warnings,
+                *islice(chain(troubles(self.fold, now), compare.orphans(self.fold)), MAX_SENTENCES),
+            ),
         )
 
     def nodes(
@@ -145,10 +149,10 @@ class Fleet:
         cells = tuple(tuple(_matrix_cell(node, model) for node in found) for model in models)
         return Matrix(models=tuple(models), nodes=tuple(nodes), cells=cells)
 
-    def board(self, freshness: Freshness) -> Board:
+    def board(self, freshness: Freshness, now: datetime | None = None) -> Board:
         """Show all that surrounds the matrix."""
         return Board(
-            overview=self.overview(freshness),
+            overview=self.overview(freshness, now),
             models=tuple(_model_row(name, model) for name, model in sorted(self.fold.models.items())),
             nodes=tuple(nodes.line(node) for _, node in sorted(self.fold.nodes.items())),
         )
@@ -172,22 +176,6 @@ class Fleet:
     def _cells(self, model: ModelName) -> Iterable[tuple[Node, Cell]]:
         known = self.fold.nodes
         return ((known[name], cell) for name in sorted(known) if (cell := known[name].cells.get(model)))
-
-    def _troubles(self) -> Iterable[str]:
-        """Say what is wrong, worst first."""
-        for wanted in (NodeState.LOST, NodeState.TROUBLED):
-            for name in sorted(name for name, node in self.fold.nodes.items() if node.verdict.state is wanted):
-                yield f"Node {name} is {wanted}: {self.fold.nodes[name].verdict.reason}."
-        for wanted_cell in (state for state in CellState if state not in GOOD and state is not CellState.LOST):
-            for model, known in sorted(self.fold.models.items()):
-                if count := known.tally[wanted_cell]:
-                    example = self._example(model, wanted_cell)
-                    yield f"Model {model} is {wanted_cell} on {_count(count, 'node')}{example}."
-
-    def _example(self, model: ModelName, state: CellState) -> str:
-        found = ((node, cell) for node, cell in self._cells(model) if _shown(node, cell) is state)
-        node, cell = next(iter(found))
-        return f", on {node.name}: {cell.reason}" if cell.reason else ""
 
 
 def _page(names: list[Name], cursor: str | None, *, limit: int, show: Callable[[Name], Row]) -> Page[Row]:

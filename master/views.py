@@ -29,7 +29,8 @@ class CellState(StrEnum):
     FAILED = "failed"  # something wanted could not be fetched, read or stored
     QUARANTINED = "quarantined"  # a wanted version was refused by TensorFlow Serving or failed its sample
     BEHIND = "behind"  # what is served is not what is wanted
-    UPDATING = "updating"  # on its way: uploading, downloading or loading
+    UPDATING = "updating"  # rolling out: a version is fetched, loaded, confirmed, or the one before unloaded
+    UPLOADING = "uploading"  # some files of a newer version are in the bucket, and the others are awaited
     SERVING = "serving"
     ABSENT = "absent"  # neither wanted nor served
 

@@ -1,5 +1,6 @@
 """The whole cluster at a glance, and a window of models by nodes."""
 
+from datetime import UTC, datetime
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -44,7 +45,7 @@ class Names(paging.Query):
 )
 async def get_overview(master: Reached) -> Response:
     """Count nodes and models by state, and say in sentences what is wrong, worst first."""
-    return respond(master.fleet.overview(master.freshness()), master)
+    return respond(master.fleet.overview(master.freshness(), datetime.now(UTC)), master)
 
 
 @router.get(
@@ -69,7 +70,7 @@ async def get_matrix(master: Reached, names: Annotated[Names, Query()]) -> Respo
 )
 async def get_board(master: Reached) -> Response:
     """Show all that surrounds the matrix: the overview, every model and every node, each with its states counted."""
-    return respond(master.fleet.board(master.freshness()), master)
+    return respond(master.fleet.board(master.freshness(), datetime.now(UTC)), master)
 
 
 @router.get(

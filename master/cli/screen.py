@@ -22,6 +22,7 @@ STYLES = {
     "serving": "green",
     "well": "green",
     "updating": "cyan",
+    "uploading": "cyan",
     "behind": "yellow",
     "troubled": "yellow",
     "quarantined": "red",

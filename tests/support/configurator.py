@@ -183,7 +183,8 @@ class Bench(AbstractAsyncContextManager["Bench"]):
         """Make the report's part about models."""
         observer = self.edges.observer
         idle, troubles = self.edges.cleaner.idle, self.edges.troubles
-        return status.report(self.reconcile.view, observer.folders, idle=idle, ages=self.ages, troubles=troubles)
+        models = status.report(self.reconcile.view, observer.folders, idle=idle, ages=self.ages, troubles=troubles)
+        return status.on_their_way(models, self.reconcile.moving)
 
     def serves_only(self, version: int, model: str = MODEL) -> bool:
         """Tell whether a version is confirmed and nothing else of its model is loaded."""

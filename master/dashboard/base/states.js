@@ -10,7 +10,8 @@ export const CELLS = {
   failed: { sign: "×", words: "failed: something wanted could not be fetched, read or stored" },
   quarantined: { sign: "!", words: "quarantined: a wanted version was refused" },
   behind: { sign: "–", words: "behind: what is served is not what is wanted" },
-  updating: { sign: "↑", words: "updating: on its way" },
+  updating: { sign: "↑", words: "updating: a version is fetched, loaded or unloaded" },
+  uploading: { sign: "…", words: "uploading: the rest of a newer version is awaited in the bucket" },
   serving: { sign: "•", words: "serving what is wanted" },
   absent: { sign: "", words: "neither wanted nor served" },
 };

@@ -21,7 +21,7 @@ def test_half_an_upload_waits_for_its_rest(world: World, model: str) -> None:
         if name != DATA:
             world.bucket.write_file(f"{model}/2/{name}", path)
     for node in world.nodes:
-        cell = world.wait_cell(model, node, state="behind", serving=(1,))
+        cell = world.wait_cell(model, node, state="uploading", serving=(1,))
         assert "variables.data" in cell.reason
         world.wait_answers(node, model, FIRST)
     world.bucket.write_file(f"{model}/2/{DATA}", files[DATA])
@@ -37,7 +37,7 @@ def test_manifest_without_its_files_is_not_served(world: World, model: str) -> N
     for name in ("saved_model.pb", "manifest.json"):
         world.bucket.write(f"{model}/3/{name}", world.bucket.read(f"{model}/2/{name}"))
     for node in world.nodes:
-        cell = world.wait_cell(model, node, state="behind", serving=(2,))
+        cell = world.wait_cell(model, node, state="uploading", serving=(2,))
         assert "assets.extra/padding.bin" in cell.reason
 
 
@@ -50,7 +50,7 @@ def test_bytes_that_differ_from_the_manifest_are_not_served(world: World, model:
     world.bucket.write(f"{model}/3/saved_model.pb", world.bucket.read(f"{model}/1/saved_model.pb"))
     world.bucket.write(f"{model}/3/manifest.json", world.bucket.read(f"{model}/2/manifest.json"))
     for node in world.nodes:
-        cell = world.wait_cell(model, node, state="behind", serving=(2,))
+        cell = world.wait_cell(model, node, state="uploading", serving=(2,))
         assert "saved_model.pb" in cell.reason
     world.bucket.write(f"{model}/3/saved_model.pb", world.bucket.read(f"{model}/2/saved_model.pb"))
     world.wait_served(model, 3, SECOND)

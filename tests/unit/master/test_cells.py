@@ -6,7 +6,7 @@ import pytest
 
 from events.desired import Pinned, Policy
 from events.names import Version
-from events.status import PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
+from events.status import NOT_IN_BUCKET, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
 from master.cells import Cell, Halves, judge
 from master.views import CellState
 from tests.support.fleet import at, versions
@@ -75,21 +75,21 @@ CASES = {
         Halves((ON_DISK, pulled(8, Stage.FAILED, "reset")), SERVES_7),
         Policy(),
         CellState.FAILED,
-        "version 8: failed: reset",
+        "serves 7; 8 failed: reset",
         NEW,
     ),
     "failing is worse than loading": (
         Halves((pulled(9, Stage.NO_SPACE, "full"),), LOADS_8),
         Policy(),
         CellState.FAILED,
-        "version 9: no space: full",
+        "serves 7; 9 no space: full",
         NEW,
     ),
     "the newest is refused": (
         Halves((), REFUSED_8),
         Policy(),
         CellState.QUARANTINED,
-        "version 8 is in quarantine: bad",
+        "serves 7; 8 refused: bad",
         NEW,
     ),
     "an old one was refused": (Halves((), REFUSED_6), Policy(), CellState.SERVING, "", OLD),
@@ -97,7 +97,7 @@ CASES = {
         Halves((), REFUSED_6),
         Policy(want=Pinned(versions=versions(6))),
         CellState.QUARANTINED,
-        "version 6 is in quarantine: bad",
+        "serves 7; 6 refused: bad",
         OLD,
     ),
     "an operator refused it too": (
@@ -111,8 +111,22 @@ CASES = {
     "an upload is not whole": (
         Halves((ON_DISK, pulled(8, Stage.INCOMPLETE, "no variables")), SERVES_7),
         Policy(),
+        CellState.UPLOADING,
+        "version 8 is being uploaded: no variables",
+        NEW,
+    ),
+    "asked for, and in no bucket": (
+        Halves((ON_DISK, pulled(8, Stage.INCOMPLETE, NOT_IN_BUCKET)), SERVES_7),
+        Policy(),
         CellState.BEHIND,
-        "version 8 is incomplete: no variables",
+        f"version 8 is {NOT_IN_BUCKET}",
+        NEW,
+    ),
+    "on its way": (
+        Halves((), WAITS.model_copy(update={"is_moving": True})),
+        Policy(),
+        CellState.UPDATING,
+        "version 8 waits",
         NEW,
     ),
     "an old upload is not whole": (

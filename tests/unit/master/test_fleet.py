@@ -13,7 +13,7 @@ from master.errors import NotFound
 from master.fleet import Fleet
 from master.requests import Step
 from master.views import CellState, Freshness, NodeState
-from tests.support.fleet import MODEL, START, fleet_of, lose, serving, stored, versions
+from tests.support.fleet import MODEL, START, at, fleet_of, lose, serving, stored, versions
 
 FRESH = Freshness(is_stale=False, since=START, age_seconds=0.0)
 V6, V7, V8 = versions(6, 7, 8)
@@ -46,9 +46,24 @@ def test_the_worst_comes_first(fleet: Fleet) -> None:
     ]
     assert shown.sentences == (
         "Node d is lost: nothing is heard of it since 2026-01-01 00:00:09 UTC.",
-        "Model m is failed on 1 node, on b: version 8: failed: reset.",
-        "Model m is updating on 1 node, on c: version 8 is downloading.",
+        "Model m serves 7; 8 failed: reset (on 1 node).",
     )
+
+
+def test_what_is_on_its_way_is_no_trouble_until_it_is_stuck(fleet: Fleet) -> None:
+    """Then it is told with its age, on the page as by `--check`."""
+    words = "Model m is updating, stuck for 15 min on 1 node, on c: version 8 is downloading."
+    assert words not in fleet.overview(FRESH, at(899)).sentences
+    assert words in fleet.overview(FRESH, at(900)).sentences
+
+
+def test_equal_words_of_many_nodes_are_told_once() -> None:
+    """And that clients are served comes first."""
+    refused = serving(5, 9, 7, quarantined={versions(9)[0]: "bad"})
+    shown = fleet_of({"a": refused, "b": refused, "c": serving(9)}).overview(FRESH)
+    assert [sentence for sentence in shown.sentences if "refused" in sentence] == [
+        "Model m serves 7; 9 refused: bad (on 2 nodes)."
+    ]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])

@@ -1,0 +1,60 @@
+"""What is wrong in the cluster, in sentences, worst first. Pure.
+
+What is on its way is no trouble: an upload that comes in, a version that is fetched, loaded or unloaded. It is one when
+it has been on its way for too long, and then its age is told. Equal words of many nodes are told once.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from events.names import ModelName
+from master.cells import Cell
+from master.fold import Fold
+from master.nodes import Node
+from master.views import CellState, NodeState
+
+ON_ITS_WAY = frozenset({CellState.UPDATING, CellState.UPLOADING})
+STUCK = timedelta(minutes=15)  # as the alerts of Prometheus count
+GOOD = frozenset({CellState.SERVING, CellState.ABSENT, CellState.LOST})  # lost: told of the node
+
+
+def troubles(fold: Fold, now: datetime | None) -> Iterator[str]:
+    """Say what is wrong; without a time, as if nothing had been on its way for long."""
+    for wanted in (NodeState.LOST, NodeState.TROUBLED):
+        for name in sorted(name for name, node in fold.nodes.items() if node.verdict.state is wanted):
+            yield f"Node {name} is {wanted}: {fold.nodes[name].verdict.reason}."
+    for state in (state for state in CellState if state not in GOOD):
+        for model, known in sorted(fold.models.items()):
+            if known.tally[state]:
+                yield from _sentence(model, state, list(_cells(fold, model, state)), now)
+
+
+def _cells(fold: Fold, model: ModelName, state: CellState) -> Iterator[tuple[Node, Cell]]:
+    for _, node in sorted(fold.nodes.items()):
+        cell = node.cells.get(model)
+        if cell and not node.hidden_since and cell.state is state:
+            yield node, cell
+
+
+def _sentence(
+    model: ModelName, state: CellState, found: list[tuple[Node, Cell]], now: datetime | None
+) -> Iterator[str]:
+    if state in ON_ITS_WAY:
+        found = [(node, cell) for node, cell in found if now and now - cell.since >= STUCK]
+    if not found:
+        return
+    reason, count = Counter(cell.reason for _, cell in found).most_common(1)[0]
+    first, cell = next((node, cell) for node, cell in found if cell.reason == reason)
+    since = min(cell.since for _, cell in found)
+    age = f", stuck for {int((now - since).total_seconds() // 60)} min" if now and state in ON_ITS_WAY else ""
+    if cell.serving and reason.startswith("serves "):
+        others = f", other words on {len(found) - count}" if count < len(found) else ""
+        yield f"Model {model} {reason} (on {_nodes(len(found))}{others})."
+        return
+    where = f"on {first.name}" if count == 1 else "on all of them" if count == len(found) else f"on {count} of them"
+    yield f"Model {model} is {state}{age} on {_nodes(len(found))}{f', {where}: {reason}' if reason else ''}."
+
+
+def _nodes(count: int) -> str:
+    return f"{count} node{'' if count == 1 else 's'}"
