@@ -1,9 +1,8 @@
 """A model on a node: what puller and configurator say of it becomes one state with a reason and an age. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum, auto
 from functools import lru_cache
 from typing import Annotated, TypeVar, cast
 
@@ -13,11 +12,9 @@ from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
 from events.status import NOT_IN_BUCKET, SERVING_AWAY, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
+from master.places import COMING, FAILING, Halves, Place, places
 from master.views import CellState
 
-FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
-COMING = frozenset({Stage.SETTLING, Stage.WAITING, Stage.DOWNLOADING})
-ON_DISK = frozenset({Stage.PUBLISHED, Stage.MUTATED})
 UNREADABLE = "the node's report cannot be read; update the master"
 NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -25,33 +22,6 @@ T = TypeVar("T")
 _PULLED: TypeAdapter[tuple[PulledVersion, ...]] = TypeAdapter(
     Annotated[tuple[PulledVersion, ...], AtMost(MAX_VERSIONS)]
 )
-
-
-class Place(Enum):
-    """Where a version is, for counting."""
-
-    BUCKET = auto()
-    FETCHING = auto()
-    FAILED = auto()
-    QUARANTINED = auto()
-    ON_DISK = auto()
-    SERVING = auto()
-
-
-_PLACES = {
-    **dict.fromkeys(COMING, Place.FETCHING),
-    **dict.fromkeys(FAILING, Place.FAILED),
-    **dict.fromkeys(ON_DISK, Place.ON_DISK),
-    Stage.QUARANTINED: Place.QUARANTINED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Halves:
-    """What both services of a node say about a model."""
-
-    pulled: tuple[PulledVersion, ...] = ()
-    served: ServedModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +81,7 @@ class Cell:
             halves = Halves()
             verdict = Verdict(CellState.FAILED, f"{UNREADABLE}: {error.errors()[0]['msg']}", NEVER)
         self.state, self.reason, self.since = verdict.state, _shared(verdict.reason), verdict.since
-        self.places = _shared(tuple(dict.fromkeys(_places(halves))))
+        self.places = _shared(tuple(dict.fromkeys(places(halves))))
         if halves.served:
             self.desired, self.serving = _shared(halves.served.desired), _shared(halves.served.serving)
             self.labels = _shared(tuple(sorted(halves.served.labels.items())))
@@ -143,14 +113,6 @@ def _shared(value: T) -> T:
 @lru_cache(maxsize=4096)
 def _first_equal(value: object) -> object:
     return value
-
-
-def _places(halves: Halves) -> Iterator[tuple[Version, Place]]:
-    yield from ((one.version, _PLACES.get(one.state, Place.BUCKET)) for one in halves.pulled)
-    for line in halves.served.versions if halves.served else ():
-        yield line.version, Place.QUARANTINED if line.state is ServedStage.QUARANTINED else Place.ON_DISK
-        if line.state is ServedStage.SERVING:
-            yield line.version, Place.SERVING
 
 
 def judge(halves: Halves, policy: Policy) -> Verdict:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from events.desired import Latest, Pinned, Policy, default_version
 from events.names import MAX_VERSION, ModelName, Version
 from events.status import Progress, PulledVersion, ServedVersion, Stage
-from master.cells import Cell, Halves
+from master.cells import Cell
 from master.nodes import Node, moment, silence
+from master.places import Halves
 from master.views import CellRow, CellState, CellView, VersionRow
 
 MIB = 1024 * 1024

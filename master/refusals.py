@@ -13,10 +13,10 @@ from events.changes import Change
 from events.desired import Desired, Pinned, Policy
 from events.names import ModelName, NodeName, Version
 from events.status import NOT_IN_BUCKET, ServedStage, Stage
-from master.cells import Halves
 from master.changes import Unreasonable
 from master.explain import listed
 from master.fold import Fold
+from master.places import Halves
 
 MOST_NAMED = 10
 AHEAD = "; --ahead if it is still to come"

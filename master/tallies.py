@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from events.desired import Desired
 from events.names import Version
 from master.answers import Stored
-from master.cells import Cell, Place
+from master.cells import Cell
+from master.places import Place
 from master.views import CellState, VersionSpread
 
 UNSET = Stored(document=Desired(), revision=0)

@@ -7,7 +7,8 @@ import pytest
 from events.desired import Pinned, Policy
 from events.names import Version
 from events.status import NOT_IN_BUCKET, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
-from master.cells import Cell, Halves, judge
+from master.cells import Cell, judge
+from master.places import Halves
 from master.views import CellState
 from tests.support.fleet import at, versions
 

@@ -1,0 +1,48 @@
+"""Where the versions of a model are on a node, by what its two services say. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from events.names import Version
+from events.status import PulledVersion, ServedModel, ServedStage, Stage
+
+FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID})
+COMING = frozenset({Stage.SETTLING, Stage.WAITING, Stage.DOWNLOADING})
+ON_DISK = frozenset({Stage.PUBLISHED, Stage.MUTATED})
+
+
+class Place(Enum):
+    """Where a version is, for counting."""
+
+    BUCKET = auto()
+    FETCHING = auto()
+    FAILED = auto()
+    QUARANTINED = auto()
+    ON_DISK = auto()
+    SERVING = auto()
+
+
+_PLACES = {
+    **dict.fromkeys(COMING, Place.FETCHING),
+    **dict.fromkeys(FAILING, Place.FAILED),
+    **dict.fromkeys(ON_DISK, Place.ON_DISK),
+    Stage.QUARANTINED: Place.QUARANTINED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """What both services of a node say about a model."""
+
+    pulled: tuple[PulledVersion, ...] = ()
+    served: ServedModel | None = None
+
+
+def places(halves: Halves) -> Iterator[tuple[Version, Place]]:
+    """Name each version with each place where it is."""
+    yield from ((one.version, _PLACES.get(one.state, Place.BUCKET)) for one in halves.pulled)
+    for line in halves.served.versions if halves.served else ():
+        yield line.version, Place.QUARANTINED if line.state is ServedStage.QUARANTINED else Place.ON_DISK
+        if line.state is ServedStage.SERVING:
+            yield line.version, Place.SERVING
