@@ -1,11 +1,15 @@
 """Why a model is not served as it is desired, in words for the operator. Pure."""
 
+from collections.abc import Sequence
+
 from configurator import plan as planning
 from configurator.told import Key
 from configurator.view import DEFAULT, Model, State, View
 from events.desired import Latest, Pinned
 from events.names import ModelName, Version
 from events.status import SERVING_AWAY
+
+SHOWN = 3
 
 
 def difference(view: View, name: ModelName) -> str:
@@ -35,6 +39,13 @@ def desired(model: Model) -> frozenset[Version]:
         return model.wanted
     pinned = model.policy.want.versions if isinstance(model.policy.want, Pinned) else ()
     return (model.wanted | frozenset(pinned)) - frozenset(model.policy.refused)
+
+
+def models(names: Sequence[ModelName]) -> str:
+    """Name models, the first few of many."""
+    shown = ", ".join(names[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"model{'s' if len(names) > 1 else ''} {shown}{more}"
 
 
 def _unchosen(model: Model) -> list[str]:
@@ -72,11 +83,10 @@ def _waiting(view: View, name: ModelName, version: Version) -> str:
 
 
 def _turn(view: View, name: ModelName) -> str:
-    flight = view.told.flight
     if planning.stuck(view):
         return "TensorFlow Serving, whose last reload is stuck; if that stays so, restart it"
-    if flight and flight.model:
-        return f"its turn: TensorFlow Serving is busy with model {flight.model}"
+    if holders := planning.awaited(view):
+        return f"its turn: TensorFlow Serving is busy with {models(holders)}"
     if planning.target(view, name) is None:
         return "TensorFlow Serving to finish with its earlier instance"
     return "its turn"

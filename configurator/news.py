@@ -81,13 +81,13 @@ class News:
             versions = tuple(sorted(reload.config[name].versions))
             self._emit(ReloadSent(model=name, version=versions[-1], versions=versions))
 
-    def refused(self, model: ModelName | None, reason: str) -> None:
+    def refused(self, models: Collection[ModelName], reason: str) -> None:
         """Tell that a reload failed; of a load that failed the version itself tells the whole."""
         reason = first_line(reason)
         if reason != self._refusal:
             self._refusal = reason
-            self._emit(ReloadFailed(model=model, reason=reason))
-            log.warning("reload failed; looking what became of it", model=model, reason=reason)
+            self._emit(ReloadFailed(model=next(iter(models)) if len(models) == 1 else None, reason=reason))
+            log.warning("reload failed; looking what became of it", models=sorted(models), reason=reason)
 
     def accepted(self) -> None:
         """Note that reloads work, so that the next failure is news."""

@@ -1,15 +1,17 @@
 """The next reload, decided from what is known. Pure.
 
 Rules (DESIGN §7): the config is always whole and names versions only; what serves well stays until its successor is
-confirmed; adding and dropping versions, moving labels, and introducing a model are different reloads, and only one
-model is introduced at a time, since a reload waits for the models it introduces and for nothing else.
+confirmed; adding and dropping versions, moving labels, and introducing models are different reloads. A reload waits
+for the models it introduces and for nothing else, and holds TensorFlow Serving's lock until the slowest has settled.
+So all are introduced at once where nothing is served, a few seconds' worth where something is, and those that were
+refused, or may have ended TensorFlow Serving, one by one after all others.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from configurator.told import Config, Entry, Key
+from configurator.told import Config, Entry, Flight, Key
 from configurator.view import Model, State, View
 from events.names import ModelName, Version
 from service.isolation import Each, each
@@ -24,26 +26,26 @@ class Kind(Enum):
     ADOPT = "say again what is served"
     VERSIONS = "add or drop versions"
     LABELS = "move labels"
-    NEW = "introduce a model"
+    NEW = "introduce models"
 
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """A config to send. `model` is the new one that the reload will wait for."""
+    """A config to send. `new` are the models that the reload will wait for."""
 
     kind: Kind
     config: Config
     changed: frozenset[ModelName]
-    model: ModelName | None = None
+    new: frozenset[ModelName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
     """The reload in flight waits for what does not come."""
 
-    model: ModelName | None
+    models: tuple[ModelName, ...]  # introduced by it, and not settled
     missing: tuple[Key, ...] = ()  # named, and not on disk
-    given_up: tuple[Key, ...] = ()  # its model's versions, all of them loading without end
+    given_up: tuple[Key, ...] = ()  # versions that are loading without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +128,22 @@ def stuck(view: View) -> Stuck | None:
     flight = view.told.flight
     if not flight or view.now - flight.sent < STUCK_SECONDS or _is_over(view):
         return None
-    awaited = flight.config[flight.model].versions if flight.model else frozenset()
-    if flight.model and awaited <= view.models[flight.model].quarantined.keys():
-        return Stuck(flight.model, given_up=tuple(sorted((flight.model, version) for version in awaited)))
+    models = awaited(view)
+    given_up = tuple((name, version) for name in models for version in sorted(flight.config[name].versions))
+    if given_up and all(version in view.models[name].quarantined for name, version in given_up):
+        return Stuck(models, given_up=given_up)
     if loading := _loading(view):
         is_without_end = all(version in view.models[name].quarantined for name, version in loading)
-        return Stuck(None, given_up=loading) if is_without_end and not flight.model else None
+        return Stuck((), given_up=loading) if is_without_end and not flight.new else None
     named = ((name, version) for name, entry in flight.config.items() for version in entry.versions)
     missing = tuple(sorted(key for key in named if key[1] not in view.models[key[0]].on_disk))
-    return Stuck(flight.model, missing=missing)
+    return Stuck(models, missing=missing)
+
+
+def awaited(view: View) -> tuple[ModelName, ...]:
+    """Name the models that the reload in flight waits for: introduced by it, and no version has settled."""
+    flight = view.told.flight
+    return tuple(name for name in sorted(flight.new) if not _has_settled(view, name, flight)) if flight else ()
 
 
 def _versions(view: View, name: ModelName) -> frozenset[Version]:
@@ -182,8 +191,18 @@ def _introduction(view: View, base: Config, targets: Mapping[ModelName, Target])
     new = {name: found.entry for name, found in targets.items() if found.entry is not None and name not in base}
     if not new:
         return None
-    name = min(new, key=lambda name: (view.told.refused.get(name, 0), not view.models[name].good, name))
-    return Reload(Kind.NEW, {**base, name: new[name]}, frozenset({name}), name)
+    doubts = {name: _doubts(view, name, entry) for name, entry in new.items()}
+    ranked = sorted(new, key=lambda name: (doubts[name], not view.models[name].good, name))
+    width = view.told.width if view.served else len(ranked)
+    sound = [name for name in ranked if not doubts[name]]
+    names = frozenset(sound[:width] or ranked[:1])
+    return Reload(Kind.NEW, {**base, **{name: new[name] for name in names}}, names, names)
+
+
+def _doubts(view: View, name: ModelName, entry: Entry) -> int:
+    """Count what speaks against introducing a model together with others."""
+    crashes = max(view.told.crashes.get((name, version), 0) for version in entry.versions)
+    return view.told.refused.get(name, 0) + crashes
 
 
 def _is_moving(view: View, name: ModelName, labelled: Entry | None) -> bool:
@@ -197,13 +216,17 @@ def _is_moving(view: View, name: ModelName, labelled: Entry | None) -> bool:
 
 
 def _is_over(view: View) -> bool:
-    """Tell whether the model that an overdue reload waited for has settled, which set the server free."""
+    """Tell whether the models that an overdue reload waited for have settled, which set the server free."""
     flight = view.told.flight
     if not flight or not flight.is_overdue:
         return False
-    if flight.model is None:
+    if not flight.new:
         return not _loading(view) and view.now >= view.told.not_before
-    statuses = [view.status((flight.model, version)) for version in flight.config[flight.model].versions]
+    return not awaited(view)
+
+
+def _has_settled(view: View, name: ModelName, flight: Flight) -> bool:
+    statuses = [view.status((name, version)) for version in flight.config[name].versions]
     return any(status and (status.is_available or status.state is State.END) for status in statuses)
 
 

@@ -154,7 +154,7 @@ class Reconcile:
     def _is_suspect(self, key: Key) -> bool:
         status = self.view.status(key)
         is_settled = status is not None and (status.is_available or status.state is State.END)
-        return key[1] not in self._good.get(key[0], frozenset()) and not is_settled
+        return not is_settled
 
     async def _stand_in(self, now: float) -> None:
         """Empty the config file if TensorFlow Serving does not come back with it."""
@@ -174,10 +174,10 @@ class Reconcile:
                 self._told = told.accept(self._told, known=self.view.statuses, now=now)
                 self._edges.news.accepted()
             case Rejected(reason=reason):
-                self._edges.news.refused(flight.model, reason)
-                self._told = told.reject(self._told, now=now)
+                self._edges.news.refused(flight.new, reason)
+                self._told = told.reject(self._told, now=now, served=self.view.served)
             case Overdue():
-                self._edges.news.refused(flight.model, "no answer in time")
+                self._edges.news.refused(flight.new, "no answer in time")
                 self._told = told.expire(self._told, now=now)
         self._see(now)
 
@@ -217,7 +217,7 @@ class Reconcile:
             self._moved = now
         self.moving = chosen.moving
         if chosen.is_over:
-            self._told = told.reject(self._told, now=now)
+            self._told = told.reject(self._told, now=now, served=self.view.served)
             self._see(now)
         if chosen.stuck:
             return await self._edges.sender.rescue(chosen.stuck, self.view)

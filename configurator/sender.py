@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from configurator import render, told
+from configurator import explain, render, told
 from configurator.disk import Disk
 from configurator.news import News
 from configurator.plan import Kind, Reload, Stuck
@@ -53,7 +53,7 @@ class Sender:
             return Sent()
         self.reloader.start(render.message({**written, **before.done}))
         self.news.sent(reload)
-        return Sent(Flight(reload.config, reload.model, view.now, is_adoption=reload.kind is Kind.ADOPT))
+        return Sent(Flight(reload.config, reload.new, view.now, is_adoption=reload.kind is Kind.ADOPT))
 
     async def rescue(self, stuck: Stuck, view: View) -> str:
         """Let a reload go that waits for ever: have TensorFlow Serving try and fail, or want no more."""
@@ -63,7 +63,7 @@ class Sender:
             self.sweeper.start()
         if stuck.missing:
             await asyncio.to_thread(self.disk.prop, stuck.missing)
-        what = f"model {stuck.model}" if stuck.model else "models that are served"
+        what = explain.models(stuck.models) if stuck.models else "models that are served"
         if removed or stuck.missing:
             return f"the reload for {what} did not come back; the folders it waits for were changed so that it ends"
         return f"the reload for {what} does not come back; restart TensorFlow Serving (it starts with what is good)"

@@ -4,7 +4,7 @@ Each function takes the old knowledge and returns the new. OK to a reload makes 
 any loss of the connection, makes it unknown, and then whatever was ever sent since may be what it holds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from events.names import ModelName, Version
@@ -12,6 +12,7 @@ from events.names import ModelName, Version
 Key = tuple[ModelName, Version]
 RETRY_SECONDS = 1.0
 RETRY_MAX_SECONDS = 60.0
+HOLD_SECONDS = 10.0  # reloads that introduce models are made as wide as keeps TensorFlow Serving's lock for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Flight:
     """A reload that has not come back. When its deadline has passed the server may still be at it."""
 
     config: Config
-    model: ModelName | None  # the new model it waits for
+    new: frozenset[ModelName]  # the models it introduces, for each of which it waits
     sent: float
     is_adoption: bool = False  # it only says again what is served
     is_overdue: bool = False
@@ -63,6 +64,7 @@ class Told:
     suspects: frozenset[Key] = frozenset()  # counted at the last loss, on the word of the connection alone
     ended: frozenset[Key] = frozenset()  # what it showed at their end then; it forgets them when it begins anew
     refused: Mapping[ModelName, int] = field(default_factory=dict)  # how often the introduction of a model failed
+    width: int = 1  # how many models one reload may introduce where others are served
     failures: int = 0  # reloads that failed in a row, those aside that say again what is served
     not_before: float = 0.0
 
@@ -88,14 +90,25 @@ def accept(told: Told, *, known: Iterable[Key], now: float) -> Told:
     gone = (frozenset(known) | told.possible) - named
     dropped = {key: told.dropped.get(key, now) for key in gone | told.dropped.keys() if key not in named}
     failures = told.failures if told.flight.is_adoption else 0
-    return replace(told, config=config, flight=None, possible=named, dropped=dropped, failures=failures)
+    return replace(
+        told,
+        config=config,
+        flight=None,
+        possible=named,
+        dropped=dropped,
+        width=_width(told, told.flight, now),
+        failures=failures,
+    )
 
 
-def reject(told: Told, *, now: float) -> Told:
-    """Note that the reload in flight came back with an error: what it changed must be seen from the outcome."""
+def reject(told: Told, *, now: float, served: Collection[ModelName] = ()) -> Told:
+    """Note that the reload in flight came back with an error: what it changed must be seen from the outcome.
+
+    Of the models it introduced, those that are `served` were not refused.
+    """
     refused = {**told.refused}
-    if told.flight and told.flight.model:
-        refused[told.flight.model] = refused.get(told.flight.model, 0) + 1
+    for name in told.flight.new.difference(served) if told.flight else ():
+        refused[name] = refused.get(name, 0) + 1
     delay = min(RETRY_MAX_SECONDS, RETRY_SECONDS * (2.0 ** min(told.failures, 10) - 1))
     failures = told.failures + 1
     return replace(told, config=None, flight=None, refused=refused, failures=failures, not_before=now + delay)
@@ -140,6 +153,12 @@ def see(told: Told, *, ended: Iterable[Key], loading: Iterable[Key], now: float)
 def forget(told: Told, key: Key) -> Told:
     """Give a version a clean record."""
     return replace(told, crashes={other: count for other, count in told.crashes.items() if other != key})
+
+
+def _width(told: Told, flight: Flight, now: float) -> int:
+    """Twice as many as were introduced now, at most as many as would take HOLD_SECONDS at this rate."""
+    count, seconds = len(flight.new), max(now - flight.sent, 0.001)
+    return max(1, min(2 * count, int(count * HOLD_SECONDS / seconds))) if count else told.width
 
 
 def _seen(one: Asked, is_at_end: bool, is_loading: bool, now: float) -> Asked:  # noqa: FBT001 - private, two facts

@@ -119,6 +119,11 @@ class View:
         }
 
     @property
+    def served(self) -> frozenset[ModelName]:
+        """The models that answer requests."""
+        return frozenset(name for name, model in self.models.items() if any(map(model.is_available, model.statuses)))
+
+    @property
     def ended(self) -> list[Key]:
         """The versions that TensorFlow Serving shows at their end."""
         return [key for key, status in self.statuses.items() if status.state is State.END]

@@ -165,6 +165,10 @@ class Bench(AbstractAsyncContextManager["Bench"]):
         """Tell what answers requests."""
         return self.serving.available(model)
 
+    def available_models(self) -> set[str]:
+        """Tell which models answer requests."""
+        return {name for name in self.reconcile.view.models if self.available(name)}
+
     def file(self) -> dict[ModelName, frozenset[Version]]:
         """Read the file that TensorFlow Serving starts with."""
         return render.parse(self.settings.config_file.read_bytes(), self.layout.model)

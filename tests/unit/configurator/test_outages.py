@@ -7,7 +7,7 @@ import pytest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from events.desired import Latest, Pinned, Policy
-from events.names import Version
+from events.names import ModelName, Version
 from tests.support.configurator import MODEL, Bench
 
 
@@ -93,7 +93,7 @@ async def test_away_is_reported_once_and_tried_on(tmp_path: Path) -> None:
 
 
 async def test_the_file_is_emptied_if_tensorflow_serving_does_not_come_back_with_it(tmp_path: Path) -> None:
-    """And models are introduced again one by one, the last good ones first."""
+    """And models are introduced again."""
     async with Bench(tmp_path, serving_lost_seconds=60.0) as bench:
         await bench.serve(1)
         bench.publish(1, model="other")
@@ -105,8 +105,29 @@ async def test_the_file_is_emptied_if_tensorflow_serving_does_not_come_back_with
         bench.serving.start(bench.settings.config_file)
         await bench.until(lambda: bench.available() and bench.available("other"))
         await bench.run(1.0)
-        assert [len(one.model_config_list.config) for one in bench.serving.reloads[sent:]] == [0, 1, 2]
+        assert [len(one.model_config_list.config) for one in bench.serving.reloads[sent:]] == [0, 2]
         assert bench.file().keys() == {"m", "other"}
+
+
+async def test_a_good_version_that_ends_tensorflow_serving_with_many_others_is_tried_apart(tmp_path: Path) -> None:
+    """The others serve again, though no version that once served is quarantined for it."""
+    async with Bench(tmp_path, serving_lost_seconds=5.0) as bench:
+        for name in ("a", "b", "c"):
+            bench.publish(1, model=name)
+        await bench.until(lambda: len(bench.available_models()) == 3)
+        await bench.until(lambda: bench.file().keys() == {"a", "b", "c"})
+        bench.serving.stop()
+        await bench.until(lambda: bench.file() == {})
+        script = bench.layout.version(ModelName("b"), Version(1)) / "assets.extra" / "scripted.json"
+        script.write_text('{"crash": true}')
+        bench.serving.start(bench.settings.config_file)
+
+        def do_others_serve() -> bool:
+            if not bench.serving.is_running:
+                bench.serving.start(bench.settings.config_file)
+            return bench.available("a") == bench.available("c") == {1}
+
+        await bench.until(do_others_serve)
 
 
 async def test_an_emptied_file_does_not_lose_what_a_paused_model_served(tmp_path: Path) -> None:

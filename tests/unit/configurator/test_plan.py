@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from configurator.plan import READD_SECONDS, STUCK_SECONDS, Kind, plan, target
+from configurator.plan import READD_SECONDS, STUCK_SECONDS, Kind, awaited, plan, target
 from configurator.told import Config, Entry, Flight, Told
 from configurator.view import Model, State, Status, View
 from events.desired import Latest, Pinned, Policy
@@ -13,6 +13,7 @@ from events.names import ModelName, Version
 
 M = ModelName("m")
 OTHER = ModelName("other")
+THIRD = ModelName("third")
 NOW = 1000.0
 
 
@@ -70,8 +71,18 @@ STEPS = {
     "a start with nothing served sends an empty list first": (view(None, m=model([1])), (Kind.ADOPT, {})),
     "a model is introduced": (view({}, m=model([1])), (Kind.NEW, {M: entry(1)})),
     "a model without versions is not": (view({}, m=model()), None),
-    "one model at a time": (view({}, m=model([1]), other=model([1])), (Kind.NEW, {M: entry(1)})),
-    "one that was good goes first": (view({}, m=model([1]), other=model([1], good=[1])), (Kind.NEW, {OTHER: entry(1)})),
+    "where nothing is served all are introduced at once": (
+        view({}, m=model([1]), other=model([1])),
+        (Kind.NEW, {M: entry(1), OTHER: entry(1)}),
+    ),
+    "where something is served, the first alone": (
+        view({THIRD: entry(1)}, m=model([1]), other=model([1]), third=model([1], good=[1], up=[1])),
+        (Kind.NEW, {THIRD: entry(1), M: entry(1)}),
+    ),
+    "one that was good goes first": (
+        view({THIRD: entry(1)}, m=model([1]), other=model([1], good=[1]), third=model([1], good=[1], up=[1])),
+        (Kind.NEW, {THIRD: entry(1), OTHER: entry(1)}),
+    ),
     "the last good version comes with the new": (view({}, m=model([1, 2], good=[1])), (Kind.NEW, {M: entry(1, 2)})),
     "changes of known models go before new models": (
         view({M: entry(1)}, m=model([1, 2], good=[1], up=[1]), other=model([1])),
@@ -189,7 +200,7 @@ def test_a_model_is_named_again_after_all_its_versions_ended() -> None:
 def test_nothing_is_sent_while_a_reload_is_under_way() -> None:
     """One at a time."""
     seen = view({}, m=model([1]), other=model([1]))
-    flying = replace(seen, told=replace(seen.told, flight=Flight({M: entry(1)}, M, NOW - 1)))
+    flying = replace(seen, told=replace(seen.told, flight=Flight({M: entry(1)}, frozenset({M}), NOW - 1)))
     assert sent(flying) is None
     assert plan(flying).stuck is None
 
@@ -206,6 +217,33 @@ def test_a_model_that_was_refused_lets_others_go_first() -> None:
     assert sent(replace(seen, told=replace(seen.told, refused={M: 1}))) == (Kind.NEW, {OTHER: entry(1)})
 
 
+def test_a_model_that_was_refused_goes_alone_and_last() -> None:
+    """So it holds nobody up, also where nothing is served."""
+    seen = view({}, m=model([1]), other=model([1]), third=model([1]))
+    refused = replace(seen, told=replace(seen.told, refused={M: 1}))
+    assert sent(refused) == (Kind.NEW, {OTHER: entry(1), THIRD: entry(1)})
+    alone = replace(seen, told=replace(seen.told, refused={M: 2, OTHER: 1, THIRD: 2}))
+    assert sent(alone) == (Kind.NEW, {OTHER: entry(1)})
+
+
+def test_a_version_that_may_have_ended_tensorflow_serving_goes_alone_and_last() -> None:
+    """Where it does so again, nothing else is blamed."""
+    seen = view({}, m=model([1]), other=model([1]), third=model([1]))
+    crashed = replace(seen, told=replace(seen.told, crashes={(M, Version(1)): 1}))
+    assert sent(crashed) == (Kind.NEW, {OTHER: entry(1), THIRD: entry(1)})
+    both = {(M, Version(1)): 1, (OTHER, Version(1)): 1, (THIRD, Version(1)): 1}
+    assert sent(replace(seen, told=replace(seen.told, crashes=both))) == (Kind.NEW, {M: entry(1)})
+
+
+def test_beside_models_that_serve_as_many_are_introduced_as_quick_reloads_have_shown() -> None:
+    """A reload of many holds the lock for as long as all of them take."""
+    seen = view({THIRD: entry(1)}, m=model([1]), other=model([1]), third=model([1], good=[1], up=[1]))
+    assert sent(replace(seen, told=replace(seen.told, width=2))) == (
+        Kind.NEW,
+        {THIRD: entry(1), M: entry(1), OTHER: entry(1)},
+    )
+
+
 def test_no_model_is_introduced_while_a_folder_is_missing() -> None:
     """Its reload would wait for ever (D2)."""
     gone = replace(model(states={1: Status(State.END)}), has_folder=False)
@@ -215,7 +253,7 @@ def test_no_model_is_introduced_while_a_folder_is_missing() -> None:
 
 def flying(*, seconds: float, overdue: bool = False, **models: Model) -> View:
     """A reload for a new model has been under way for a while."""
-    flight = Flight({M: entry(1)}, M, NOW - seconds, is_overdue=overdue)
+    flight = Flight({M: entry(1)}, frozenset({M}), NOW - seconds, is_overdue=overdue)
     return View(NOW, {ModelName(name): one for name, one in models.items()}, Told(config={}, flight=flight))
 
 
@@ -243,13 +281,28 @@ def test_a_reload_whose_versions_were_given_up_is_stuck() -> None:
 def test_a_reload_that_waits_behind_versions_that_were_given_up_is_stuck() -> None:
     """An earlier life asked for them, and its reload holds the lock; what else loads has to end by itself first."""
     loading = {1: Status(State.LOADING)}
-    behind = Flight({OTHER: entry(1)}, None, NOW - STUCK_SECONDS, is_adoption=True)
+    behind = Flight({OTHER: entry(1)}, frozenset(), NOW - STUCK_SECONDS, is_adoption=True)
     models = {M: model([1], states=loading, bad=[1]), OTHER: model([1])}
     seen = View(NOW, models, Told(flight=behind))
     stuck = plan(seen).stuck
     assert stuck is not None
     assert stuck.given_up == ((M, 1),)
     assert plan(replace(seen, models={**models, OTHER: model([1], states=loading)})).stuck is None
+
+
+def test_a_reload_of_many_is_stuck_when_all_it_still_waits_for_was_given_up() -> None:
+    """What has settled is served meanwhile; what still loads is waited for."""
+    loading = {1: Status(State.LOADING)}
+    flight = Flight({M: entry(1), OTHER: entry(1)}, frozenset({M, OTHER}), NOW - STUCK_SECONDS)
+    models = {M: model([1], states=loading, bad=[1]), OTHER: model([1], states=loading)}
+    seen = View(NOW, models, Told(config={}, flight=flight))
+    assert awaited(seen) == (M, OTHER)
+    assert plan(seen).stuck is None
+    settled = replace(seen, models={**models, OTHER: model([1], up=[1])})
+    stuck = plan(settled).stuck
+    assert stuck is not None
+    assert stuck.models == (M,)
+    assert stuck.given_up == ((M, 1),)
 
 
 def test_an_overdue_reload_is_over_when_its_model_has_settled() -> None:

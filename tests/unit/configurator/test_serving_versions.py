@@ -60,13 +60,54 @@ async def test_a_version_that_fails_to_load_is_quarantined_with_the_words_of_ten
 
 
 async def test_a_new_model_that_fails_hides_nobody(tmp_path: Path) -> None:
-    """Models are introduced one at a time, so the next one is served."""
+    """Also where both are introduced by one reload, which TensorFlow Serving answers with an error."""
     async with Bench(tmp_path) as bench:
         bench.publish(1, model="a", fail=FAILS)
         bench.publish(1, model="b")
         await bench.until(lambda: bench.serves_only(1, "b"))
         assert bench.file() == {ModelName("b"): {1}}
-        assert all(len(reload.model_config_list.config) <= 1 for reload in bench.serving.reloads)
+        await bench.until(lambda: "in quarantine" in bench.words("a"))
+
+
+async def test_a_new_model_that_hangs_among_many_hides_nobody(tmp_path: Path) -> None:
+    """The reload does not come back, and all others serve, confirmed, meanwhile."""
+    async with Bench(tmp_path, load_seconds=600.0) as bench:
+        for name in ("a", "c", "d"):
+            bench.publish(1, model=name)
+        bench.publish(1, model="b", hang=True)
+        await bench.until(lambda: all(bench.serves_only(1, name) for name in ("a", "c", "d")), seconds=10.0)
+        assert bench.serving.is_stuck
+        assert bench.file().keys() == {"a", "c", "d"}
+
+
+async def test_a_new_model_that_ends_tensorflow_serving_among_many_is_alone_to_blame(tmp_path: Path) -> None:
+    """After the first death those that may be to blame are introduced one by one."""
+    async with Bench(tmp_path) as bench:
+        for number in range(6):
+            bench.publish(1, model=f"m{number}", load_seconds=0.3)
+        bench.publish(1, model="killer", crash=True)
+
+        def is_done() -> bool:
+            if not bench.serving.is_running:
+                bench.serving.start(bench.settings.config_file)
+            return all(bench.serves_only(1, f"m{number}") for number in range(6)) and bool(bench.words("killer"))
+
+        await bench.until(is_done, seconds=120.0)
+        await bench.until(lambda: "went away 2 times" in bench.words("killer"))
+        assert [event.model for event in bench.events if isinstance(event, VersionQuarantined)] == ["killer"]
+
+
+async def test_many_new_models_need_few_reloads(tmp_path: Path) -> None:
+    """On a fresh node all that are there come at once; beside what serves, twice as many each time."""
+    async with Bench(tmp_path) as bench:
+        for number in range(40):
+            bench.publish(1, model=f"m{number}")
+        await bench.until(lambda: len(bench.available_models()) == 40)
+        assert len(bench.serving.reloads) == 2  # the empty list of a start, and one for all
+        for number in range(40, 70):
+            bench.publish(1, model=f"m{number}")
+        await bench.until(lambda: len(bench.available_models()) == 70)
+        assert len(bench.serving.reloads) <= 4
 
 
 async def test_a_load_without_end_is_given_up(tmp_path: Path) -> None:
@@ -84,6 +125,7 @@ async def test_a_new_model_that_loads_without_end_gives_the_lock_back(tmp_path: 
     """It is taken off the disk, so that TensorFlow Serving wants it no more and takes reloads again."""
     async with Bench(tmp_path, load_seconds=20.0) as bench:
         bench.publish(1, model="a", hang=True)
+        await bench.until(lambda: bench.serving.is_stuck)
         bench.publish(1, model="b")
         await bench.until(lambda: bench.available("b") == {1})
         assert bench.on_disk("a") == set()

@@ -6,12 +6,12 @@ from configurator import told
 from configurator.told import Entry, Flight, Key, Told
 from events.names import ModelName, Version
 
-M = ModelName("m")
+M, N = ModelName("m"), ModelName("n")
 ONE, TWO = (M, Version(1)), (M, Version(2))
 
 
 def flight(*versions: int, model: ModelName | None = None, now: float = 0.0, adoption: bool = False) -> Flight:
-    return Flight({M: Entry(frozenset(map(Version, versions)))}, model, now, is_adoption=adoption)
+    return Flight({M: Entry(frozenset(map(Version, versions)))}, frozenset({model} if model else ()), now, is_adoption=adoption)
 
 
 def test_ok_makes_the_config_known() -> None:
@@ -42,6 +42,29 @@ def test_repeated_errors_wait_longer() -> None:
     assert waits == [0, 1, 3, 7, 15, 31, 60, 60, 60]
     assert state.refused == {M: 9}
     assert told.accept(told.send(state, flight(1), ended=()), known=(), now=0.0).failures == 0
+
+
+def test_of_many_introduced_those_that_serve_were_not_refused() -> None:
+    """An error tells of one bad model among them."""
+    both = Flight({M: Entry(frozenset({ONE[1]})), N: Entry(frozenset({ONE[1]}))}, frozenset({M, N}), 0.0)
+    assert told.reject(told.send(Told(), both, ended=()), now=1.0, served={N}).refused == {M: 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "width"), [(1, 0.8, 2), (8, 2.0, 16), (8, 8.0, 10), (100, 50.0, 20), (1, 60.0, 1), (4, 60.0, 1)]
+)
+def test_the_next_reload_introduces_as_many_as_hold_the_lock_for_some_seconds(
+    count: int, seconds: float, width: int
+) -> None:
+    """Judged by the last one, and never more than twice as many."""
+    names = frozenset(ModelName(f"m{number}") for number in range(count))
+    many = Flight({name: Entry(frozenset({ONE[1]})) for name in names}, names, 0.0)
+    assert told.accept(told.send(Told(), many, ended=()), known=(), now=seconds).width == width
+
+
+def test_a_reload_that_introduces_nothing_says_nothing_of_how_many() -> None:
+    """It never waits."""
+    assert told.accept(told.send(Told(width=7), flight(1), ended=()), known=(), now=1.0).width == 7
 
 
 def test_an_old_end_does_not_count_until_something_else_was_seen() -> None:
