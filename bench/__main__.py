@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench import fleet, linking, machine, models, overhead, plots, report, rest, transfer
+from bench import fleet, introduce, linking, machine, models, overhead, plots, report, rest, transfer
 from bench.figures import Row
 from bench.report import Measured
 from infra.local.child import ROOT
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "rest": rest.measure,
     "linking": linking.measure,
     "models": models.measure,
+    "introduce": introduce.measure,
     "fleet": fleet.measure,
 }
 

@@ -11,7 +11,9 @@ ONE, TWO = (M, Version(1)), (M, Version(2))
 
 
 def flight(*versions: int, model: ModelName | None = None, now: float = 0.0, adoption: bool = False) -> Flight:
-    return Flight({M: Entry(frozenset(map(Version, versions)))}, frozenset({model} if model else ()), now, is_adoption=adoption)
+    return Flight(
+        {M: Entry(frozenset(map(Version, versions)))}, frozenset({model} if model else ()), now, is_adoption=adoption
+    )
 
 
 def test_ok_makes_the_config_known() -> None:
@@ -51,7 +53,8 @@ def test_of_many_introduced_those_that_serve_were_not_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "seconds", "width"), [(1, 0.8, 2), (8, 2.0, 16), (8, 8.0, 10), (100, 50.0, 20), (1, 60.0, 1), (4, 60.0, 1)]
+    ("count", "seconds", "width"),
+    [(1, 0.8, 2), (8, 2.0, 16), (8, 8.0, 10), (100, 50.0, 20), (1, 60.0, 1), (4, 60.0, 1)],
 )
 def test_the_next_reload_introduces_as_many_as_hold_the_lock_for_some_seconds(
     count: int, seconds: float, width: int
