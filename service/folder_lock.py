@@ -93,7 +93,8 @@ class FolderLock:
     def renew(self) -> None:
         """Show that the service is still there; take the lock anew where it was not held or its file is gone.
 
-        `FolderInUse` where another took it meanwhile, since this service hung for so long.
+        `FolderInUse` where another took it meanwhile, since this service hung for so long, or where another node came
+        in at the same moment, which a network file system without locks cannot prevent.
         """
         path = self._layout.lock(self._holder.service)
         if self._descriptor is None or not _is_same(path, self._descriptor):
@@ -104,6 +105,7 @@ class FolderLock:
             found = _read(self._descriptor)
             if found and found.instance != self._holder.instance:
                 raise FolderInUse(f"{self._layout.models_dir} was taken over by {found.words}; this service ends")
+            self._look_at_others()
             os.utime(self._descriptor)
 
     def release(self) -> None:
@@ -120,9 +122,7 @@ class FolderLock:
         descriptor = _open(self._layout.lock(self._holder.service))
         try:
             self._look_at(descriptor)
-            for service in SERVICES:
-                if service != self._holder.service:
-                    self._look_at_other(self._layout.lock(service))
+            self._look_at_others()
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, self._holder.model_dump_json().encode(), 0)
             os.fsync(descriptor)
@@ -140,8 +140,13 @@ class FolderLock:
         if found:
             log.warning("models folder taken over from one that is gone", holder=found.words)
 
+    def _look_at_others(self) -> None:
+        for service in SERVICES:
+            if service != self._holder.service:
+                self._look_at_other(self._layout.lock(service))
+
     def _look_at_other(self, path: Path) -> None:
-        """Refuse where the other service's file is held by another node. The own node's other service belongs here."""
+        """Refuse where another service's file is held by another node. The own node's other service belongs here."""
         with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             found = _read(file.fileno())
             if found is None or found.node == self._holder.node:

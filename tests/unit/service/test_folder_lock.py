@@ -128,6 +128,16 @@ def test_one_that_hung_for_too_long_ends(folder: Folder) -> None:
         hung.renew()
 
 
+def test_two_that_came_in_at_once_do_not_stay(folder: Folder) -> None:
+    """Without locks, on a network file system, the next renewal tells."""
+    first = folder.take(holder("a", "puller"))
+    folder.leave(holder("a", "configurator", machine=THERE))
+    first.renew()
+    folder.leave(holder("b", "configurator", machine=THERE))
+    with pytest.raises(FolderInUse, match="in use by the configurator of node b"):
+        first.renew()
+
+
 def test_a_renewal_moves_the_time_and_heals_a_lock_that_vanished(folder: Folder) -> None:
     """Somebody may tidy the folder up."""
     lock = folder.take(holder("a", "puller"))
