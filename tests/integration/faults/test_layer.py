@@ -52,7 +52,7 @@ async def test_a_layer_that_is_calm_changes_nothing(child: Child) -> None:
 @pytest.mark.parametrize("is_lazy", [False, True])
 async def test_the_disk_is_full_at_some_byte(child: Child, *, is_lazy: bool) -> None:
     """What does not fit is no space left, and the small version after it is staged in the room that is left."""
-    done = await child.run("fill", "3", trouble=Trouble(free_bytes=20_000 if is_lazy else 9_000, is_lazy=is_lazy))
+    done = await child.run("fill", "3", trouble=Trouble(free_bytes=12_000 if is_lazy else 9_000, is_lazy=is_lazy))
     assert done.stdout.startswith("NoSpaceLeft"), (done.stdout, done.stderr)
 
 

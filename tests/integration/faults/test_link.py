@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from configurator.serving import Serving, ServingAway
+from configurator.serving import Serving, ServingRefused
 from events.names import ModelName
 from infra.local.connections import accepting, close
 from infra.local.faults.link import Mode
@@ -108,15 +108,15 @@ async def test_a_link_that_refuses_resets_old_and_new(link: Proxied) -> None:
 
 
 async def test_garbage_is_no_message(link: Proxied) -> None:
-    """The configurator takes a server that answers with bytes that mean nothing for one that is away, and says why."""
+    """Bytes that mean nothing are an answer that came: that model's trouble, in words, and no server that is away."""
     await turn(link, Mode.GARBAGE)
     serving = Serving(f"{LOOPBACK}:{link.port}")
 
     async def is_answered_with_nonsense() -> bool:
         try:
             await serving.status(ModelName("m"))
-        except ServingAway as away:
-            return "answers what is no answer" in str(away)
+        except ServingRefused as refused:
+            return "is no answer" in str(refused)
         return False  # a few bytes may happen to be a message
 
     await eventually(is_answered_with_nonsense)

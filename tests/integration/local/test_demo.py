@@ -98,7 +98,7 @@ async def test_the_demo_shows_the_main_job_and_leaves_nothing(
     assert re.search(r"the puller says: incomplete: variables/variables\.data\S* is missing", output)
     assert re.search(rf"the configurator says: quarantined: .*{reason}", output)
     operator = output.partition("$ model-manager rollback line --yes")[2]
-    assert "pinned to version 1: done" in operator
+    assert "pinned to version 1 by rollback from version 2: done" in operator
     assert "Predict [-2.00, 0.50, 4.00] -> [-3.00, 2.00, 9.00]" in operator
     status = operator.partition("$ model-manager status")[2]
     assert re.search(r"1 node \(1 well\), 1 model: 1 serving", status)
