@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import prometheus_client
@@ -10,6 +11,7 @@ import yaml
 
 import service.metrics  # noqa: F401 - registers all metrics there are
 from infra.docker.offline.images import TAGS
+from service.version import __version__
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKER = ROOT / "infra/docker"
@@ -132,3 +134,12 @@ def test_alerts_say_what_is_wrong() -> None:
         assert rule["expr"]
         assert rule["labels"]["severity"] in {"info", "warning", "critical"}
         assert rule["annotations"]["summary"]
+
+
+def test_the_version_is_found_by_whoever_builds_the_distribution() -> None:
+    """The builder reads it by a pattern, without running the code."""
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["version"]
+    text = (ROOT / found["path"]).read_text()
+    matched = re.search(found["pattern"], text, re.MULTILINE)
+    assert matched
+    assert matched["version"] == __version__
