@@ -63,7 +63,7 @@ def test_corrupt_weights_go_to_quarantine(world: World, model: str, tmp_path: Pa
     world.upload_folder(model, 2, corrupt(tmp_path))
     for node in world.nodes:
         cell = world.wait_cell(model, node, state="quarantined", serving=(1,))
-        assert "version 2" in cell.reason
+        assert "serves 1; 2 refused: TensorFlow Serving could not load it" in cell.reason
         world.wait_answers(node, model, FIRST)
 
 

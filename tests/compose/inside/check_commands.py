@@ -55,7 +55,7 @@ def test_pull_keeps_a_version_ready(world: World, two: str) -> None:
     """A pulled version is on the disk and not served."""
     world.change(two, kind="pin", versions=[2])
     world.upload(two, 3, LINES[3])
-    world.change(two, kind="pull", version=3)
+    world.change(two, kind="pull", version=3, ahead=True)  # the nodes may not have seen it yet
 
     def is_there(node: str) -> bool:
         cell = world.cell(two, node)
