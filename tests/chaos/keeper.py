@@ -26,6 +26,7 @@ class Keeper:
     is_crash_allowed: Callable[[str], bool]  # whether a node's TensorFlow Serving may be loading what kills it
     _down: set[str] = field(default_factory=set)
     _spared: set[str] = field(default_factory=set)
+    _alive: dict[str, float] = field(default_factory=dict)  # when each was last seen running
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -35,7 +36,12 @@ class Keeper:
                 keeping.create_task(self._keep(child))
 
     async def kill(self, child: Child) -> None:
-        """Kill it as a crash would; it stays down until `start`."""
+        """Kill it as a crash would; it stays down until `start`. It may have fallen a moment before."""
+        code = child.exit_code
+        if code is not None and child.name not in self._down:
+            window = self._excuse(child, code, alive=self._alive.get(child.name, self.now()))
+            if window:
+                window.end = self.now()
         self._down.add(child.name)
         async with self._lock(child):
             await asyncio.to_thread(child.kill)
@@ -60,14 +66,14 @@ class Keeper:
             self._spared.discard(child.name)
 
     async def _keep(self, child: Child) -> None:
-        alive = self.now()
+        self._alive[child.name] = self.now()
         while True:
             looked = self.now()
             code = child.exit_code
             if code is None or child.name in self._down:
-                alive = looked
+                self._alive[child.name] = looked
             else:
-                await self._revive(child, code, alive=alive)
+                await self._revive(child, code, alive=self._alive[child.name])
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _revive(self, child: Child, code: int, *, alive: float) -> None:
