@@ -28,6 +28,12 @@ def is_troubled(*words: str) -> Callable[[World], bool]:
     return look
 
 
+def is_missed(service: str) -> Callable[[World], bool]:
+    """Whether the master misses a service of node-a: it said goodbye, or went without a word."""
+    silent, stopped = is_troubled(f"{service} is silent"), is_troubled(f"{service} was stopped at")
+    return lambda world: silent(world) or stopped(world)
+
+
 def is_stale(world: World) -> bool:
     """Whether the master says that what it shows may be old."""
     return world.overview().freshness.is_stale
@@ -45,8 +51,8 @@ class Absence:
 
 AWAY: Mapping[str, Absence] = MappingProxyType(
     {
-        f"puller-{A}": Absence((B,), is_troubled("puller is silent"), is_ours=True),
-        f"configurator-{A}": Absence((B,), is_troubled("configurator is silent"), is_ours=True),
+        f"puller-{A}": Absence((B,), is_missed("puller"), is_ours=True),
+        f"configurator-{A}": Absence((B,), is_missed("configurator"), is_ours=True),
         f"tfserving-{A}": Absence((B,), is_troubled("does not reach", "TensorFlow Serving"), is_ours=True),
         "master": Absence((A, B), is_ours=True),
         "nats": Absence((A, B), is_stale),
