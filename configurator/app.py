@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from configurator import status
+from configurator import explain, status
 from configurator.clean import Around, Cleaner
 from configurator.court import Court
 from configurator.disk import Disk
@@ -132,12 +132,13 @@ class Reporter:
             ages=self._ages,
             troubles=self._edges.troubles,
         )
+        moving = frozenset() if view.is_away else self._reconcile.moving - explain.held_up(view)
         return ConfiguratorReport(
             **self._core.about().model_dump(),
             serving=self._edges.news.serving,
             serving_address=self._settings.serving_address,
             disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._settings.reserve_bytes),
-            models=status.on_their_way(models, frozenset() if view.is_away else self._reconcile.moving),
+            models=status.on_their_way(models, moving),
         )
 
     async def one_pass(self) -> Outcome:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from configurator import plan as planning
+from configurator.activity import doing, endless, had_time, holder, lasting
 from configurator.told import Key
 from configurator.view import DEFAULT, Model, State, View
 from events.desired import Latest, Pinned
@@ -39,6 +40,23 @@ def desired(model: Model) -> frozenset[Version]:
         return model.wanted
     pinned = model.policy.want.versions if isinstance(model.policy.want, Pinned) else ()
     return (model.wanted | frozenset(pinned)) - frozenset(model.policy.refused)
+
+
+def alarm(view: View) -> str:
+    """Say which loads do not end, and what that costs; empty when there are none."""
+    if not (lost := endless(view)):
+        return ""
+    doings = ", ".join(doing(view, key) for key in lost[:SHOWN])
+    return f"TensorFlow Serving has been {doings}, and cannot stop that; restart it to get its load thread back"
+
+
+def held_up(view: View) -> frozenset[ModelName]:
+    """Name the models of which a version waits for a load thread that does not come back."""
+    if not endless(view):
+        return frozenset()
+    asked = view.told.asked
+    waiting = (key for key, status in view.statuses.items() if status.state is State.START and key in asked)
+    return frozenset(key[0] for key in waiting if view.now - asked[key].since >= planning.STUCK_SECONDS)
 
 
 def models(names: Sequence[ModelName]) -> str:
@@ -83,25 +101,49 @@ def _waiting(view: View, name: ModelName, version: Version) -> str:
 
 
 def _turn(view: View, name: ModelName) -> str:
-    if planning.stuck(view):
+    flight = view.told.flight
+    if (stuck := planning.stuck(view)) and not stuck.is_removed:
         return "TensorFlow Serving, whose last reload is stuck; if that stays so, restart it"
     if holders := planning.awaited(view):
-        return f"its turn: TensorFlow Serving is busy with {models(holders)}"
+        since = lasting(view.now - flight.sent) if flight else ""
+        return f"its turn: TensorFlow Serving is busy with {models(holders)}{since}"
     if planning.target(view, name) is None:
-        return "TensorFlow Serving to finish with its earlier instance"
-    return "its turn"
+        words = "TensorFlow Serving to finish with its earlier instance"
+    else:
+        words = "its turn"
+    held = None if flight else holder(view)
+    return f"{words}: TensorFlow Serving {_is_held(view, held)}" if held else words
 
 
 def _progress(view: View, key: Key) -> str:
     version, status, asked = key[1], view.status(key), view.told.asked.get(key)
     if status and status.state is State.AVAILABLE:
         return f"version {version} is available and not confirmed yet"
-    if status and status.state in {State.START, State.LOADING}:
-        return f"version {version} is being loaded"
+    if status and status.state is State.LOADING:
+        age = lasting(view.now - view.activity.since.get(key, view.now))
+        return f"version {version} is being loaded{',' if age else ''}{age}"
+    is_early = asked is None or view.now - asked.since < planning.STUCK_SECONDS
+    if status and status.state is State.START:
+        return f"version {version} is being loaded" if is_early else f"version {version} waits for {_thread(view)}"
     words = f"version {version} was asked for, and TensorFlow Serving has not begun to load it"
-    if asked is None or view.now - asked.since < planning.STUCK_SECONDS:
+    if asked is None or is_early:
         return words
+    if not had_time(view, asked.since, planning.STUCK_SECONDS) and (held := holder(view)):
+        return f"{words}: it {_is_held(view, held)}"
     return f"{words}; is it polling its folders (--file_system_poll_wait_seconds=1)? If so, restart it"
+
+
+def _thread(view: View) -> str:
+    """Say what keeps a version from being loaded that TensorFlow Serving has taken up."""
+    if endless(view):
+        return f"a load thread: {alarm(view)}"
+    if held := holder(view):
+        return f"its load: TensorFlow Serving {_is_held(view, held)}"
+    return "a load thread"
+
+
+def _is_held(view: View, held: Key) -> str:
+    return f"has been {doing(view, held)}, and begins nothing else while that waits for a request being answered"
 
 
 def _left(view: View, name: ModelName) -> list[str]:

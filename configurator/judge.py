@@ -1,11 +1,13 @@
 """What TensorFlow Serving's words mean for single versions: failed, to be tried again, to be tested. Pure.
 
 An END with an error may be left over from an earlier attempt: TensorFlow Serving takes up to a poll and a turn of its
-manager to begin a new one. It counts once another state was seen since the version was asked for, or after a while.
+manager to begin a new one, and longer while the manager waits for a request. It counts once another state was seen
+since the version was asked for, or after a while in which TensorFlow Serving could act.
 """
 
 from dataclasses import dataclass, field
 
+from configurator.activity import had_time
 from configurator.told import Asked, Key
 from configurator.view import Status, View
 from events.names import Version
@@ -37,6 +39,19 @@ class _Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds a version may load. A new model's load holds up all reloads, so it may get fewer."""
+
+    update: float
+    new: float | None = None
+
+    def of(self, view: View, key: Key) -> float:
+        """Tell how many a version gets."""
+        is_new = view.told.flight is not None and key[0] in view.told.flight.new
+        return self.new if is_new and self.new is not None else self.update
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """What is to be done about single versions before anything is planned."""
 
@@ -48,10 +63,10 @@ class Verdicts:
     )  # who could be judged, and who could not
 
 
-def judge(view: View, *, load_seconds: float, retried: dict[Key, str | None]) -> Verdicts:
+def judge(view: View, patience: Patience, *, retried: dict[Key, str | None]) -> Verdicts:
     """Judge every version that was asked for; `retried` holds the retry request each quarantine record has followed."""
     keys = sorted(key for key in view.told.asked.keys() | view.told.crashes.keys() if key[0] in view.models)
-    cases = each(keys, lambda key: _judge_one(view, key, load_seconds))
+    cases = each(keys, lambda key: _judge_one(view, key, patience.of(view, key)))
     failed = {key: case.failure for key, case in cases.done.items() if case.failure}
     bugs = {key: one.reason for key, one in cases.troubles.items() if key[1] not in view.models[key[0]].good}
     again = each(sorted(retried), lambda key: _is_wanted_again(view, key, retried[key]))
@@ -77,7 +92,7 @@ def _is_open(view: View, key: Key) -> bool:
 
 def _failure(view: View, key: Key, load_seconds: float) -> str:
     asked, status = view.told.asked.get(key), view.status(key)
-    if asked and status and status.has_failed and not _is_left_over(asked, view.now):
+    if asked and status and status.has_failed and not _is_left_over(view, asked):
         return f"TensorFlow Serving could not load it: {_words(status)}"
     loading_since = asked.loading_since if asked else None
     if loading_since is not None and view.now - loading_since >= load_seconds:
@@ -87,8 +102,8 @@ def _failure(view: View, key: Key, load_seconds: float) -> str:
     return ""
 
 
-def _is_left_over(asked: Asked, now: float) -> bool:
-    return asked.is_stale and now - asked.since < STALE_SECONDS
+def _is_left_over(view: View, asked: Asked) -> bool:
+    return asked.is_stale and not had_time(view, asked.since, STALE_SECONDS)
 
 
 def _is_untested(view: View, key: Key) -> bool:

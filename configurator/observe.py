@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol, TypeVar
 
+from configurator.activity import WHOLE_SECONDS
 from configurator.disk import Folder, Space
 from configurator.good import Good
 from configurator.serving import ServingAway, ServingLate, ServingRefused
@@ -19,7 +20,6 @@ from service.isolation import Each, Troubles, each, each_async
 
 T = TypeVar("T")
 READING = ("look", "status", "labels", "desired state")
-WHOLE_SECONDS = 1.0
 PARALLEL_CALLS = (
     16  # each is answered in well under a millisecond; more would only queue in TensorFlow Serving's threads
 )

@@ -7,10 +7,11 @@ So all are introduced at once where nothing is served, a few seconds' worth wher
 refused, or may have ended TensorFlow Serving, one by one after all others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from configurator.activity import had_time
 from configurator.told import Config, Entry, Flight, Key
 from configurator.view import Model, State, View
 from events.names import ModelName, Version
@@ -45,7 +46,8 @@ class Stuck:
 
     models: tuple[ModelName, ...]  # introduced by it, and not settled
     missing: tuple[Key, ...] = ()  # named, and not on disk
-    given_up: tuple[Key, ...] = ()  # versions that are loading without end
+    given_up: tuple[Key, ...] = ()  # versions that are loading without end, or of models that an operator removed
+    is_removed: bool = False  # given up for that alone: the reload may still come back by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +128,24 @@ def labels(model: Model, entry: Entry) -> dict[str, Version]:
 def stuck(view: View) -> Stuck | None:
     """Tell whether the reload in flight waits for what does not come."""
     flight = view.told.flight
-    if not flight or view.now - flight.sent < STUCK_SECONDS or _is_over(view):
+    if not flight or _is_over(view):
         return None
     models = awaited(view)
-    given_up = tuple((name, version) for name in models for version in sorted(flight.config[name].versions))
+    if removed := tuple(name for name in models if view.models[name].policy.removed):
+        return Stuck(removed, given_up=_named(flight, removed), is_removed=True)
+    return _stuck(view, flight, models) if view.now - flight.sent >= STUCK_SECONDS else None
+
+
+def _stuck(view: View, flight: Flight, models: tuple[ModelName, ...]) -> Stuck | None:
+    given_up = _named(flight, models)
     if given_up and all(version in view.models[name].quarantined for name, version in given_up):
         return Stuck(models, given_up=given_up)
     if loading := _loading(view):
         is_without_end = all(version in view.models[name].quarantined for name, version in loading)
         return Stuck((), given_up=loading) if is_without_end and not flight.new else None
-    named = ((name, version) for name, entry in flight.config.items() for version in entry.versions)
-    missing = tuple(sorted(key for key in named if key[1] not in view.models[key[0]].on_disk))
+    if not had_time(view, flight.sent, STUCK_SECONDS):
+        return None
+    missing = tuple(key for key in _named(flight, flight.config) if key[1] not in view.models[key[0]].on_disk)
     return Stuck(models, missing=missing)
 
 
@@ -144,6 +153,10 @@ def awaited(view: View) -> tuple[ModelName, ...]:
     """Name the models that the reload in flight waits for: introduced by it, and no version has settled."""
     flight = view.told.flight
     return tuple(name for name in sorted(flight.new) if not _has_settled(view, name, flight)) if flight else ()
+
+
+def _named(flight: Flight, names: Iterable[ModelName]) -> tuple[Key, ...]:
+    return tuple((name, version) for name in sorted(names) for version in sorted(flight.config[name].versions))
 
 
 def _versions(view: View, name: ModelName) -> frozenset[Version]:
@@ -169,7 +182,7 @@ def _is_at_rest(view: View, key: Key) -> bool:
     status, since = view.status(key), view.told.dropped.get(key)
     if since is None:
         return status is None
-    return (status is None or status.state is State.END) and view.now - since >= READD_SECONDS
+    return (status is None or status.state is State.END) and had_time(view, since, READD_SECONDS)
 
 
 def _reload(view: View, base: Config, targets: Mapping[ModelName, Target]) -> Reload | None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from configurator import explain, good, told
+from configurator import activity, explain, good, told
 from configurator.clean import Cleaner
 from configurator.court import Court, Findings, retries
 from configurator.disk import Disk
-from configurator.judge import judge
+from configurator.judge import Patience, judge
 from configurator.news import News
 from configurator.observe import Observer, note
 from configurator.plan import Plan, plan, removes
@@ -22,7 +22,7 @@ from configurator.serving import ServingAway
 from configurator.settings import ConfiguratorSettings
 from configurator.sweeper import Sweeper
 from configurator.told import Key, Told
-from configurator.view import State, View
+from configurator.view import Activity, State, View
 from events.names import ModelName, Version
 from service import logs
 from service.isolation import Troubles, each
@@ -92,11 +92,12 @@ class Reconcile:
         trouble = await self._act(chosen)
         self.view = replace(self.view, troubles=edges.troubles.all)
         again = self._again(chosen, SOON_SECONDS if is_other else due)
-        return Outcome(again, (*([trouble] if trouble else []), *self._problems(chosen)))
+        return Outcome(again, tuple(filter(None, (trouble, explain.alarm(self.view), *self._problems(chosen)))))
 
     def _problems(self, chosen: Plan) -> list[str]:
         """Say what keeps models from being as desired that nothing moves towards it."""
-        still = sorted(name for name in self.view.models if name not in chosen.moving or name in self.view.troubles)
+        known = self.view.models.keys()
+        still = sorted((known - chosen.moving) | (known & self.view.troubles.keys()) | explain.held_up(self.view))
         reasons = each(still, lambda name: explain.difference(self.view, name))
         return [
             f"{name}: {reason}" for name, reason in self._edges.troubles.take_all("explain", reasons).items() if reason
@@ -137,7 +138,7 @@ class Reconcile:
         """Make the view of what is known now."""
         view = self._edges.observer.view(now, told=self._told, good=self._good, labels=self._labels)
         self._told = note(view)
-        self.view = replace(view, told=self._told)
+        self.view = activity.note(replace(view, told=self._told, activity=self.view.activity))
 
     def _lose(self, now: float, reason: str) -> None:
         """Forget what TensorFlow Serving was told; versions that were being loaded may be what ended it."""
@@ -149,12 +150,11 @@ class Reconcile:
         edges.observer.forget()
         edges.news.lost(reason)
         self._see(now)
-        self.view = replace(self.view, is_away=True)
+        self.view = replace(self.view, is_away=True, activity=Activity())
 
     def _is_suspect(self, key: Key) -> bool:
         status = self.view.status(key)
-        is_settled = status is not None and (status.is_available or status.state is State.END)
-        return not is_settled
+        return status is None or not (status.is_available or status.state is State.END)
 
     async def _stand_in(self, now: float) -> None:
         """Empty the config file if TensorFlow Serving does not come back with it."""
@@ -184,7 +184,8 @@ class Reconcile:
     async def _judge(self) -> bool:
         """Judge versions, act on that, and write down which are good; tell whether any quarantine is other now."""
         edges, view = self._edges, self.view
-        verdicts = judge(view, load_seconds=self._settings.load_seconds, retried=retries(edges.observer.folders))
+        patience = Patience(self._settings.load_seconds, self._settings.new_load_seconds)
+        verdicts = judge(view, patience, retried=retries(edges.observer.folders))
         if removes(view):
             verdicts = replace(verdicts, test=())  # what is removed does not wait for another's answers
         findings = await edges.court.carry_out(verdicts, view)

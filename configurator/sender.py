@@ -61,9 +61,12 @@ class Sender:
         removed = self.troubles.take_all("rescue", await each_async(ours, self._remove))
         if removed:
             self.sweeper.start()
-        if stuck.missing:
-            await asyncio.to_thread(self.disk.prop, stuck.missing)
+        # A version that was not taken up yet is waited for until it is there; an empty folder fails, and ends that.
+        if missing := tuple(removed) if stuck.is_removed else stuck.missing:
+            await asyncio.to_thread(self.disk.prop, missing)
         what = explain.models(stuck.models) if stuck.models else "models that are served"
+        if stuck.is_removed and not removed:
+            return ""  # what was done shows soon, or the load has begun and ends by itself, or is given up in its time
         if removed or stuck.missing:
             return f"the reload for {what} did not come back; the folders it waits for were changed so that it ends"
         return f"the reload for {what} does not come back; restart TensorFlow Serving (it starts with what is good)"

@@ -25,6 +25,11 @@ class ConfiguratorSettings(NodeSettings):
         10.0, description="a version that nobody needs any more stays on disk for so many seconds"
     )
     load_seconds: Seconds = Field(600.0, description="a version that loads for longer is given up")
+    new_load_seconds: Seconds | None = Field(
+        None,
+        description="the same for the first version of a model, during which no other reload is taken "
+        "(default: MM_LOAD_SECONDS)",
+    )
     reload_seconds: Seconds = Field(120.0, description="a reload that takes longer is looked into")
     smoke_seconds: Seconds = Field(30.0, description="a version must answer its sample within so many seconds")
     serving_lost_seconds: Seconds = Field(

@@ -4,6 +4,7 @@
 tables, and all of them together against a simulated TensorFlow Serving.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -93,6 +94,16 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What TensorFlow Serving was seen to do; times are monotonic."""
+
+    states: Mapping[Key, State] = field(default_factory=dict)
+    since: Mapping[Key, float] = field(default_factory=dict)  # what is loading or unloading, since when
+    acted: float = -math.inf  # when something was last seen to begin
+    occupied: float = -math.inf  # when something was last seen loading or unloading, which may hold up all else
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All that one pass knows. `now` is monotonic, in seconds."""
 
@@ -101,6 +112,7 @@ class View:
     told: Told
     is_away: bool = False  # TensorFlow Serving does not answer, so nothing is known of it
     troubles: Mapping[Hashable, str] = field(default_factory=dict)  # what is wrong with single models and versions
+    activity: Activity = Activity()
 
     @property
     def base(self) -> Config:

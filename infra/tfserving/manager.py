@@ -64,6 +64,7 @@ class Manager:
     def close(self) -> None:
         """Act no more: give up loads under way where the loader allows it, and wait for them."""
         self._closing.set()
+        self._loader.close()
         self._thread.stop()
         self._loads.close()
         self._unloads.close()
@@ -148,10 +149,9 @@ class Manager:
         try:
             self._retry(harness, lambda: disk_size(harness.path))
         except LoadFailure as failure:
-            raise LoadFailure(
-                failure.code,
-                f"Error while attempting to reserve resources to load servable {harness.id}: {failure.message}",
-            ) from failure
+            message = f"Error while attempting to reserve resources to load servable {harness.id}: {failure.message}"
+            self._bus.publish(Change(harness.id, State.END, failure.code, message))  # TensorFlow Serving tells it twice
+            raise LoadFailure(failure.code, message) from failure
 
     def _attempt(self, harness: Harness) -> None:
         harness.load(self._loader, cancelled=lambda: self._is_unwanted(harness), record=self._record_load)

@@ -3,6 +3,8 @@
 TensorFlow Serving runs them as one session call; here each task runs by itself on the same servable.
 """
 
+from collections.abc import Sequence
+
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.inference_pb2 import (
     InferenceResult,
@@ -24,11 +26,12 @@ def infer(core: Core, request: MultiInferenceRequest) -> MultiInferenceResponse:
     """Run all tasks, or raise `RequestFailure`."""
     tasks = list(request.tasks)
     with lend(core, tasks[0].model_spec if tasks else ModelSpec()) as found:
-        _check(tasks)
+        check_tasks(tasks)
         return MultiInferenceResponse(results=[_run(found, task, request) for task in tasks])
 
 
-def _check(tasks: list[InferenceTask]) -> None:
+def check_tasks(tasks: Sequence[InferenceTask]) -> None:
+    """Refuse tasks that cannot be asked together by `RequestFailure`."""
     signatures: set[str] = set()
     for task in tasks:
         if not task.model_spec.name:

@@ -16,6 +16,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from infra.tfserving.servable import Code, LoadFailure
 
 _SHARD = re.compile(r"variables\.data-([0-9]{5})-of-([0-9]{5})")
+GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
 _SCHEMA_VERSION = 0x08  # SavedModel.saved_model_schema_version, a varint
 _META_GRAPH = 0x12  # SavedModel.meta_graphs, length-delimited
 
@@ -46,15 +47,27 @@ def read_export(path: Path, *, tags: Collection[str]) -> Export:
     return Export(graph, has_variables or graph is None or not graph.saver_def.restore_op_name)
 
 
+def check_folder(path: Path) -> None:
+    """Look, as TensorFlow Serving does before it hands a directory to TensorFlow's loader, or raise `LoadFailure`."""
+    if not any((path / name).exists() for name in GRAPHS):
+        raise _no_export(path)
+
+
+def _no_export(path: Path) -> LoadFailure:
+    if (path / "export.meta").exists():
+        return LoadFailure(Code.UNIMPLEMENTED, "Session Bundle is deprecated and removed.")
+    return LoadFailure(
+        Code.NOT_FOUND,
+        "Specified file path does not appear to contain a SavedModel bundle (should have a file called "
+        f"`saved_model.pb`)\nSpecified file path: {path}",
+    )
+
+
 def _content(path: Path) -> bytes:
-    for name in ("saved_model.pb", "saved_model.pbtxt"):
+    for name in GRAPHS:
         if (path / name).is_file():
             return (path / name).read_bytes()
-    raise LoadFailure(
-        Code.NOT_FOUND,
-        f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}. Check that the directory "
-        "exists and that you have the right permissions for accessing it.",
-    )
+    raise _no_export(path)
 
 
 def _check_variables(folder: Path) -> bool:

@@ -34,6 +34,7 @@ class Script:
     fail: Refusal | None = None
     wait_for: str = ""
     hang: bool = False
+    ignore_cancel: bool = False
     crash: bool = False
     warmup_fail: str = ""
     scale: float = 0.5

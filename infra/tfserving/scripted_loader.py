@@ -9,6 +9,7 @@ The script is `assets.extra/scripted.json` in the version's directory, read anew
     load_seconds      how long a load takes (default 0)
     wait_for          path of a file: the load ends once it exists, or when nobody wants the version any more
     hang              true: the load never ends, unless nobody wants the version any more (then CANCELLED)
+    ignore_cancel     true: a load that hangs does not end for that either, and keeps its thread, as with TensorFlow
     crash             true: the process dies at once, as by kill -9
     fail              {"code": "UNAVAILABLE", "message": "...", "times": 2}: refuse that many loads, all without `times`
     warmup_fail       message: fail the load with INVALID_ARGUMENT, as a bad warmup request does
@@ -27,7 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 from infra.tfserving.saved_model import read_export
 from infra.tfserving.script import LOOK_SECONDS, Refusal, Script, ScriptError, read_script
@@ -47,6 +48,7 @@ class ScriptedLoader:
         self._options = options
         self._lock = Lock()
         self._refused: Counter[Path] = Counter()
+        self._closing = Event()
 
     def load(self, path: Path, *, cancelled: Callable[[], bool]) -> ScriptedServable:
         """Look, wait, fail or succeed."""
@@ -57,12 +59,24 @@ class ScriptedLoader:
             raise LoadFailure(Code.INTERNAL, f"bad script {error}") from error
         if script.crash:
             os.kill(os.getpid(), signal.SIGKILL)
-        _wait(script, cancelled)
+        self._wait(script, cancelled)
         if script.fail is not None:
             self._refuse(path, script.fail)
         if script.warmup_fail and self._options.enable_model_warmup:
             raise LoadFailure(Code.INVALID_ARGUMENT, script.warmup_fail)
         return ScriptedServable(export, script)
+
+    def close(self) -> None:
+        """End all loads that hang: the process ends."""
+        self._closing.set()
+
+    def _wait(self, script: Script, cancelled: Callable[[], bool]) -> None:
+        """Take the time the script wants; a load that has an end is not cut short, as with TensorFlow."""
+        time.sleep(script.load_seconds)
+        while script.hang or (script.wait_for and not Path(script.wait_for).exists()):
+            if self._closing.is_set() or (cancelled() and not script.ignore_cancel):
+                raise LoadFailure(Code.CANCELLED, "Loading of servable cancelled")
+            time.sleep(LOOK_SECONDS)
 
     def _refuse(self, path: Path, refusal: Refusal) -> None:
         with self._lock:
@@ -70,12 +84,3 @@ class ScriptedLoader:
                 return
             self._refused[path] += 1
         raise LoadFailure(Code[refusal.code], refusal.message)
-
-
-def _wait(script: Script, cancelled: Callable[[], bool]) -> None:
-    """Take the time the script wants; a load that has an end is not cut short, as with TensorFlow."""
-    time.sleep(script.load_seconds)
-    while script.hang or (script.wait_for and not Path(script.wait_for).exists()):
-        if cancelled():
-            raise LoadFailure(Code.CANCELLED, "Loading of servable cancelled")
-        time.sleep(LOOK_SECONDS)

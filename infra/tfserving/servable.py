@@ -106,6 +106,10 @@ class Loader(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End loads that wait for ever: the process ends."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LoaderOptions:

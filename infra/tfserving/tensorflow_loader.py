@@ -10,6 +10,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse
 
 from infra.tfserving import inference
+from infra.tfserving.saved_model import check_folder
 from infra.tfserving.servable import LoaderOptions, LoadFailure
 from infra.tfserving.tensorflow_runtime import Session, load_session, open_runtime
 
@@ -28,6 +29,7 @@ class TensorFlowLoader:
 
     def load(self, path: Path, *, cancelled: Callable[[], bool]) -> "TensorFlowServable":  # noqa: ARG002, of the seam
         """Load the version in `path`; TensorFlow's loading cannot be interrupted."""
+        check_folder(path)
         session, meta = load_session(self._runtime, path, tags=self._options.saved_model_tags)
         servable = TensorFlowServable(session, dict(meta.signature_def))
         if not self._options.enable_model_warmup:
@@ -40,6 +42,9 @@ class TensorFlowLoader:
             servable.close()
             raise
         return servable
+
+    def close(self) -> None:
+        """Wait for loads: they have an end."""
 
 
 class TensorFlowServable:

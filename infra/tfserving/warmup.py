@@ -11,6 +11,7 @@ from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
+from infra.tfserving.multi_inference import check_tasks
 from infra.tfserving.servable import Code, LoadFailure, RequestFailure, Servable
 from infra.tfserving.tfrecord import records
 
@@ -68,6 +69,7 @@ def replay(servable: Servable, log: PredictionLog) -> None:
 def replay_tasks(servable: Servable, log: PredictionLog) -> None:
     """Send each part of a request that asks several signatures about the same examples."""
     request = log.multi_inference_log.request
+    check_tasks(request.tasks)
     for task in request.tasks:
         if task.method_name == "tensorflow/serving/regress":
             servable.regress(RegressionRequest(model_spec=task.model_spec, input=request.input))

@@ -134,6 +134,10 @@ class FakeServing:
             self._apply(text_format.Parse(config_file.read_text(), ModelServerConfig()))
         self._open()
 
+    def hold_requests(self, *, is_held: bool) -> None:
+        """Begin or end a request that takes long: what has loaded waits for it, and all else with that."""
+        self._manager.has_long_request = is_held
+
     @property
     def is_stuck(self) -> bool:
         """Whether a reload holds the lock."""

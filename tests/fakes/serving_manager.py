@@ -37,6 +37,7 @@ class FakeManager:
     def clear(self) -> None:
         """Forget everything but how often a script has refused, as a new process does."""
         self.source: dict[str, ModelConfig] = {}
+        self.has_long_request = False
         self._pending: dict[str, dict[int, Path]] = {}
         self._rows: dict[str, dict[int, Row]] = {}
 
@@ -66,13 +67,21 @@ class FakeManager:
         self._pending.update(found)
 
     def turn(self, now: float) -> None:
-        """Take what is pending, and move every version a step."""
+        """Take what is pending, and move every version a step; a request that goes on may hold all up."""
+        if self.has_long_request and self._awaits_requests(now):
+            return
         for model, wanted in sorted(self._pending.items()):
             self._take(model, wanted)
         self._pending.clear()
         for model, version in sorted((model, version) for model, rows in self._rows.items() for version in rows):
             if version in self._rows.get(model, {}):
                 self._move(model, version, now)
+
+    def _awaits_requests(self, now: float) -> bool:
+        """Tell whether a version is loaded, or to be unloaded, and so waits until every request has ended."""
+        rows = [row for found in self._rows.values() for row in found.values()]
+        is_loaded = any(row.state is State.LOADING and not row.script.hang and now >= row.done for row in rows)
+        return is_loaded or any(row.state is State.UNLOADING for row in rows)
 
     def _take(self, model: str, wanted: Mapping[int, Path]) -> None:
         rows = self._rows.setdefault(model, {})
@@ -95,7 +104,7 @@ class FakeManager:
                 self._tell(model, version, Status(State.LOADING))
                 if row.script.crash:
                     self._crash()
-            case State.LOADING if row.script.hang and not row.is_aspired:
+            case State.LOADING if row.script.hang and not row.is_aspired and not row.script.ignore_cancel:
                 self._tell(model, version, Status(State.END, Code.CANCELLED, "cancelled"))
             case State.LOADING if not row.script.hang and now >= row.done:
                 self._tell(model, version, self._outcome(row))
@@ -109,7 +118,9 @@ class FakeManager:
     def _outcome(self, row: Row) -> Status:
         fail = row.script.fail
         if not any(row.path.glob("saved_model.pb")):
-            return Status(State.END, Code.NOT_FOUND, "Could not find SavedModel .pb or .pbtxt")
+            return Status(
+                State.END, Code.NOT_FOUND, "Specified file path does not appear to contain a SavedModel bundle"
+            )
         if fail and (fail.times is None or self._refused.get(row.path, 0) < fail.times):
             self._refused[row.path] = self._refused.get(row.path, 0) + 1
             return Status(State.END, Code[fail.code], fail.message)

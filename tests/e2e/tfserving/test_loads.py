@@ -43,12 +43,13 @@ def predict_log(*, signature: str = "", dtype: int = DT_FLOAT) -> bytes:
     return record(logged(6, request))
 
 
-def example_logs() -> bytes:
+def example_logs(name: str = "m") -> bytes:
     """Return warmup records over examples: classified, regressed, and both at once."""
     classify, regress, both = ClassificationRequest(), RegressionRequest(), MultiInferenceRequest()
     for request in (classify, regress, both):
         request.input.example_list.examples.add().features.feature["x"].float_list.value.append(1.0)
     classify.model_spec.signature_name, regress.model_spec.signature_name = "classify", "regress"
+    classify.model_spec.name = regress.model_spec.name = name
     both.tasks.add(model_spec=classify.model_spec, method_name="tensorflow/serving/classify")
     both.tasks.add(model_spec=regress.model_spec, method_name="tensorflow/serving/regress")
     return record(logged(2, classify)) + record(logged(3, regress)) + record(logged(4, both))
@@ -56,7 +57,12 @@ def example_logs() -> bytes:
 
 METHOD = "/tensorflow.serving.ModelService/GetModelStatus"
 DEFECTS: dict[str, tuple[str, Defect, int, str]] = {
-    "no graph": (TF2, without("saved_model.pb"), NOT_FOUND, "Could not find SavedModel .pb or .pbtxt at supplied"),
+    "no graph": (
+        TF2,
+        without("saved_model.pb"),
+        NOT_FOUND,
+        "Specified file path does not appear to contain a SavedModel bundle",
+    ),
     "empty graph": (TF2, cut("saved_model.pb", 0), NOT_FOUND, "Could not find meta graph def matching supplied tags"),
     "cut graph": (TF2, cut("saved_model.pb", 1000), OUT_OF_RANGE, "Read less bytes than requested"),
     "no shard": (TF2, without(DATA), NOT_FOUND, "No such file or directory"),
@@ -73,6 +79,8 @@ DEFECTS: dict[str, tuple[str, Defect, int, str]] = {
     "warmup of noise": (TF2, put(WARMUP, b"this is no TFRecord"), DATA_LOSS, "verify your warmup data"),
     "warmup of no log": (TF2, put(WARMUP, record(b"\xff")), INVALID_ARGUMENT, "Failed to parse warmup record"),
     "warmup of a session": (TF2, put(WARMUP, record(b"\x2a\x00")), UNIMPLEMENTED, "Unsupported log_type for warmup: 5"),
+    "warmup of no model": (TF1, put(WARMUP, example_logs("")), INVALID_ARGUMENT, "with an empty model name"),
+    "session bundle": (TF2, rename("saved_model.pb", "export.meta"), UNIMPLEMENTED, "deprecated and removed"),
     "warmup without end": (TF2, put(WARMUP, predict_log() * 1001), INVALID_ARGUMENT, "exceeds the maximum (1000)"),
 }
 HARMLESS: dict[str, tuple[str, Defect]] = {

@@ -4,11 +4,27 @@ The numbers are those of the table of traps in docs/architecture.md.
 """
 
 import shutil
+import threading
 
-from tests.integration.configurator.conftest import FLAGS, Node
+import grpc
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.framework.types_pb2 import DT_FLOAT
+from tensorflow_serving.apis.model_pb2 import ModelSpec
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+from tests.integration.configurator.conftest import FLAGS, PATIENCE_SECONDS, Node
 from tests.support.configurator import write_sample
 
 FAILS = {"code": "DATA_LOSS", "message": "bytes are gone"}
+
+
+def ask(address: str, model: str) -> None:
+    """Send a request that takes as long as the model's script says."""
+    request = PredictRequest(model_spec=ModelSpec(name=model))
+    request.inputs["x"].CopyFrom(TensorProto(dtype=DT_FLOAT, float_val=[1.0]))
+    with grpc.insecure_channel(address) as channel:
+        PredictionServiceStub(channel).Predict(request, timeout=PATIENCE_SECONDS)
 
 
 def test_d1_a_first_model_that_fails_can_be_served_later(bare_node: Node) -> None:
@@ -116,6 +132,46 @@ def test_d10_a_slow_answer_is_not_a_failure(node: Node) -> None:
     node.until(lambda: node.serves(1))
     write_sample(node.publish(2, predict_seconds=2.0), [2.5, 3.0])
     node.until(lambda: node.serves(2))
+
+
+def test_d10_a_retry_is_not_lost_while_a_request_holds_all_up(bare_node: Node) -> None:
+    """A version that has loaded waits for the request, and the version to be tried again waits for that one."""
+    bare_node.start_serving()
+    bare_node.start_configurator(grace_seconds=60)
+    bare_node.publish(1)
+    bare_node.publish(1, model="other", predict_wait_for="../answer")
+    bare_node.until(lambda: bare_node.serves(1) and bare_node.serves(1, model="other"))
+    bare_node.publish(2, fail={**FAILS, "times": 1})
+    bare_node.until(lambda: "in quarantine" in bare_node.model().difference)
+    bare_node.kill_configurator()
+    request = threading.Thread(target=ask, args=(bare_node.address, "other"))
+    request.start()
+    bare_node.want(retry={2: "please"})
+    bare_node.publish(2, model="other")
+    bare_node.start_configurator(grace_seconds=60)
+    bare_node.until(lambda: "loading version 2 of model other for more than 15 seconds" in bare_node.model().difference)
+    assert "restart" not in bare_node.model().difference
+    (bare_node.models / "other" / "answer").touch()
+    request.join()
+    bare_node.until(lambda: bare_node.serves(2) and bare_node.serves(2, model="other"))
+
+
+def test_a_load_that_cannot_be_stopped_is_told_to_all_that_wait_for_its_thread(bare_node: Node) -> None:
+    """Only a restart of TensorFlow Serving helps, and it helps."""
+    bare_node.start_serving("--num_load_threads=1")
+    bare_node.start_configurator(load_seconds=3)
+    bare_node.publish(1)
+    bare_node.publish(1, model="other")
+    bare_node.until(lambda: bare_node.serves(1) and bare_node.serves(1, model="other"))
+    bare_node.publish(2, model="other", hang=True, ignore_cancel=True)
+    bare_node.until(lambda: "in quarantine" in bare_node.model("other").difference)
+    bare_node.publish(2)
+    bare_node.until(lambda: "waits for a load thread" in bare_node.model().difference)
+    assert "loading version 2 of model other" in bare_node.model().difference
+    assert not bare_node.model().is_moving
+    bare_node.kill_serving()
+    bare_node.start_serving("--num_load_threads=1")
+    bare_node.until(lambda: bare_node.serves(2))
 
 
 def test_d11_a_reload_that_waits_for_a_vanished_folder_is_let_go(bare_node: Node) -> None:

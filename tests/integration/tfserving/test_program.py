@@ -96,7 +96,7 @@ def test_a_model_that_fails_ends_the_start(base: Path, tmp_path: Path) -> None:
     assert code == FAILED
     assert (
         "Failed to start server. Error: UNKNOWN: 1 servable(s) did not become available: "
-        "{{{name: bad version: 1} due to error: NOT_FOUND: Could not find SavedModel .pb or .pbtxt"
+        "{{{name: bad version: 1} due to error: NOT_FOUND: Specified file path does not appear to contain a SavedModel "
     ) in log
     assert "Running gRPC" not in log
 

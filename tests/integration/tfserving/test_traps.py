@@ -221,7 +221,7 @@ def test_d11_a_broken_version_frees_a_stuck_reload_too(lab: Lab) -> None:
     stuck = lab.begin(model("a", lab.base("a")))
     assert waits(stuck)
     (lab.base("a") / "1").mkdir()
-    with pytest.raises(StatusError, match="Could not find SavedModel"):
+    with pytest.raises(StatusError, match="does not appear to contain a SavedModel bundle"):
         stuck.result(DEADLINE_SECONDS)
 
 
@@ -247,3 +247,28 @@ def test_d13_a_stuck_reload_blocks_the_polling_of_the_config_file(lab: Lab) -> N
     write_version(lab.base("a"), 1)
     poll.join(DEADLINE_SECONDS)
     assert not poll.is_alive()
+
+
+def test_a_hung_load_keeps_its_thread_though_nobody_wants_it(make_lab: LabMaker) -> None:
+    """With all threads gone later versions stay at their start."""
+    lab = make_lab(threads=1)
+    write_version(lab.base("a"), 1)
+    write_version(lab.base("b"), 1)
+    lab.reload(model("a", lab.base("a")), model("b", lab.base("b")))
+    write_version(lab.base("a"), 2, {"hang": True, "ignore_cancel": True})
+    lab.until_state("a", 2, State.LOADING)
+    lab.reload(model("a", lab.base("a"), versions=[1]), model("b", lab.base("b")))
+    write_version(lab.base("b"), 2)
+    lab.until_state("b", 2, State.START)
+    lab.let_pass()
+    assert lab.state("a", 2) is State.LOADING
+    assert lab.state("b", 2) is State.START
+
+
+def test_a_sizing_that_fails_is_told_twice(make_lab: LabMaker, caplog: pytest.LogCaptureFixture) -> None:
+    """First by who sizes, then by who loads."""
+    lab = make_lab()
+    (lab.base("a") / "1").symlink_to(lab.folder / "nowhere")
+    with caplog.at_level(logging.INFO), pytest.raises(StatusError, match="reserve resources"):
+        lab.reload(model("a", lab.base("a"), versions=[1]))
+    until(lambda: caplog.text.count("is END NOT_FOUND") == 2, what="the end was told twice")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from configurator.judge import STALE_SECONDS, judge
+from configurator.judge import STALE_SECONDS, Patience, judge
 from configurator.told import Asked, Key, Told
 from configurator.view import Model, State, Status, View
 from events.desired import Policy
@@ -52,7 +52,7 @@ CASES = {
 def test_what_is_quarantined(case: str) -> None:
     """A version that failed goes, with the reason; anything that may still come right stays."""
     seen, reason = CASES[case]
-    found = judge(seen, load_seconds=10.0, retried={}).quarantine
+    found = judge(seen, Patience(10.0), retried={}).quarantine
     if reason is None:
         assert found == {}
     else:
@@ -62,12 +62,12 @@ def test_what_is_quarantined(case: str) -> None:
 @pytest.mark.parametrize(("good", "expected"), [(False, (ONE,)), (True, ())])
 def test_what_is_tested(good: bool, expected: tuple[Key, ...]) -> None:
     """An available version is tested once, until it is good."""
-    assert judge(view(Status(State.AVAILABLE), asked=FRESH, good=good), load_seconds=10, retried={}).test == expected
+    assert judge(view(Status(State.AVAILABLE), asked=FRESH, good=good), Patience(10), retried={}).test == expected
 
 
 def test_an_available_version_with_an_error_is_not_tested() -> None:
     """AVAILABLE counts with code 0 only."""
-    assert judge(view(Status(State.AVAILABLE, 2), asked=FRESH), load_seconds=10, retried={}).test == ()
+    assert judge(view(Status(State.AVAILABLE, 2), asked=FRESH), Patience(10), retried={}).test == ()
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_a_request_to_try_again_counts_once(
     """The record remembers which request it has followed."""
     retry = {Version(1): request_id} if request_id else {}
     model = Model(policy=Policy(retry=retry), quarantined={Version(1): "broken"})
-    assert judge(View(NOW, {M: model}, Told()), load_seconds=10, retried={ONE: followed}).release == expected
+    assert judge(View(NOW, {M: model}, Told()), Patience(10), retried={ONE: followed}).release == expected

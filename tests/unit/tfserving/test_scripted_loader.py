@@ -173,3 +173,38 @@ def test_a_script_that_makes_no_sense_fails_the_load(tmp_path: Path, loader: Scr
     path = write_version(tmp_path, 1)
     (path / "assets.extra" / "scripted.json").write_text(json.dumps(script))
     assert failure(loader, path) is Code.INTERNAL
+
+
+def test_a_folder_without_a_graph_is_refused_in_tensorflow_serving_s_words(
+    tmp_path: Path, loader: ScriptedLoader
+) -> None:
+    """They are its own: TensorFlow's loader is not asked."""
+    with pytest.raises(LoadFailure, match="does not appear to contain a SavedModel bundle") as caught:
+        load(loader, tmp_path)
+    assert caught.value.code is Code.NOT_FOUND
+    assert caught.value.message.splitlines()[1] == f"Specified file path: {tmp_path}"
+
+
+def test_an_export_of_old_times_is_refused(tmp_path: Path, loader: ScriptedLoader) -> None:
+    """Session bundles are gone."""
+    (tmp_path / "export.meta").touch()
+    with pytest.raises(LoadFailure, match="Session Bundle is deprecated and removed") as caught:
+        load(loader, tmp_path)
+    assert caught.value.code is Code.UNIMPLEMENTED
+
+
+def test_a_load_that_hangs_may_ignore_that_nobody_wants_it(tmp_path: Path, loader: ScriptedLoader) -> None:
+    """As TensorFlow's loads do; it ends with the process alone."""
+    version = write_version(tmp_path, 1, {"hang": True, "ignore_cancel": True})
+    looks: list[bool] = []
+
+    def cancelled() -> bool:
+        looks.append(True)
+        if len(looks) == 5:
+            loader.close()
+        return True
+
+    with pytest.raises(LoadFailure) as caught:
+        loader.load(version, cancelled=cancelled)
+    assert caught.value.code is Code.CANCELLED
+    assert len(looks) == 5
