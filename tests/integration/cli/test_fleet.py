@@ -105,16 +105,19 @@ def test_watch_tells_what_happens_meanwhile(cluster: Cluster) -> None:
     environment = {"PATH": os.environ["PATH"], "MM_MASTER_URL": cluster.url}
     line = [sys.executable, "-m", "master.cli", "watch", "line", "--json", "--kind", "change.made"]
     told: list[str] = []
+    cluster.publish(1)
     with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         reading = threading.Thread(target=lambda output: told.append(output.readline()), args=(watching.stdout,))
         reading.start()
-        for count in range(100):  # the first changes may come before it watches
-            cluster.do(f"retention line --keep {count}")
-            if told:
-                break
-        watching.terminate()
-        reading.join()
+        try:
+            for count in range(100):  # the first changes may come before it watches
+                cluster.do(f"retention line --keep {count}")
+                if told:
+                    break
+        finally:
+            watching.terminate()
+            reading.join()
     assert json.loads(told[0])["model"] == "line"
 
 
@@ -126,6 +129,7 @@ def test_tokens_decide_who_may_do_what(cluster: Cluster, tmp_path: Path) -> None
     command, url = master(cluster.stack, MM_TOKENS_FILE=str(file))
     cluster.stack.supervisor.start(command)
     guarded = Cluster(cluster.stack, url, cluster.versions)
+    cluster.publish(1)
     assert guarded.run("status").returncode == Exit.NOT_ALLOWED
     assert guarded.run("status", MM_TOKEN="wrong").returncode == Exit.NOT_ALLOWED
     viewer, operator = made["viewer"]["token"], made["operator"]["token"]

@@ -114,7 +114,7 @@ def test_a_model_is_published_waited_for_and_seen(
 
 def test_every_command_has_its_help(run: Run) -> None:
     """All its modules are in the wheel; the help of all names them all."""
-    every = {path.partition(".")[2] for paths in PANELS.values() for path in paths}
+    every = {path.partition(".")[2].replace("_", "-") for paths in PANELS.values() for path in paths}
     told = run("--help")
     assert told.returncode == Exit.DONE, told.stderr
     assert not [name for name in every if name not in told.stdout]
