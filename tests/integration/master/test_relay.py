@@ -221,5 +221,10 @@ async def test_the_cluster_answers_people_with_the_nats_tool(nats_server: NatsSe
         assert (await ask("reload", b'{"nodes": ["node-0002"]}')).sentences == ("node-0002: reload was followed",)
         assert "extra" in (await ask("pause", b'{"model": "model-000", "extra": 1}')).error
         assert "no node nobody" in (await ask("pause", b'{"model": "m", "nodes": ["nobody"]}')).error
-        history = await ask("history", b'{"model": "model-000"}')
-        assert any("ann over NATS changed model model-000" in sentence for sentence in history.sentences)
+
+        async def is_on_record() -> bool:
+            """One of the two writes the record; it may have been slower than the other, who then waits a second."""
+            history = await ask("history", b'{"model": "model-000"}')
+            return any("ann over NATS changed model model-000" in sentence for sentence in history.sentences)
+
+        await eventually(is_on_record)
