@@ -1,0 +1,192 @@
+"""A site in virtual time: nodes with schedules, one line to the bucket, ports of a LAN. No sockets, no clock.
+
+One unit of a version is the unit of bytes. The line is shared by all that fetch from the bucket at a time, and a node's
+port by all that it serves.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from events.names import NodeName
+from puller.exchange.neighbours import Failure, Word
+from puller.exchange.schedule import Finished, FromBucket, FromNeighbour, Schedule, Wait
+
+STEP_SECONDS = 0.05
+WORD_SECONDS = 0.1
+PLACES = 8
+STALL_SECONDS = 5.0
+SERVED_AT_ONCE = 8
+NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a node behaves; times are seconds since the version is there."""
+
+    joins_at: float = 0.0
+    dies_at: float = NEVER
+    is_noticed_after: float = 0.0  # its death, by the others
+    stalls_at: float = NEVER  # it answers, and neither fetches nor sends
+    lies: bool = False  # what it sends is wrong
+    boasts: bool = False  # it says that it fetches, with ever more bytes, and never has a unit
+    line_share: float = 1.0  # how fast it is at the line, of what the others get
+
+
+@dataclass(slots=True)
+class Node:
+    """A node of the site."""
+
+    name: NodeName
+    habits: Habits
+    schedule: Schedule
+    left: dict[int, float] = field(default_factory=dict)  # of units under way
+    silent: dict[int, float] = field(default_factory=dict)  # seconds without a byte
+    steps: dict[int, FromBucket | FromNeighbour] = field(default_factory=dict)
+    done_at: float | None = None
+    line: float = 0.0
+    from_neighbours: int = 0
+
+    def is_there(self, now: float) -> bool:
+        """Whether it runs."""
+        return self.habits.joins_at <= now < self.habits.dies_at
+
+    def moves(self, now: float) -> bool:
+        """Whether it fetches and sends."""
+        return self.is_there(now) and now < self.habits.stalls_at
+
+    def word(self, now: float) -> Word:
+        """What it says."""
+        if self.habits.boasts:
+            return Word(has=0, coming=(1 << 60) - 1, bytes_there=int(now * 1000))
+        return Word(self.schedule.held, self.schedule.coming, int(self.line * 1000) + self.from_neighbours)
+
+
+@dataclass(slots=True)
+class Network:
+    """Runs a site; `sees` tells whether the first node hears of the second."""
+
+    units: int
+    habits: Mapping[NodeName, Habits]
+    line: float = 6.0  # units per second
+    port: float = 30.0
+    sees: Callable[[NodeName, NodeName, float], bool] = lambda _one, _other, _now: True
+    nodes: dict[NodeName, Node] = field(init=False)
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.nodes = {
+            name: Node(name, habits, Schedule(name, key="k", units=self.units)) for name, habits in self.habits.items()
+        }
+
+    def run(self, *, until: float) -> None:
+        """Go on until every honest node that runs is done, or so many seconds."""
+        while self.now < until and not all(node.done_at is not None for node in self.honest()):
+            self._talk()
+            for node in self.nodes.values():
+                if node.moves(self.now) and not node.habits.boasts:
+                    self._decide(node)
+            self._flow()
+            self.now += STEP_SECONDS
+
+    def honest(self) -> list[Node]:
+        """The nodes that must get the version."""
+        return [
+            node
+            for node in self.nodes.values()
+            if not node.habits.boasts and node.habits.dies_at == NEVER and node.habits.stalls_at == NEVER
+        ]
+
+    @property
+    def egress(self) -> float:
+        """Units that came over the line."""
+        return sum(node.line for node in self.nodes.values())
+
+    def _talk(self) -> None:
+        for node in self.nodes.values():
+            for other in self.nodes.values():
+                if other is node or not node.is_there(self.now):
+                    continue
+                if other.is_there(self.now) and self.sees(node.name, other.name, self.now):
+                    if self._is_time(node, other):
+                        node.schedule.hear(other.name, other.word(self.now), now=self.now)
+                elif self.now >= other.habits.dies_at + other.habits.is_noticed_after or other.is_there(self.now):
+                    node.schedule.lose(other.name)
+
+    def _is_time(self, node: Node, other: Node) -> bool:
+        return other.name not in node.schedule.neighbours or self.now % WORD_SECONDS < STEP_SECONDS
+
+    def _decide(self, node: Node) -> None:
+        while len(node.left) < PLACES:
+            match node.schedule.next(now=self.now):
+                case FromBucket() | FromNeighbour() as step:
+                    if isinstance(step, FromNeighbour) and (why := self._refusal(step)):
+                        node.schedule.failed(step.unit, why, now=self.now)
+                        continue
+                    node.steps[step.unit], node.left[step.unit], node.silent[step.unit] = step, 1.0, 0.0
+                case Wait():
+                    return
+                case Finished():
+                    node.done_at = self.now if node.done_at is None else node.done_at
+                    return
+
+    def _refusal(self, step: FromNeighbour) -> Failure | None:
+        other = self.nodes[step.node]
+        if not other.is_there(self.now):
+            return Failure.BROKEN
+        if self._served(step.node) >= SERVED_AT_ONCE:
+            return Failure.BUSY
+        return None if other.schedule.held >> step.unit & 1 else Failure.MISSING
+
+    def _served(self, name: NodeName) -> int:
+        return sum(
+            isinstance(step, FromNeighbour) and step.node == name
+            for node in self.nodes.values()
+            for step in node.steps.values()
+        )
+
+    def _flow(self) -> None:
+        weights = sum(
+            node.habits.line_share
+            for node in self.nodes.values()
+            if node.moves(self.now)
+            for step in node.steps.values()
+            if isinstance(step, FromBucket)
+        )
+        served = {name: self._served(name) for name in self.nodes}
+        for node in self.nodes.values():
+            if node.moves(self.now):
+                for unit in tuple(node.steps):
+                    self._move(node, unit, weights=weights, served=served)
+
+    def _move(self, node: Node, unit: int, *, weights: float, served: Mapping[NodeName, int]) -> None:
+        step = node.steps[unit]
+        if isinstance(step, FromBucket):
+            count = min(node.left[unit], self.line * node.habits.line_share / max(weights, 1) * STEP_SECONDS)
+            node.line += count
+        else:
+            other = self.nodes[step.node]
+            if not other.is_there(self.now) or node.silent[unit] >= STALL_SECONDS:
+                self._end(node, unit, Failure.BROKEN)
+                return
+            count = self.port / max(1, served[step.node]) * STEP_SECONDS if other.moves(self.now) else 0.0
+        node.silent[unit] = 0.0 if count else node.silent[unit] + STEP_SECONDS
+        node.left[unit] -= count
+        if node.left[unit] <= 1e-9:
+            self._complete(node, unit)
+
+    def _complete(self, node: Node, unit: int) -> None:
+        step = node.steps[unit]
+        if isinstance(step, FromNeighbour):
+            if self.nodes[step.node].habits.lies:
+                self._end(node, unit, Failure.LIED)
+                return
+            node.from_neighbours += 1
+        node.schedule.arrived(unit, now=self.now)
+        self._forget(node, unit)
+
+    def _end(self, node: Node, unit: int, why: Failure) -> None:
+        node.schedule.failed(unit, why, now=self.now)
+        self._forget(node, unit)
+
+    def _forget(self, node: Node, unit: int) -> None:
+        del node.steps[unit], node.left[unit], node.silent[unit]
