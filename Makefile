@@ -73,4 +73,4 @@ lock: setup ## choose newer dependencies and write requirements/*.txt
 	@infra/lock
 
 clean: ## remove what the targets made
-	rm -rf .venv .venv-tf build
+	rm -rf .venv .venv-tf .venv-signing build

@@ -19,6 +19,7 @@ MADE = {
     ".git",
     ".venv",
     ".venv-tf",
+    ".venv-signing",
     "build",
     "node_modules",
     "__pycache__",
