@@ -17,6 +17,7 @@ from events import cost
 MIB: Final = 1024 * 1024
 
 MAX_FILES: Final = 50_000  # of a version; a SavedModel has a few hundred, shards and assets together
+MAX_PIECES: Final = 200_000  # of a file: 6 TB of it
 MAX_NODES: Final = 10_000
 MAX_VERSIONS: Final = 10_000  # of a model, in a report or in desired state
 MAX_LABELS: Final = 1_000  # of a model
@@ -53,7 +54,7 @@ class Bounds:
         return cost.problem(data, most_bytes=self.max_bytes, most_values=self.max_values)
 
 
-MANIFEST: Final = Bounds(16 * MIB, max_values=8 * MAX_FILES)  # of a file: an object, three fields; and room for more
+MANIFEST: Final = Bounds(16 * MIB, max_values=8 * MAX_FILES)  # of a file: an object, four fields, a piece and more
 DESIRED: Final = Bounds(4 * MIB, max_values=40 * MAX_NODES)
 EVENT: Final = Bounds(256 * 1024, max_values=40_000)
 REQUEST: Final = Bounds(64 * 1024, max_values=20_000)

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from events import manifest
-from events.manifest import Content
-from events.names import FileName, ModelName, Version
+from events.manifest import Manifest
+from events.names import ModelName, Version
+from events.pieces import Table
 from puller.completeness import Judgement, Known, Rules, Settling, Unread, Unusable, judge
 from puller.objects import Catalog, Listing, Listings, RemoteFile
 from puller.pace import backoff
@@ -60,6 +61,7 @@ class Sighting:
     spoiled: str = ""
     unread: Unread | None = None
     tries: int = 0
+    table: Table | None = None  # of the manifest, where that says its pieces
 
 
 class Sightings:
@@ -143,6 +145,11 @@ class Sightings:
         sighting = self._sightings.get((model, version))
         return sighting.known.needs if sighting else None
 
+    def table(self, model: ModelName, version: Version) -> Table | None:
+        """Return the SHA-256 of the version's pieces; None where no manifest says them."""
+        sighting = self._sightings.get((model, version))
+        return sighting.table if sighting else None
+
     def seen(self, model: ModelName) -> dict[Version, Seen]:
         """What is known, and fresh, of a model's versions."""
         found = {}
@@ -194,12 +201,13 @@ class Sightings:
             case Trouble(reason=reason):
                 sighting = replace(sighting, unread=self._again(reason, tries + 1), tries=tries + 1)
             case content:
-                sighting = replace(sighting, known=replace(sighting.known, manifest=content))
+                known = replace(sighting.known, manifest=content.files)
+                sighting = replace(sighting, known=known, table=content.table)
         return self._judged(sighting)
 
-    async def _read(self, file: RemoteFile) -> Mapping[FileName, Content]:
+    async def _read(self, file: RemoteFile) -> Manifest:
         data = await self._bucket.read(file, max_bytes=manifest.MAX_MANIFEST_BYTES)
-        return await asyncio.to_thread(manifest.parse, data) if len(data) > 65536 else manifest.parse(data)
+        return await asyncio.to_thread(manifest.read, data) if len(data) > 65536 else manifest.read(data)
 
     def _again(self, reason: str, tries: int) -> Unread:
         return Unread(self._clock() + timedelta(seconds=backoff(tries)), reason)

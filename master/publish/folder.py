@@ -1,6 +1,6 @@
 """A local folder that is to become a version: what it holds, and whether that can be a SavedModel at all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ import google_crc32c
 from events import manifest
 from events.manifest import BadManifest, Content
 from events.names import MANIFEST_NAME, BadName, FileName
+from events.pieces import Digests, Table
 from master.publish import diagnosis
 from service import warmup
 from service.errors import Invalid, ModelManagerError
@@ -35,21 +36,22 @@ def nobody(_bytes: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that can become a version: its files with size and CRC32C."""
+    """A folder that can become a version: its files with size and CRC32C, and the SHA-256 of their pieces."""
 
     path: Path
     files: Mapping[FileName, Content]
+    table: Table
 
 
 def look(path: Path, *, read: Read = nobody) -> Folder:
     """Read every file of the version; `read` hears of the bytes as they go by. Raises `BadFolder`."""
     names = files_of(path)
     with ThreadPoolExecutor(READERS) as pool:
-        contents = list(pool.map(lambda name: content_of(path / name, read=read), names))
-    files = dict(zip(names, contents, strict=True))
+        found = dict(zip(names, pool.map(lambda name: _read(path / name, read=read), names), strict=True))
+    files = {name: content for name, (content, _) in found.items()}
     if (own := _manifest(path)) is not None:
         _compare(path, own, files)
-    return Folder(path, files)
+    return Folder(path, files, Table({name: digests for name, (_, digests) in found.items()}))
 
 
 def check(folder: Path, *, require_assets: bool = True) -> dict[FileName, int]:
@@ -149,12 +151,32 @@ def files_of(folder: Path) -> list[FileName]:
 def content_of(path: Path, *, read: Read = nobody) -> Content:
     """Size and CRC32C of a file."""
     checksum, size = google_crc32c.Checksum(), 0
-    with path.open("rb") as file:
-        while piece := file.read(READ_BYTES):
-            checksum.update(piece)
-            size += len(piece)
-            read(len(piece))
+    for block in _blocks(path, read):
+        checksum.update(block)
+        size += len(block)
     return Content(size, int.from_bytes(checksum.digest(), "big"))
+
+
+def _read(path: Path, *, read: Read) -> tuple[Content, tuple[bytes, ...]]:
+    """Size and CRC32C of a file, and the SHA-256 of its pieces."""
+    expected = path.stat().st_size
+    checksum, digests, size = google_crc32c.Checksum(), Digests(expected), 0
+    for block in _blocks(path, read):
+        checksum.update(block)
+        digests.add(block)
+        size += len(block)
+    if size != expected:
+        raise BadFolder(
+            f"{path} changed while it was read: {size} bytes, and {expected} before; publish it when it is whole"
+        )
+    return Content(size, int.from_bytes(checksum.digest(), "big")), digests.result()
+
+
+def _blocks(path: Path, read: Read) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            yield block
+            read(len(block))
 
 
 def of_bytes(data: bytes) -> Content:

@@ -75,7 +75,7 @@ def upload(bucket: Bucket, folder: Folder, *, base: str, moved: Read = nobody, w
     if with_manifest:
         if wrong := manifest.differences(files, _below(base, bucket.contents(base))):
             raise VersionExists(f"{base} was changed by somebody else during the upload: {'; '.join(wrong[:5])}")
-        data = manifest.render(files)
+        data = manifest.render(files, folder.table)
         if bucket.create(base + MANIFEST_NAME, data) != of_bytes(data):
             raise VersionExists(f"somebody else published {base} at the same moment; take the next number")
     return Uploaded(sent=len(rest.files), resumed=resumed)

@@ -1,5 +1,6 @@
 """A version's way into the bucket: checked, never over another one, resumed, the manifest last."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,29 @@ def test_the_manifest_comes_last_and_matches(folder: Path) -> None:
     listed = {FileName(name.removeprefix(BASE)): content for name, content in bucket.contents(BASE).items()}
     del listed[FileName("manifest.json")]
     assert manifest.differences(manifest.parse(bucket.objects[f"{BASE}manifest.json"]), listed) == ()
+
+
+def test_the_manifest_says_every_piece(folder: Path) -> None:
+    """Nodes can check each piece by itself, whoever it comes from."""
+    bucket = FakeBucket()
+    upload(bucket, look(folder), base=BASE)
+    table = manifest.read(bucket.objects[f"{BASE}manifest.json"]).table
+    assert table is not None
+    assert table.digests[FileName("variables/variables.index")] == (hashlib.sha256(b"index").digest(),)
+    assert table.digests[FileName("assets/empty.txt")] == ()
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(folder: Path) -> None:
+    """A training job that still writes is named, instead of half a file being published."""
+    growing = folder / "variables" / "variables.index"
+
+    def grow(_count: int) -> None:
+        with growing.open("ab") as file:
+            file.write(b"more")
+            file.truncate(100)
+
+    with pytest.raises(BadFolder, match="changed while it was read"):
+        look(folder, read=grow)
 
 
 def test_a_version_that_is_there_is_never_changed(folder: Path) -> None:
