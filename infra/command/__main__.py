@@ -21,7 +21,7 @@ from service.version import __version__
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "model-manager-command"
 PACKAGE = "model_manager"
-NEEDS = ("google-cloud-storage", "google-crc32c", "pydantic", "rich", "typer")
+NEEDS = ("cryptography", "google-cloud-storage", "google-crc32c", "pydantic", "rich", "typer")
 PUBSUB_NEEDS = ("google-cloud-pubsub", "grpcio")  # `bootstrap`, and half of `doctor`: as large as all the others
 PROGRAMS = (
     "master.cli.main",

@@ -50,10 +50,12 @@ PANELS: Mapping[str, Sequence[str]] = {
         "ask.retention",
         "follow.wait",
         "publish.publish",
+        "signing.sign",
+        "signing.verify",
         "forget.forget",
         "change.forget_model",
     ),
-    "Set up": ("bootstrap.bootstrap", "doctor.doctor", "token.token"),
+    "Set up": ("bootstrap.bootstrap", "doctor.doctor", "token.token", "signing.keys"),
 }
 
 

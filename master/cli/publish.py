@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from events.names import MAX_VERSION, BadName, Version
 from master.cli import words
 from master.cli.ends import Exit, Failure
+from master.cli.progress import bar
 from master.cli.session import Json, Session
 
 if TYPE_CHECKING:  # Google's client costs more start-up time than all of the other commands
@@ -30,9 +30,28 @@ class Checks:
     require_assets: Annotated[
         bool, typer.Option(help="refuse a version that lacks an asset its graph names, as nodes do by default")
     ] = True
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check the folder, choose the version, send nothing")] = (
+        False
+    )
     anyway: Annotated[
         bool, typer.Option("--anyway", help="publish also where no node looks, or where the version is doubtful")
     ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """With what the version is signed, where it is."""
+
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--sign", metavar="FILE", help="sign with this private key, PEM; its password: MM_SIGNING_PASSWORD"
+        ),
+    ] = None
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="FILE", help="the key's certificate and those above it, PEM"),
+    ] = None
 
 
 def publish(
@@ -41,9 +60,7 @@ def publish(
     url: Url,
     *,
     checks: Checks,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="check the folder, choose the version, send nothing")
-    ] = False,
+    signing: Signing,
     as_json: Json = False,
 ) -> Exit:
     """Upload a version with checksums, its manifest last, so that nodes take it at once and whole.
@@ -61,12 +78,14 @@ def publish(
         raise Failure("; ".join(doubts), advice="put that right, or say --anyway to publish all the same")
     bucket = GoogleBucket(connect("", emulator=session.settings.storage_emulator), target.bucket)
     place = Place(target, _version(session, target, bucket.folders(target.model_folder)))
-    if dry_run:
+    if checks.dry_run:
         session.screen.say(f"would publish {words.size(size)} as {place.address}")
         return Exit.DONE
-    with _bar(session, "checksums", size) as read:
+    if signing.key:
+        size = _sign(session, folder, place, key_file=signing.key, certificate=signing.certificate, size=size)
+    with bar(session.screen, "checksums", size) as read:
         checked = look(folder, read=read)
-    with _bar(session, "upload", size) as moved:
+    with bar(session.screen, "upload", size) as moved:
         done = _upload(session, bucket, checked, place=place, moved=moved)
     _tell(session, place, Sent(size, len(checked.files), done), as_json=as_json)
     return Exit.DONE
@@ -152,6 +171,20 @@ def _versions(names: list[str]) -> Iterator[Version]:
             continue  # TensorFlow Serving does not take it for a version either
 
 
+def _sign(session: Session, folder: Path, place: Place, *, key_file: Path, certificate: Path | None, size: int) -> int:
+    """Sign the folder as the version that it becomes; the size of all files then."""
+    from master.cli.signing import load_chain, load_key  # noqa: PLC0415 - cryptography costs start-up time
+    from master.publish.signature import sign_folder  # noqa: PLC0415 - see above
+    from service.signatures.statement import SIGNATURE_NAME  # noqa: PLC0415 - see above
+
+    path = folder / SIGNATURE_NAME
+    rest = size - (path.stat().st_size if path.exists() else 0)
+    key, chain = load_key(session, key_file), load_chain(certificate)
+    with bar(session.screen, "SHA-256", rest) as read:
+        sign_folder(folder, place.target.model, place.version, key=key, chain=chain, read=read)
+    return rest + path.stat().st_size
+
+
 def _upload(session: Session, bucket: "GoogleBucket", folder: "Folder", *, place: Place, moved: "Read") -> "Uploaded":
     from master.publish.upload import VersionExists, upload  # noqa: PLC0415 - see above
 
@@ -180,27 +213,3 @@ def _tell(session: Session, place: Place, sent: Sent, *, as_json: bool) -> None:
     before = f", {done.resumed} of them before" if done.resumed else ""
     session.screen.say(f"published {address}: {sent.files} files{before}, {words.size(sent.size)}, and the manifest")
     session.screen.note(f"to see it served: model-manager wait {place.target.model} {place.version}")
-
-
-@contextmanager
-def _bar(session: Session, what: str, size: int) -> "Iterator[Read]":
-    """Show how far it is, on a terminal."""
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=session.screen.errors, disable=not session.screen.errors.is_terminal) as progress:
-        task = progress.add_task(what, total=size)
-        yield lambda count: progress.advance(task, count)

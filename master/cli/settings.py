@@ -16,6 +16,8 @@ class Settings:
     pubsub_emulator: str = ""
     proxy: str = field(default="", repr=False)  # on the way to Google; it may hold a password
     ca_file: str = ""
+    signing_password: str = field(default="", repr=False)
+    signature_policy: str = ""
     has_columns: bool = False  # the width of the output is given
 
 
@@ -28,5 +30,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         pubsub_emulator=environment.get("PUBSUB_EMULATOR_HOST", ""),
         proxy=environment.get("MM_PROXY", ""),
         ca_file=environment.get("MM_CA_FILE", ""),
+        signing_password=environment.get("MM_SIGNING_PASSWORD", ""),
+        signature_policy=environment.get("MM_SIGNATURE_POLICY", ""),
         has_columns=bool(environment.get("COLUMNS")),
     )

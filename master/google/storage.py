@@ -113,6 +113,13 @@ class GoogleBucket:
         blob = self._bucket.blob(name)
         return self._create(blob, lambda: blob.upload_from_string(data, **_NEW))
 
+    def read(self, name: str, write: Callable[[bytes], object]) -> None:
+        """Give an object's bytes, as they are stored, to `write`, piece by piece; their CRC32C is checked."""
+        with google_errors(f"cannot read gs://{self.name}/{name}"):
+            self._bucket.blob(name).download_to_file(
+                _Sink(write), raw_download=True, checksum="crc32c", timeout=TIMEOUT_SECONDS
+            )
+
     def is_there(self) -> bool:
         """Whether the bucket exists."""
         with google_errors(f"cannot look at gs://{self.name}"):
@@ -182,6 +189,22 @@ class _Counted:
 
     def tell(self) -> int:
         return self._file.tell()
+
+
+class _Sink:
+    """What a download writes into."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._at = 0
+
+    def write(self, piece: bytes) -> int:
+        self._write(piece)
+        self._at += len(piece)
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._at
 
 
 def _content(blob: storage.Blob) -> Content:

@@ -27,7 +27,7 @@ def tool() -> Tool:
     subprocess.run([ROOT / "infra/signing-tools"], check=True, capture_output=True)
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        line = [ROOT / ".venv-signing/bin/model_signing", *map(str, arguments)]
+        line = [str(ROOT / ".venv-signing/bin/model_signing"), *map(str, arguments)]
         return subprocess.run(line, capture_output=True, text=True, check=False)
 
     return run
