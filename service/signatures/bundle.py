@@ -77,7 +77,7 @@ class _Envelope(BaseModel):
     model_config = _IGNORE
     payload: str
     payload_type: Literal["application/vnd.in-toto+json"] = Field(alias="payloadType")
-    signatures: Annotated[list[_Signature], Field(min_length=1, max_length=1)]
+    signatures: Annotated[list[_Signature], AtMost(1), Field(min_length=1)]
 
 
 class _Bundle(BaseModel):
@@ -109,12 +109,10 @@ def render(bundle: Bundle) -> bytes:
 
 def parse(data: bytes) -> Bundle:
     """Read a bundle; `BadBundle` says what is wrong with it. Nothing in it is verified yet."""
-    if problem := BOUNDS.problem(data):
-        raise BadBundle(f"the signature is {problem}")
     try:
-        read = _Bundle.model_validate(strict_json.loads(data))
+        read = _Bundle.model_validate(strict_json.loads(data, BOUNDS))
     except strict_json.BadJson as error:
-        raise BadBundle(f"the signature is no JSON document: {error}") from error
+        raise BadBundle(f"the signature cannot be read: {error}") from error
     except ValidationError as error:
         raise BadBundle(f"the signature is no Sigstore bundle v0.3: {wording.problems(error)}") from error
     material, envelope = read.material, read.envelope

@@ -76,7 +76,7 @@ class _Predicate(BaseModel):
 class _Statement(BaseModel):
     model_config = _IGNORE
     statement_type: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
-    subject: Annotated[list[_Subject], Field(min_length=1, max_length=1)]
+    subject: Annotated[list[_Subject], AtMost(1), Field(min_length=1)]
     predicate_type: Literal["https://model_signing/signature/v1.0"] = Field(alias="predicateType")
     predicate: _Predicate
 
@@ -111,12 +111,10 @@ def render(statement: Statement) -> bytes:
 
 def parse(data: bytes) -> Statement:
     """Read a statement whose signature was verified; `BadStatement` says what is wrong with it."""
-    if problem := BOUNDS.problem(data):
-        raise BadStatement(f"the signed statement is {problem}")
     try:
-        read = _Statement.model_validate(strict_json.loads(data))
+        read = _Statement.model_validate(strict_json.loads(data, BOUNDS))
     except strict_json.BadJson as error:
-        raise BadStatement(f"the signed statement is no JSON document: {error}") from error
+        raise BadStatement(f"the signed statement cannot be read: {error}") from error
     except ValidationError as error:
         raise BadStatement(f"the signed statement is not of the format: {wording.problems(error)}") from error
     resources = read.predicate.resources

@@ -2,13 +2,17 @@
 
 import json
 
+from events.bounds import Bounds
+
 
 class BadJson(ValueError):
     """A text that is no JSON, or not one that all readers understand alike."""
 
 
-def loads(data: bytes) -> object:
-    """Read a JSON document that was weighed before; raises `BadJson`."""
+def loads(data: bytes, bounds: Bounds) -> object:
+    """Read a JSON document of such a size at most; raises `BadJson`."""
+    if problem := bounds.problem(data):
+        raise BadJson(f"it is {problem}")
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse, parse_int=_integer)
     except RecursionError as error:
