@@ -4,9 +4,8 @@ The configurator alone removes versions. A removed version leaves by one rename 
 from there by a task of its own, since that may take long. What has no receipt of ours is never touched.
 """
 
-import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -17,11 +16,15 @@ from configurator.told import Entry, Key
 from events.names import ModelName, Version
 from service import files, layout, logs
 from service.errors import Transient
-from service.files import disk_errors, refuse_links
+from service.files import disk_errors, is_empty, is_folder, refuse_links
 from service.isolation import Each, each
 from service.layout import Layout, Quarantine
 
 log = logs.get("configurator.disk")
+
+
+class Unlistable(Transient):
+    """A model's folder cannot be listed; where TensorFlow Serving cannot either, it updates no model at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,12 @@ class Folder:
     hollow: frozenset[Version]  # empty and without a receipt: no version at all
     is_there: bool
     quarantined: Mapping[Version, Quarantine]
+    has_records: bool = False  # of versions in quarantine, in force or not
 
     @property
     def is_anything(self) -> bool:
-        """Whether there is any version in it, or what looks like one."""
-        return bool(self.versions or self.hollow)
+        """Whether there is any version in it, or what looks like one, or a record of one."""
+        return bool(self.versions or self.hollow or self.has_records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,10 @@ class Disk:
         self._config_file = config_file
         self._record = layout.own / "last-good.config"
 
-    def look(self, names: Iterable[ModelName]) -> Each[ModelName, Folder]:
+    def look(self, names: Collection[ModelName]) -> Each[ModelName, Folder]:
         """Tell what is there of these models and of all others found. Raises `Transient`."""
-        records = layout.quarantined(self._layout)
-        known = {name for name, _ in records} | set(layout.names(self._layout)) | set(names)
-        found = each(known, lambda name: self._folder(name, records))
-        wanted = {name for name, _ in records} | set(names)
-        done = {name: folder for name, folder in found.done.items() if folder.is_anything or name in wanted}
+        found = each(layout.names(self._layout) | set(names), self._folder)
+        done = {name: folder for name, folder in found.done.items() if folder.is_anything or name in names}
         return Each(done, found.troubles)
 
     def space(self) -> Space:
@@ -73,7 +74,7 @@ class Disk:
 
     def missing(self, keys: Iterable[Key]) -> list[Key]:
         """Name the versions whose folder is not there."""
-        return sorted(key for key in keys if not self._layout.version(*key).is_dir())
+        return sorted(key for key in keys if not is_folder(self._layout.version(*key)))
 
     def path(self, key: Key) -> Path:
         """Where a version is."""
@@ -130,10 +131,10 @@ class Disk:
             self._layout.receipt(*key).unlink(missing_ok=True)
 
     def remove_folder(self, model: ModelName) -> None:
-        """Take away the folder of a removed model if nothing is in it."""
+        """Take away the folder of a removed model if nothing is in it. Raises `Transient`."""
         folder = self._layout.model(model)
-        if folder.is_dir() and not any(folder.iterdir()):
-            with disk_errors(f"cannot remove {folder}"):
+        with disk_errors(f"cannot remove {folder}"):
+            if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
     def base_path(self, model: ModelName, entry: Entry) -> Path:
@@ -153,10 +154,10 @@ class Disk:
             folder.mkdir(parents=True, exist_ok=True)
             for version in entry.versions:
                 real, place = self._layout.version(model, version), folder / str(version)
-                if real.is_dir() and not place.is_symlink():
+                if is_folder(real) and not place.is_symlink():
                     shutil.rmtree(place, ignore_errors=True)
                     place.symlink_to(real)
-                elif not real.is_dir() and not place.is_dir():
+                elif not is_folder(real) and not is_folder(place):
                     place.unlink(missing_ok=True)
                     place.mkdir()
         return folder
@@ -167,27 +168,24 @@ class Disk:
         for model in models:
             shutil.rmtree(self._held(model), ignore_errors=True)
 
-    def prop(self, keys: Iterable[Key]) -> None:
+    def prop(self, model: ModelName, versions: Iterable[Version]) -> None:
         """Put empty folders where TensorFlow Serving waits for versions that vanished, so that it can go on.
 
         It tries one, fails, and lets the reload end. A base path appears with all of its versions in one rename.
+        Raises `Transient`.
         """
-        wanted: dict[ModelName, list[Path]] = {}
-        for key in keys:
-            self._layout.receipt(*key).unlink(missing_ok=True)
-            wanted.setdefault(key[0], []).append(self._layout.version(*key))
-        for model, folders in wanted.items():
-            with disk_errors(f"cannot make {self._layout.model(model)}"):
-                staged = self._layout.own / "held" / uuid4().hex
-                self._refuse_links(staged.parent, self._layout.model(model))
-                for folder in folders:
-                    (staged / folder.name).mkdir(parents=True)
-                if self._layout.model(model).is_dir():
-                    for folder in folders:
-                        (staged / folder.name).rename(folder)
-                    staged.rmdir()
-                else:
-                    staged.rename(self._layout.model(model))
+        with disk_errors(f"cannot make {self._layout.model(model)}"):
+            staged = self._layout.own / "held" / uuid4().hex
+            self._refuse_links(staged.parent, self._layout.model(model))
+            for version in versions:
+                self._layout.receipt(model, version).unlink(missing_ok=True)
+                (staged / str(version)).mkdir(parents=True)
+            if is_folder(self._layout.model(model)):
+                for path in staged.iterdir():
+                    path.rename(self._layout.model(model) / path.name)
+                staged.rmdir()
+            else:
+                staged.rename(self._layout.model(model))
 
     def clear(self, key: Key) -> None:
         """Remove an empty folder that is no version."""
@@ -196,27 +194,33 @@ class Disk:
 
     def sweep(self) -> None:
         """Delete what is in the trash; what cannot be deleted now is tried again by the next sweep."""
-        if not self._layout.trash.is_dir():
-            return
         try:
             self._refuse_links(self._layout.trash)
-            for path in self._layout.trash.iterdir():
+            with disk_errors(f"cannot look at {self._layout.trash}"):
+                paths = sorted(self._layout.trash.iterdir()) if self._layout.trash.is_dir() else []
+            for path in paths:
                 _delete(path)
         except Transient as error:
             log.warning("trash is not deleted", reason=str(error))
 
-    def _folder(self, name: ModelName, records: Mapping[Key, Quarantine]) -> Folder:
-        found = layout.versions(self._layout, name)
-        of_model = {version: record for (model, version), record in records.items() if model == name}
-        by_hand = frozenset(version for version in found if not self._layout.receipt(name, version).exists())
-        hollow = frozenset(version for version in by_hand if _is_empty(self._layout.version(name, version)))
+    def _folder(self, name: ModelName) -> Folder:
+        try:
+            found = layout.versions(self._layout, name)
+        except Transient as error:
+            raise Unlistable(str(error)) from error
+        records = layout.quarantined(self._layout, name)
+        with disk_errors(f"cannot look at {self._layout.model(name)}"):
+            by_hand = frozenset(version for version in found if not self._layout.receipt(name, version).exists())
+            hollow = frozenset(version for version in by_hand if is_empty(self._layout.version(name, version)))
         versions = found - hollow
         in_force = {
             version: record
-            for version, record in of_model.items()
+            for version, record in records.items()
             if version not in versions or self.fingerprint((name, version)) == record.fingerprint
         }
-        return Folder(versions, by_hand - hollow, hollow, self._layout.model(name).is_dir(), in_force)
+        return Folder(
+            versions, by_hand - hollow, hollow, is_folder(self._layout.model(name)), in_force, has_records=bool(records)
+        )
 
     def _refuse_links(self, *folders: Path) -> None:
         refuse_links(*folders, below=self._layout.models_dir)
@@ -242,8 +246,3 @@ def _delete(path: Path) -> None:
             shutil.rmtree(path)
     except OSError as error:
         log.warning("trash cannot be deleted yet", path=str(path), reason=error.strerror)
-
-
-def _is_empty(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
-        return next(entries, None) is None

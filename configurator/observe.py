@@ -6,17 +6,18 @@ between two whole looks, so that looking every few milliseconds costs little on 
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from configurator.activity import WHOLE_SECONDS
-from configurator.disk import Folder, Space
+from configurator.disk import Folder, Space, Unlistable
 from configurator.good import Good
 from configurator.serving import ServingAway, ServingLate, ServingRefused
 from configurator.told import Told, back, keys, see
 from configurator.view import DEFAULT, Model, State, Status, View
 from events.desired import DesiredState, Policy
 from events.names import ModelName, Version
-from service.isolation import Each, Troubles, each, each_async
+from service.isolation import Each, Trouble, Troubles, each, each_async
 
 T = TypeVar("T")
 READING = ("look", "status", "labels", "desired state")
@@ -61,8 +62,14 @@ class Observer:
         named = {name for name, _ in told.possible | keys(told.config or {})}
         names = frozenset(named) | good.keys() | self._desired().models
         looked, self.space = await asyncio.to_thread(lambda: (self._disk.look(names), self._disk.space()))
-        before = {name: self.folders.get(name) or _unseen(name, good) for name in looked.troubles}
+        before = {name: self._before(name, good, trouble) for name, trouble in looked.troubles.items()}
         self.folders = {**self._troubles.take_all("look", looked), **before}
+
+    def _before(self, name: ModelName, good: Good, trouble: Trouble) -> Folder:
+        """Return what was seen last of a model, or what is believed of one that could never be looked at."""
+        versions = good.get(name, frozenset())
+        folder = self.folders.get(name) or Folder(versions, frozenset(), frozenset(), is_there=True, quarantined={})
+        return replace(folder, is_there=not isinstance(trouble.error, Unlistable))
 
     async def ask(self, now: float, *, moving: frozenset[ModelName], is_new: bool) -> None:
         """Ask TensorFlow Serving for the states of versions; of all while it is new to us. Raises `Transient`."""
@@ -136,8 +143,3 @@ def _refuse_silence(answers: Each[ModelName, T]) -> None:
             raise ServingAway(f"{trouble.error}; is it another program?") from trouble.error
         if isinstance(trouble.error, ServingAway) or (isinstance(trouble.error, ServingLate) and not answers.done):
             raise ServingAway(str(trouble.error)) from trouble.error
-
-
-def _unseen(name: ModelName, good: Good) -> Folder:
-    """Stand for a folder that could never be looked at."""
-    return Folder(good.get(name, frozenset()), frozenset(), frozenset(), is_there=True, quarantined={})

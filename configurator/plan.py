@@ -106,7 +106,7 @@ def target(view: View, name: ModelName) -> Entry | None:
     """Say what the config should name for a model now; None: nothing. Labels stay where they are."""
     model, current = view.models[name], view.base.get(name)
     if model.is_unclear:
-        return current
+        return replace(current, is_held=current.is_held or not model.has_folder) if current else None
     if model.policy.removed:
         return None
     versions = _versions(view, name)
@@ -114,7 +114,7 @@ def target(view: View, name: ModelName) -> Entry | None:
         return None
     places = current.labels if current else {}
     kept = {label: version for label, version in places.items() if version in versions}
-    return Entry(versions, kept, is_held=not versions <= model.on_disk)
+    return Entry(versions, kept, is_held=model.needs_stand_in(versions))
 
 
 def labels(model: Model, entry: Entry) -> dict[str, Version]:

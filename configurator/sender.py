@@ -1,6 +1,7 @@
 """Acting on TensorFlow Serving: a reload is written and sent, and one that does not come back is set free."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from configurator import explain, render, told
@@ -11,7 +12,7 @@ from configurator.reloader import Reloader
 from configurator.sweeper import Sweeper
 from configurator.told import Flight, Key
 from configurator.view import View
-from events.names import ModelName
+from events.names import ModelName, Version
 from service.isolation import Troubles, each, each_async
 
 WORDS = "TensorFlow Serving loads it without end and takes no reload meanwhile"
@@ -62,8 +63,9 @@ class Sender:
         if removed:
             self.sweeper.start()
         # A version that was not taken up yet is waited for until it is there; an empty folder fails, and ends that.
-        if missing := tuple(removed) if stuck.is_removed else stuck.missing:
-            await asyncio.to_thread(self.disk.prop, missing)
+        missing = _by_model(removed if stuck.is_removed else stuck.missing)
+        propped = await each_async(missing, lambda model: asyncio.to_thread(self.disk.prop, model, missing[model]))
+        self.troubles.take_all("prop", propped)
         what = explain.models(stuck.models) if stuck.models else "models that are served"
         if stuck.is_removed and not removed:
             return ""  # what was done shows soon, or the load has begun and ends by itself, or is given up in its time
@@ -77,3 +79,10 @@ class Sender:
     async def _remove(self, key: Key) -> None:
         await asyncio.to_thread(self.disk.remove, key)
         self.news.removed(key, WORDS)
+
+
+def _by_model(keys: Iterable[Key]) -> dict[ModelName, list[Version]]:
+    versions: dict[ModelName, list[Version]] = {}
+    for model, version in keys:
+        versions.setdefault(model, []).append(version)
+    return versions

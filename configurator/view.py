@@ -92,6 +92,10 @@ class Model:
         """Whether TensorFlow Serving answers for a version."""
         return version in self.statuses and self.statuses[version].is_available
 
+    def needs_stand_in(self, versions: frozenset[Version]) -> bool:
+        """Whether TensorFlow Serving would not find all of these under the model's own base path."""
+        return not (self.has_folder and versions <= self.on_disk)
+
 
 @dataclass(frozen=True, slots=True)
 class Activity:
@@ -155,7 +159,7 @@ class View:
 def _adopted(model: Model) -> Entry:
     versions = frozenset(version for version, status in model.statuses.items() if status.is_active)
     labels = {label: version for label, version in model.labels.items() if model.is_available(version)}
-    return Entry(versions, labels, is_held=not versions <= model.on_disk)
+    return Entry(versions, labels, is_held=model.needs_stand_in(versions))
 
 
 def _guessed(model: Model, is_refused: bool) -> Entry | None:  # noqa: FBT001 - private, one fact
@@ -168,4 +172,4 @@ def _guessed(model: Model, is_refused: bool) -> Entry | None:  # noqa: FBT001 - 
     versions = _adopted(model).versions or model.good & model.on_disk
     ready = frozenset() if is_refused else versions & model.good
     labels = {label: version for label, version in model.policy.labels.items() if version in ready}
-    return Entry(versions, labels, is_held=not versions <= model.on_disk)
+    return Entry(versions, labels, is_held=model.needs_stand_in(versions))

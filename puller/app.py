@@ -11,7 +11,7 @@ from events import cloudevents, subjects
 from events.commands import Command, Sync
 from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
 from events.names import ModelName
-from events.status import Disk, PullerReport
+from events.status import MAX_MODELS, Disk, PullerReport
 from puller import disk
 from puller.access import Access
 from puller.bucket import Bucket
@@ -37,7 +37,7 @@ from service.commands import seconds_left
 from service.errors import Transient
 from service.health import Health
 from service.layout import Receipt
-from service.loop import Timing
+from service.loop import Outcome, Timing
 from service.process import Core, Parts
 from service.saved_model import read_needs
 
@@ -94,9 +94,9 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
     )
     core.bus.subscribe(subjects.HINT, peers.receive)
     _listen_to_configurator(core, hints, fetching)
-    reporter = Reporter(chosen, core, tools, intake, pubsub_link)
+    reporter = Reporter(chosen, core, Reconciler(tools, poll_seconds=chosen.poll_seconds), intake, pubsub_link)
     return Parts(
-        one_pass=Reconciler(tools, poll_seconds=chosen.poll_seconds).one_pass,
+        one_pass=reporter.one_pass,
         timing=Timing(poll_seconds=chosen.poll_seconds),
         report=reporter.report,
         tasks=(fetching.run, subscription.run),
@@ -106,19 +106,29 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Writes the puller's report."""
+    """Writes the puller's report, and tells after a pass whether its warnings have changed."""
 
     chosen: PullerSettings
     core: Core
-    tools: Tools
+    reconciler: Reconciler
     intake: Intake
     pubsub_link: Link
 
+    async def one_pass(self) -> Outcome:
+        """Run a pass; what the ledger does not tell of itself goes to the fleet view as soon."""
+        before = self.reconciler.warnings
+        try:
+            return await self.reconciler.one_pass()
+        finally:
+            if self.reconciler.warnings != before:
+                self.core.report_changed()
+
     def report(self) -> PullerReport:
         """The whole truth, now; brings the gauges up to date with it."""
-        tools = self.tools
+        tools, about = self.reconciler.tools, self.core.about()
+        warnings = (*about.warnings, *self.reconciler.warnings)[:MAX_MODELS]
         report = PullerReport(
-            **self.core.about().model_dump(),
+            **about.model_copy(update={"warnings": warnings}).model_dump(),
             bucket=tools.survey.link.state,
             pubsub=self.pubsub_link.state,
             disk=self._disk(),
@@ -139,7 +149,8 @@ class Reporter:
     def _disk(self) -> Disk:
         reserve_bytes = self.chosen.reserve_bytes
         try:
-            return disk.space(self.core.layout, reserve_bytes=reserve_bytes, models=self.tools.observer.bytes_held)
+            held = self.reconciler.tools.observer.bytes_held
+            return disk.space(self.core.layout, reserve_bytes=reserve_bytes, models=held)
         except Transient:
             return Disk(total=0, free=0, reserve=reserve_bytes)  # the pass fails for the same reason, and says so
 

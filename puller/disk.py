@@ -7,7 +7,7 @@ or the whole version, and `sweep` at the start of a pass removes what was left.
 import os
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,10 +17,12 @@ from events.status import Disk
 from service import files
 from service.errors import NoSpaceLeft, Transient
 from service.files import disk_errors, refuse_links, sync_folder
-from service.layout import Layout, Receipt, published, read_receipt
+from service.isolation import Each, each
+from service.layout import Layout, Receipt, read_receipt, versions
 
 FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o444  # versions share equal files by links: writing to one would change them all
+AGAIN: Final = "the next look at the whole bucket tries again"
 
 
 Step = Callable[[str], None]  # is told each step's name before it is taken: tests stop there
@@ -62,8 +64,7 @@ def admit(layout: Layout, *, needed: int, reserve_bytes: int) -> None:
 
 def held(layout: Layout, model: ModelName) -> int:
     """Add up the files of a model's published versions, as their receipts have them; raises `Transient`. Blocking."""
-    versions = published(layout, [model]).get(model, frozenset())
-    receipts = (read_receipt(layout, model, version) for version in versions)
+    receipts = (read_receipt(layout, model, version) for version in versions(layout, model))
     return sum(record.size for receipt in receipts if receipt for record in receipt.files)
 
 
@@ -117,18 +118,19 @@ def discard(layout: Layout, model: ModelName, version: Version) -> None:
         remove(journal(layout, model, version))
 
 
-def sweep(layout: Layout, *, keep: Collection[tuple[ModelName, Version]]) -> int:
-    """Remove stages of versions that nobody wants any more and receipts without a version; tell how many.
+def sweep(layout: Layout, *, keep: Collection[tuple[ModelName, Version]]) -> Each[Path, bool]:
+    """Remove stages of versions that nobody wants any more and receipts without a version; tell which, and which not.
 
     `keep`: versions that are wanted or under way. Call at the start of a pass, while nothing is being published.
-    Blocking.
+    What cannot be removed is left to the next sweep. Raises `Transient` where nothing may be removed. Blocking.
     """
-    with disk_errors(f"cannot sweep {layout.own}"):
-        leftovers = [*_stages(layout, keep), *_receipts(layout)]
-        for path in leftovers:
-            refuse_links(path.parent, below=layout.models_dir)
-            remove(path)
-        return len(leftovers)
+    refuse_links(layout.own, below=layout.models_dir)
+    kept = {path for key in keep for path in (layout.stage(*key), journal(layout, *key))}
+    tops = each((layout.own / "stage", layout.own / "receipts"), partial(_entries, layout))
+    models = each((path for paths in tops.done.values() for path in paths), partial(_entries, layout))
+    swept = each((path for paths in models.done.values() for path in paths), partial(_sweep, layout, kept))
+    removed = {path: True for path, is_removed in swept.done.items() if is_removed}
+    return Each(removed, {**tops.troubles, **models.troubles, **swept.troubles})
 
 
 def prune(stage: Path, *, keep: Collection[Path]) -> None:
@@ -212,21 +214,28 @@ def _make_model_folder(layout: Layout, model: ModelName) -> None:
         sync_folder(layout.models_dir)
 
 
-def _stages(layout: Layout, keep: Collection[tuple[ModelName, Version]]) -> Iterator[Path]:
-    for path in (layout.own / "stage").glob("*/*"):
-        if (path.parent.name, path.name.removesuffix(".journal")) not in {
-            (model, str(number)) for model, number in keep
-        }:
-            yield path
+def _entries(layout: Layout, folder: Path) -> list[Path]:
+    """List a folder of ours; what stands where one belongs, and is none, is its own only entry."""
+    refuse_links(folder, below=layout.models_dir)
+    with disk_errors(f"cannot be looked through for leftovers; {AGAIN}"):
+        if folder.is_dir():
+            return sorted(folder.iterdir())
+        return [folder] if folder.exists() else []
 
 
-def _receipts(layout: Layout) -> Iterator[Path]:
-    """Receipts whose version is neither published nor staged: a crash came before, or it was removed."""
-    for path in (layout.own / "receipts").glob("*/*"):
-        try:
-            model, version = ModelName.parse(path.parent.name), Version.parse(path.name.removesuffix(".json"))
-        except BadName:
-            yield path
-            continue
-        if not layout.version(model, version).exists() and not layout.stage(model, version).exists():
-            yield path
+def _sweep(layout: Layout, kept: Collection[Path], path: Path) -> bool:
+    """Remove what is left over, and tell whether it was."""
+    with disk_errors(f"cannot be swept; {AGAIN}"):
+        if path in kept or (path.is_relative_to(layout.own / "receipts") and not _is_orphan(layout, path)):
+            return False
+        remove(path)
+        return True
+
+
+def _is_orphan(layout: Layout, path: Path) -> bool:
+    """Tell whether a receipt's version is neither published nor staged: a crash came before, or it was removed."""
+    try:
+        model, version = ModelName.parse(path.parent.name), Version.parse(path.name.removesuffix(".json"))
+    except BadName:
+        return True
+    return not layout.version(model, version).exists() and not layout.stage(model, version).exists()

@@ -4,28 +4,42 @@ The disk is looked at in every pass. Only receipts are kept in memory, as long a
 hundred of them would cost more than everything else in a pass.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from events.names import ModelName, Version
 from puller.view import OnDisk
-from service.layout import Layout, Quarantine, published, quarantined, read_receipt
+from service.isolation import Each, each
+from service.layout import Layout, Quarantine, names, quarantined, read_receipt, versions
 
 Mark = tuple[int, int, int]  # inode, size and time of change of a receipt
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the disk holds of one model."""
+
+    published: Mapping[Version, OnDisk | None] = field(default_factory=dict)
+    quarantines: Mapping[Version, Quarantine] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Local:
-    """The disk at one moment."""
+    """The disk at one moment; of a model that could not be looked at, what was seen last, and the trouble."""
 
     published: Mapping[ModelName, Mapping[Version, OnDisk | None]]
     quarantines: Mapping[ModelName, Mapping[Version, Quarantine]]
+    looked: Each[ModelName, Held]
 
     @property
     def keys(self) -> frozenset[tuple[ModelName, Version]]:
         """All published versions."""
         return frozenset((model, version) for model, versions in self.published.items() for version in versions)
+
+    def unread(self, model: ModelName) -> str:
+        """Say why a model could not be looked at; empty where it was."""
+        trouble = self.looked.troubles.get(model)
+        return trouble.reason if trouble else ""
 
 
 @dataclass(slots=True)
@@ -33,6 +47,7 @@ class Observer:
     """Looks at the disk: at all of it, or at what it holds of a few models, which takes a fraction of the time."""
 
     layout: Layout
+    _held: dict[ModelName, Held] = field(default_factory=dict)
     _receipts: dict[ModelName, dict[Version, tuple[Mark, OnDisk | None]]] = field(default_factory=dict)
     _bytes: dict[ModelName, int] = field(default_factory=dict)
 
@@ -42,16 +57,22 @@ class Observer:
         return sum(self._bytes.values())
 
     def look(self, models: Collection[ModelName] | None = None) -> Local:
-        """Observe the disk; raises `Transient`."""
-        found = published(self.layout, models)
-        on_disk = {model: self._read_all(model, versions) for model, versions in found.items()}
-        for model in (self._receipts.keys() if models is None else set(models)) - on_disk.keys():
-            self._receipts.pop(model, None)
-            self._bytes.pop(model, None)
-        quarantines: dict[ModelName, dict[Version, Quarantine]] = defaultdict(dict)
-        for (model, version), record in quarantined(self.layout).items():
-            quarantines[model][version] = record
-        return Local(on_disk, quarantines)
+        """Observe the disk, each model alone; raises `Transient` where the models directory itself cannot be read."""
+        looked = each(names(self.layout) if models is None else set(models), self._look)
+        before = {model: self._held.get(model, Held()) for model in looked.troubles}
+        held = {model: one for model, one in {**looked.done, **before}.items() if one != Held()}
+        for model in ({*self._held, *self._receipts} if models is None else set(models)) - held.keys():
+            for known in (self._held, self._receipts, self._bytes):
+                known.pop(model, None)
+        self._held |= held
+        return Local(
+            {model: one.published for model, one in held.items() if one.published},
+            {model: one.quarantines for model, one in held.items() if one.quarantines},
+            looked,
+        )
+
+    def _look(self, model: ModelName) -> Held:
+        return Held(self._read_all(model, versions(self.layout, model)), quarantined(self.layout, model))
 
     def _read_all(self, model: ModelName, versions: Collection[Version]) -> dict[Version, OnDisk | None]:
         before = self._receipts.get(model, {})

@@ -5,7 +5,7 @@ costs money and time. `decide` then gives every version a state with its reason,
 """
 
 import math
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,12 +20,13 @@ from service.layout import Receipt
 
 MAX_NAMED_FILES = 3  # in a reason
 UNSURE = "it waits for a manifest.json, as model-manager publish uploads it, or for an operator who pins or pulls it"
+UNDECIDED_SECONDS = 15.0  # until a model that nothing could be decided about is looked at again
 STUCK_TRIES = 3  # after which a node with nothing to serve takes an older version, too
 
 
 def unlisted(view: View) -> frozenset[Version]:
     """Choose the versions to list next; list them and ask again, until there are none."""
-    if view.policy.removed:
+    if view.policy.removed or view.unread:
         return frozenset()
     on_disk = {version for version in view.published if version in view.offered}
     return frozenset((on_disk | set(_contenders(view))) - view.seen.keys())
@@ -33,12 +34,23 @@ def unlisted(view: View) -> frozenset[Version]:
 
 def decide(view: View, *, now: datetime) -> tuple[Decision, ...]:
     """Decide about all versions of the model, ascending."""
+    if view.unread:
+        return undecided(view, _contenders(view), view.unread)
     versions: set[Version] = set(view.published) | view.under_way
     if not view.policy.removed:
         versions |= view.offered
         versions |= _asked_for(view)
     choice = _Choice(_wanted(view), frozenset(_contenders(view)))
     return tuple(_decide(view, version, choice=choice, now=now) for version in sorted(versions))
+
+
+def undecided(view: View, others: Iterable[Version], reason: str) -> tuple[Decision, ...]:
+    """Leave a model as it is, whatever is wanted, and say of its versions why; look again before long."""
+    on_disk = dict.fromkeys(view.published, Stage.PUBLISHED)
+    stages = {**dict.fromkeys(others, Stage.FAILED), **dict.fromkeys(view.under_way, Stage.DOWNLOADING), **on_disk}
+    return tuple(
+        Decision(version, stages[version], reason, again_in_seconds=UNDECIDED_SECONDS) for version in sorted(stages)
+    )
 
 
 def _asked_for(view: View) -> set[Version]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from events.desired import DesiredState, Policy
 from events.names import ModelName
@@ -15,14 +16,14 @@ from events.status import Stage
 from puller.fetching import Fetching
 from puller.hints import Hints, Taken
 from puller.local import Local, Observer
-from puller.plan import decide
+from puller.plan import decide, undecided
 from puller.sightings import Key
 from puller.status import Ledger
 from puller.survey import Survey, Views
 from puller.view import Cancel, Decision, Fetch, StageGraph, View
 from service import logs
 from service.errors import Transient
-from service.isolation import Trouble, Troubles, alone
+from service.isolation import Each, Trouble, Troubles, alone
 from service.loop import Outcome
 
 log = logs.get("puller.reconcile")
@@ -44,7 +45,7 @@ class Tools:
     ledger: Ledger
     hints: Hints
     desired: Callable[[], DesiredState]
-    sweep: Callable[[Collection[Key]], Awaitable[object]]
+    sweep: Callable[[Collection[Key]], Awaitable[Each[Path, bool]]]
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
 
@@ -69,7 +70,7 @@ class Reconciler:
         is_full = is_poll or taken.everything
         try:
             views, trouble = await self._observe(taken, is_full=is_full)
-            views = self._views(views, tools.observer.look(views))  # transfers may have ended in the meantime
+            views = self._views(views, self._look(views))  # transfers may have ended in the meantime
         except BaseException:
             tools.hints.give_back(taken)
             raise
@@ -80,8 +81,13 @@ class Reconciler:
         if trouble is not None:
             tools.hints.give_back(taken)
             raise trouble
-        problems = (*tools.ledger.problems, *(known.reason for known in tools.survey.unlisted.values()))
-        return Outcome(self._again_in_seconds(taken), problems)
+        unlisted = (known.reason for known in tools.survey.unlisted.values())
+        return Outcome(self._again_in_seconds(taken), (*tools.ledger.problems, *unlisted, *self.warnings))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong with single models, versions and leftovers while the passes go on."""
+        return self._troubles.sentences
 
     def _poll_interval(self) -> float:
         announcements = self.tools.survey.announcements
@@ -94,7 +100,7 @@ class Reconciler:
         tools, survey = self.tools, self.tools.survey
         is_poll = not (taken.everything or taken.models or taken.versions)
         hinted = self._hinted(taken)
-        local = tools.observer.look(None if is_full else hinted)
+        local = self._look(None if is_full else hinted)
         trouble: Transient | None = None
         try:
             await survey.look(taken, local, at_all=is_full)
@@ -116,6 +122,12 @@ class Reconciler:
             if version not in survey.sightings.offered.get(model, ()):
                 tools.hints.lacks((model, version))
         return views, trouble
+
+    def _look(self, models: Collection[ModelName] | None) -> Local:
+        """Look at the disk; a model that cannot be looked at is that model's trouble."""
+        local = self.tools.observer.look(models)
+        self._troubles.take_all("look", local.looked, is_whole=models is None)
+        return local
 
     def _known(self, local: Local) -> set[ModelName]:
         """All models: in the bucket, on disk, decided about before, or with an operator's word."""
@@ -148,6 +160,7 @@ class Reconciler:
                 under_way=tools.fetching.under_way(model),
                 failures=tools.fetching.failures(model),
                 unlisted=tools.survey.reasons(model),
+                unread=local.unread(model),
             )
         return views
 
@@ -155,7 +168,8 @@ class Reconciler:
         now = self.tools.monotonic()
         for model, view in views.items():
             decided = alone(decide, view, now=self.tools.clock())
-            decisions = self._troubles.take("decide", model, decided) or _undecided(view, decided)
+            self._troubles.take("decide", model, decided)
+            decisions = undecided(view, view.offered, decided.reason) if isinstance(decided, Trouble) else decided
             waits = [decision.again_in_seconds for decision in decisions if decision.again_in_seconds is not None]
             self._decisions[model] = decisions
             self._due[model] = now + min(waits, default=math.inf)
@@ -173,7 +187,7 @@ class Reconciler:
         for model in {*changed, *started}:
             under_way = fetching.under_way(model)
             decisions = self._decisions.get(model, ())
-            settled = tuple(_begun(item) if item.version in under_way else item for item in decisions)
+            settled = tuple(item.begun if item.version in under_way else item for item in decisions)
             self._troubles.take("report", model, alone(self.tools.ledger.record, model, settled, now=now))
             if settled:
                 self._decisions[model] = settled
@@ -202,10 +216,10 @@ class Reconciler:
         return has_any, decision.step.size if isinstance(decision.step, Fetch) else 0
 
     async def _sweep(self) -> Transient | None:
-        """Remove leftovers while nothing is staged or published; the trouble, where the disk does not let us."""
+        """Remove leftovers while nothing is staged or published; the trouble, where the disk lets none be removed."""
         try:
             if self.tools.fetching.is_idle:
-                await self.tools.sweep(self._kept())
+                self._troubles.take_all("sweep", await self.tools.sweep(self._kept()))
         except Transient as error:
             return error
         return None
@@ -230,17 +244,3 @@ class Reconciler:
         poll = self._looked_at_all + self._poll_interval() - now
         due = min(self._due.values(), default=math.inf) - now
         return max(MOMENT_SECONDS, min(min(retries, default=math.inf), poll, due, taken.again_in_seconds or math.inf))
-
-
-def _undecided(view: View, outcome: tuple[Decision, ...] | Trouble) -> tuple[Decision, ...]:
-    """Say of each version that a bug keeps it as it is; nothing where there is no model any more."""
-    if not isinstance(outcome, Trouble):
-        return outcome
-    on_disk = (Decision(version, Stage.PUBLISHED, outcome.reason) for version in view.published)
-    others = (Decision(version, Stage.FAILED, outcome.reason) for version in view.offered - view.published.keys())
-    return tuple(sorted((*on_disk, *others), key=lambda decision: decision.version))
-
-
-def _begun(decision: Decision) -> Decision:
-    """The decision about a version once it is being fetched."""
-    return Decision(decision.version, Stage.DOWNLOADING)

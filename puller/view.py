@@ -50,6 +50,7 @@ class View:
     under_way: Set[Version] = frozenset()
     failures: Mapping[Version, Failure] = field(default_factory=dict)
     unlisted: Mapping[Version, str] = field(default_factory=dict)  # could not be listed, and why
+    unread: str = ""  # why the disk could not be looked at; the rest of what is known of it was seen before
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +89,8 @@ class Decision:
     reason: str = ""
     step: Step | None = None
     again_in_seconds: float | None = None
+
+    @property
+    def begun(self) -> "Decision":
+        """What holds for the version once it is being fetched."""
+        return Decision(self.version, Stage.DOWNLOADING)

@@ -40,6 +40,23 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def is_folder(path: Path) -> bool:
+    """Tell whether a folder is there, as far as anybody can see: what cannot be looked at is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_empty(folder: Path) -> bool:
+    """Tell whether nothing is in a folder; of one that cannot be looked into nobody knows."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
+
+
 def refuse_links(*folders: Path, below: Path) -> None:
     """Raise `Transient` where one of the folders, or one above it down from `below`, is a symbolic link.
 
@@ -51,7 +68,9 @@ def refuse_links(*folders: Path, below: Path) -> None:
 
 
 def _refuse_link(path: Path) -> None:
-    if path.is_symlink():
+    with disk_errors(f"cannot look at {path}"):
+        is_link = path.is_symlink()
+    if is_link:
         words = "nothing is written or deleted through it; find out who made it, and remove it"
         raise Transient(f"{path} is a symbolic link, where only folders belong: {words}")
 

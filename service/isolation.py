@@ -124,6 +124,11 @@ class Troubles:
         """Say what is wrong with whom."""
         return {subject: self.of(subject) for subject in self._now}
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Say what is wrong with whom, for people."""
+        return tuple(sorted(clean(f"{_named(subject)}: {words}") for subject, words in self.all.items()))
+
 
 def _sorted_out(outcomes: list[tuple[S, T | Trouble]]) -> Each[S, T]:
     done: dict[S, T] = {}

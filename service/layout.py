@@ -14,9 +14,11 @@ A folder with a version's canonical number is a published version; that one rena
 written before, so a published version of ours always has one; a version without was put there by hand.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -123,24 +125,16 @@ class Layout:
         return self.own / f"desired.{service}.json"
 
 
-def published(layout: Layout, models: Iterable[ModelName] | None = None) -> dict[ModelName, frozenset[Version]]:
-    """Tell which versions are on disk, of all models or of these; a model without any is left out.
+def names(layout: Layout) -> frozenset[ModelName]:
+    """Name the models that have a folder or a quarantine record. Raises `Transient`.
 
-    Raises `Transient`.
+    A link that cannot be followed counts, too: whoever looks there learns why, of that model alone.
     """
-    if models is None:
-        chosen = names(layout)
-    else:
-        with disk_errors(f"cannot list {layout.models_dir}"):
-            chosen = [name for name in models if layout.model(name).is_dir()]
-    found = {model: versions(layout, model) for model in chosen}
-    return {model: versions for model, versions in found.items() if versions}
-
-
-def names(layout: Layout) -> list[ModelName]:
-    """Name the models that have a folder. Raises `Transient`."""
-    with disk_errors(f"cannot list {layout.models_dir}"):
-        return list(_models(layout.models_dir))
+    found: set[ModelName] = set()
+    for folder in (layout.models_dir, layout.own / "quarantine"):
+        with disk_errors(f"cannot list {folder}"):
+            found.update(_models(folder) if folder == layout.models_dir or folder.is_dir() else ())
+    return frozenset(found)
 
 
 def versions(layout: Layout, model: ModelName) -> frozenset[Version]:
@@ -154,32 +148,42 @@ def read_receipt(layout: Layout, model: ModelName, version: Version) -> Receipt 
     return _read(Receipt, layout.receipt(model, version))
 
 
-def quarantined(layout: Layout) -> dict[tuple[ModelName, Version], Quarantine]:
-    """Read all quarantine records."""
-    records = (_read(Quarantine, path) for path in sorted((layout.own / "quarantine").glob("*/*.json")))
-    return {(record.model, record.version): record for record in records if record}
+def quarantined(layout: Layout, model: ModelName) -> dict[Version, Quarantine]:
+    """Read a model's quarantine records; one that is none is left out. Raises `Transient`."""
+    folder = layout.quarantine(model, Version(0)).parent
+    with disk_errors(f"cannot list {folder}"):
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    records = (_read(Quarantine, path) for path in paths if path.suffix == ".json")
+    return {record.version: record for record in records if record and record.model == model}
 
 
 def _models(folder: Path) -> Iterator[ModelName]:
-    for entry in folder.iterdir():
-        try:
-            model = ModelName.parse(entry.name)
-        except BadName:
-            continue
-        if entry.is_dir():
-            yield model
+    """Name the folders that are called as a model can be; a link that cannot be followed may lead to one."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(BadName):
+                model = ModelName.parse(entry.name)
+                if _is_folder(entry, unknown=True):
+                    yield model
 
 
 def _versions(folder: Path) -> frozenset[Version]:
+    """Name the folders that are called as a version is; TensorFlow Serving finds none behind what leads nowhere."""
     found = set()
-    for entry in folder.iterdir():
-        try:
-            version = Version.parse(entry.name)
-        except BadName:
-            continue
-        if entry.is_dir():
-            found.add(version)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(BadName):
+                version = Version.parse(entry.name)
+                if _is_folder(entry, unknown=False):
+                    found.add(version)
     return frozenset(found)
+
+
+def _is_folder(entry: "os.DirEntry[str]", *, unknown: bool) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or to a name that is too long
+        return unknown
 
 
 def _read(kind: type[T], path: Path) -> T | None:

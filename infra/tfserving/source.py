@@ -86,7 +86,7 @@ class Source:
 
 def look(one: Monitored) -> list[AspiredVersion]:
     """Return the aspired versions of one model, or raise OSError when its base path cannot be read."""
-    if not Path(one.base_path).exists():
+    if not _exists(Path(one.base_path)):
         raise FileNotFoundError(
             f"Could not find base path {one.base_path} for servable {one.model} with error "
             f"NOT_FOUND: {one.base_path} not found"
@@ -104,9 +104,14 @@ def _all_specific(one: Monitored) -> list[Candidate] | None:
     wanted = list(one.policy.specific.versions)
     if not wanted:
         log.warning("No specific versions requested for servable %s.", one.model)
-    if all(Path(one.base_path, str(version)).exists() for version in wanted):
+    if all(_exists(Path(one.base_path, str(version))) for version in wanted):
         return [Candidate(version, str(version)) for version in wanted]
     return None
+
+
+def _exists(path: Path) -> bool:
+    """Ask as TensorFlow does, by access(2): what cannot be asked about is not there."""
+    return os.access(path, os.F_OK)
 
 
 def _listed(one: Monitored) -> list[Candidate]:

@@ -87,7 +87,10 @@ class Hands:
         So an operator would, who knows why it went away; the configurator cannot.
         """
         said = []
-        for (model, version), record in layout.quarantined(Layout(stage.node.models)).items():
+        place = Layout(stage.node.models)
+        records = [record for model in layout.names(place) for record in layout.quarantined(place, model).values()]
+        for record in records:
+            model, version = record.model, record.version
             if KILLED in record.reason and self.kinds.get((model, version), Kind.HALF).is_servable:
                 change = {"kind": "retry", "version": version, "ahead": True}
                 words = await asyncio.to_thread(order, self.master_url, model, change)

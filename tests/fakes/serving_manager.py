@@ -1,5 +1,6 @@
 """The half of the simulated TensorFlow Serving that works by itself: it polls folders, loads and unloads."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,15 +57,11 @@ class FakeManager:
         return {version for version in self._rows.get(model, {}) if self.row(model, version)}
 
     def poll(self) -> None:
-        """Look at all base paths; the first that is missing ends the look for everybody."""
-        found = {}
-        for model, config in self.source.items():
-            base = Path(config.base_path)
-            if not base.exists():
-                return
-            versions = config.model_version_policy.specific.versions
-            found[model] = {version: base / str(version) for version in versions if (base / str(version)).exists()}
-        self._pending.update(found)
+        """Look at all base paths; the first that is missing or cannot be listed ends the look for everybody."""
+        try:
+            self._pending.update({model: _found(config) for model, config in self.source.items()})
+        except OSError:
+            return
 
     def turn(self, now: float) -> None:
         """Take what is pending, and move every version a step; a request that goes on may hold all up."""
@@ -139,3 +136,15 @@ class FakeManager:
         if row.state is State.END and not row.is_aspired:
             del self._rows[model][version]
         self._announce(model, version, status)
+
+
+def _found(config: ModelConfig) -> dict[int, Path]:
+    """Look at a base path as TensorFlow Serving does: it lists it only where a version is not under its plain name."""
+    base = Path(config.base_path)
+    wanted = {version: base / str(version) for version in config.model_version_policy.specific.versions}
+    found = {version: path for version, path in wanted.items() if os.access(path, os.F_OK)}
+    if found.keys() != wanted.keys():
+        list(base.iterdir())
+    elif not base.exists():
+        raise FileNotFoundError(base)
+    return found

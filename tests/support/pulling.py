@@ -30,6 +30,7 @@ from puller.survey import Survey
 from service import warmup
 from service.errors import Transient
 from service.health import Health
+from service.isolation import Each
 from service.layout import Layout, Receipt
 from service.loop import Doorbell, Timing, run
 from service.saved_model import Needs
@@ -132,10 +133,10 @@ class Puller:
         )
 
     def _tools(self) -> Tools:
-        async def sweep(keep: Collection[Key]) -> None:
+        async def sweep(keep: Collection[Key]) -> Each[Path, bool]:
             if self.sweep_error:
                 raise self.sweep_error
-            disk.sweep(self.layout, keep=keep)
+            return disk.sweep(self.layout, keep=keep)
 
         return Tools(
             observer=Observer(self.layout),

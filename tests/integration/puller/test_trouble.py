@@ -9,6 +9,7 @@ from dataclasses import replace
 from nats.js.errors import KeyNotFoundError
 
 from events import subjects
+from events.names import ModelName
 from events.status import PullerReport
 from infra.local.client import nats_client
 from infra.local.connections import accepting
@@ -174,3 +175,15 @@ async def test_it_stops_while_a_list_of_the_bucket_does_not_end(world: World) ->
         puller.child.signal(signal.SIGTERM)
         await eventually(lambda: puller.child.exit_code is not None)
     assert puller.child.exit_code == 0
+
+
+async def test_a_folder_that_leads_nowhere_is_that_models_warning(world: World) -> None:
+    """At `/status` and for masters; other models come."""
+    puller = world.start_puller()
+    puller.layout.model(ModelName("bad")).symlink_to("x" * 300)
+    world.upload(1)
+    await eventually(lambda: puller.state(1) == "published")
+    world.upload(1, model="bad")
+    await eventually(lambda: puller.state(1, "bad") == "failed")
+    assert [words.split(":")[0] for words in puller.report.warnings] == ["bad"]
+    assert "File name too long" in puller.report.warnings[0]

@@ -16,7 +16,7 @@ from puller.access import Access
 from puller.http_engine import HttpEngine
 from puller.ranges import RANGE_BYTES
 from puller.transfer import Fetched, Transfer
-from service.layout import Layout, published, read_receipt
+from service.layout import Layout, read_receipt, versions
 from tests.fakes import http_bucket
 from tests.fakes.http_bucket import HttpBucket
 from tests.support.puller_child import wanted
@@ -67,7 +67,7 @@ def assert_nothing_half(world: World) -> bool:
     visible = world.published(1)
     assert visible in (None, FILES)
     assert world.published(5) == {"saved_model.pb": b"old"}
-    for version in published(world.layout)[MODEL]:
+    for version in versions(world.layout, MODEL):
         assert read_receipt(world.layout, MODEL, version) is not None
     return visible is not None
 

@@ -37,9 +37,9 @@ def fail(step: str, model: object) -> None:
 class FailingDisk(Disk):
     """A disk on which a step fails for one model."""
 
-    def _folder(self, name: ModelName, records: Mapping[Key, Quarantine]) -> Folder:
+    def _folder(self, name: ModelName) -> Folder:
         fail("look", name)
-        return super()._folder(name, records)
+        return super()._folder(name)
 
     def path(self, key: Key) -> Path:
         fail("test", key[0])

@@ -30,9 +30,9 @@ class Cursed(Disk):
         if step == self.step and model == BAD:
             raise self.fault(13, "no")
 
-    def _folder(self, name: ModelName, records: object) -> Folder:
+    def _folder(self, name: ModelName) -> Folder:
         self._check("_folder", name)
-        return super()._folder(name, records)  # type: ignore[arg-type] # handed on
+        return super()._folder(name)
 
     def path(self, key: Key) -> Path:
         self._check("path", key[0])
@@ -193,10 +193,10 @@ async def test_a_folder_that_cannot_be_looked_at_unloads_nothing(tmp_path: Path,
     failing: list[bool] = [False]
 
     class Blind(Disk):
-        def _folder(self, name: ModelName, records: object) -> Folder:
+        def _folder(self, name: ModelName) -> Folder:
             if failing[0] and name == BAD:
                 raise PermissionError(13, "no")
-            return super()._folder(name, records)  # type: ignore[arg-type] # handed on
+            return super()._folder(name)
 
     async with Bench(tmp_path, disk_kind=Blind, poll_seconds=1.0) as bench:
         bench.publish(1, model=BAD)

@@ -98,10 +98,10 @@ def test_a_held_model_has_a_folder_with_all_its_versions(layout: Layout, disk: D
 def test_props_appear_under_the_numbers_that_are_waited_for(layout: Layout, disk: Disk) -> None:
     """Beside what is there, or as a whole folder."""
     publish(layout, MODEL, 2)
-    disk.prop([(MODEL, ONE)])
+    disk.prop(MODEL, [ONE])
     assert disk.look([]).done[MODEL].hollow == {ONE}
     shutil.rmtree(layout.model(MODEL))
-    disk.prop([(MODEL, ONE), (MODEL, TWO)])
+    disk.prop(MODEL, [ONE, TWO])
     assert disk.look([]).done[MODEL].hollow == {ONE, TWO}
 
 

@@ -8,7 +8,8 @@ import pytest
 from events.names import Version
 from puller import disk
 from service.errors import NoSpaceLeft, Transient
-from service.layout import published, read_receipt
+from service.isolation import Each
+from service.layout import read_receipt, versions
 from tests.support.puller_world import MODEL, World, contents
 
 FILES = {"saved_model.pb": b"graph", "assets/deep/words": b"words", "assets/empty": b""}
@@ -33,7 +34,7 @@ async def test_published_is_exactly_the_version(world: World) -> None:
         "empty",
     ]
     assert read_receipt(world.layout, MODEL, Version(1)) == receipt
-    assert published(world.layout) == {MODEL: {1}}
+    assert versions(world.layout, MODEL) == {1}
     assert contents(world.layout.own / "stage") == {}
 
 
@@ -77,18 +78,20 @@ async def test_sweep_takes_leftovers_and_keeps_what_is_wanted(world: World) -> N
     stray = layout.receipt(MODEL, Version(1)).with_name(".1.json.abc.new")
     stray.write_text("{")
     (layout.own / "stage/m/not a number").mkdir()
-    assert disk.sweep(layout, keep={(MODEL, Version(2))}) == 5  # stage and journal of 3, the two receipts, the folder
+    assert (
+        len(disk.sweep(layout, keep={(MODEL, Version(2))}).done) == 5
+    )  # stage and journal of 3, the two receipts, the folder
     assert contents(layout.stage(MODEL, Version(2))) == FILES
     assert not layout.stage(MODEL, Version(3)).exists()
     assert (await world.fetch(2)).bytes_moved == 0
     assert layout.receipt(MODEL, Version(1)).exists()
     assert not orphan.exists()
-    assert disk.sweep(layout, keep={(MODEL, Version(2))}) == 0
+    assert disk.sweep(layout, keep={(MODEL, Version(2))}) == Each({}, {})
 
 
 def test_sweep_of_an_empty_disk(world: World) -> None:
     """The first start finds nothing to do."""
-    assert disk.sweep(world.layout, keep=()) == 0
+    assert disk.sweep(world.layout, keep=()) == Each({}, {})
 
 
 async def test_discard_drops_stage_and_notes(world: World) -> None:

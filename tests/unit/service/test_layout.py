@@ -18,7 +18,10 @@ def test_published_versions_are_canonical_folders_only(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "m" / "7").write_text("a file")
     (tmp_path / "models.config").write_text("")
-    assert layout.published(Layout(tmp_path)) == {MODEL: frozenset({Version(1), Version(20)})}
+    place = Layout(tmp_path)
+    assert layout.names(place) == {MODEL, "empty"}
+    assert layout.versions(place, MODEL) == {Version(1), Version(20)}
+    assert layout.versions(place, ModelName("empty")) == frozenset()
 
 
 def test_receipt_survives_the_disk(tmp_path: Path) -> None:
@@ -43,7 +46,8 @@ def test_quarantine_records_are_found_by_model_and_version(tmp_path: Path) -> No
     record = Quarantine(model=MODEL, version=Version(2), since=MOMENT, reason="DATA_LOSS", fingerprint="f")
     files.write(place.quarantine(MODEL, Version(2)), record.model_dump_json().encode())
     files.write(place.quarantine(MODEL, Version(3)), b"nonsense")
-    assert layout.quarantined(place) == {(MODEL, Version(2)): record}
+    assert layout.quarantined(place, MODEL) == {Version(2): record}
+    assert layout.names(place) == {MODEL}, "a model that has left the disk may have records"
 
 
 def test_fingerprint_is_of_the_bytes_not_of_the_upload() -> None:
@@ -62,6 +66,6 @@ def test_a_quarantine_record_of_before_is_cut_when_it_is_read(tmp_path: Path) ->
     path.parent.mkdir(parents=True)
     record = {"model": MODEL, "version": 1, "since": "2030-01-01T00:00:00Z", "fingerprint": None}
     path.write_text(json.dumps({**record, "reason": "\x1b[2J" + "x" * 5_000}))
-    (found,) = layout.quarantined(layout_of).values()
+    (found,) = layout.quarantined(layout_of, MODEL).values()
     assert len(found.reason) == 1000
     assert found.reason.startswith(r"\x1b[2J")

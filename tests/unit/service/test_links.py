@@ -57,11 +57,17 @@ def is_untouched(layout: Layout) -> bool:
     return found == {"m", "m/1", "m/1/f"} and file.read_bytes() == b"y" and file.stat().st_mode & 0o777 == 0o600
 
 
+def swept(layout: Layout) -> None:
+    """Sweep, and raise what stands in the way."""
+    for trouble in disk.sweep(layout, keep=[]).troubles.values():
+        raise trouble.error
+
+
 PULLER: dict[str, Callable[[Layout], object]] = {
     "seal": lambda layout: disk.seal(layout, RECEIPT),
     "publish": lambda layout: disk.publish(layout, RECEIPT),
     "discard": lambda layout: disk.discard(layout, MODEL, ONE),
-    "sweep": lambda layout: disk.sweep(layout, keep=[]),
+    "sweep": swept,
 }
 
 
