@@ -55,7 +55,8 @@ class Bounds:
 
 
 MANIFEST: Final = Bounds(16 * MIB, max_values=8 * MAX_FILES)  # of a file: an object, four fields, a piece and more
-DESIRED: Final = Bounds(4 * MIB, max_values=40 * MAX_NODES)
+DESIRED: Final = Bounds(MIB, max_values=40 * MAX_NODES)  # policies of their own for some 5,000 nodes
+COPY: Final = Bounds(256 * MIB, max_values=8_000_000)  # all desired documents together, as a node keeps them on disk
 EVENT: Final = Bounds(256 * 1024, max_values=40_000)
 REQUEST: Final = Bounds(64 * 1024, max_values=20_000)
 HINT: Final = Bounds(1024, max_values=32)

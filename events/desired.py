@@ -105,6 +105,14 @@ def parse(data: bytes) -> Desired:
         raise BadDesired(f"desired state is not readable: {wording.problems(error)}") from error
 
 
+def render(document: Desired) -> bytes:
+    """Write a document; `BadDesired` where it is more than any reader takes."""
+    data = document.model_dump_json().encode()
+    if wrong := problem(data):
+        raise BadDesired(wrong)
+    return data
+
+
 def problem(data: bytes) -> str:
     """Say why a document cannot be read; empty where it can."""
     try:

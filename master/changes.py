@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pydantic import ValidationError
+
+from events import wording
 from events.desired import Desired, Latest, Pinned, Policy
 from events.names import NodeName, Version
 from master import labels
@@ -133,12 +136,15 @@ Change: TypeAlias = (
 
 
 def apply(document: Desired, change: Change, *, nodes: frozenset[NodeName] = frozenset()) -> Desired:
-    """Make a change, for all nodes or for the named ones; `Unreasonable` where it contradicts itself."""
+    """Make a change, for all nodes or for the named ones; `Unreasonable` where it contradicts itself or a bound."""
     if isinstance(change, ForgetModel):
         return Desired()
-    common = document.policy if nodes else _changed(document.policy, change)
-    own = {node: _changed(document.on(node), change) for node in nodes or document.nodes}
-    return _tidy(Desired(policy=common, nodes={**document.nodes, **own}))
+    try:
+        common = document.policy if nodes else _changed(document.policy, change)
+        own = {node: _changed(document.on(node), change) for node in nodes or document.nodes}
+        return _tidy(Desired(policy=common, nodes={**document.nodes, **own}))
+    except ValidationError as error:
+        raise Unreasonable(f"the document would not be readable: {wording.problems(error)}") from error
 
 
 def _tidy(document: Desired) -> Desired:

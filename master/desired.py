@@ -7,6 +7,7 @@ whatever becomes of the one that wrote (`master/audit.py`).
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from nats.errors import MaxPayloadError
 from nats.js.api import Header
 from nats.js.errors import APIError, KeyNotFoundError
 from pydantic import ValidationError
@@ -16,9 +17,10 @@ from events.desired import Desired
 from events.messages import ChangeMade
 from events.names import ModelName
 from master.answers import Stored
-from master.errors import Conflict, Spoiled
+from master.errors import Conflict, Refused, Spoiled
 from service import jetstream, watch
 from service.bus import REPLY_SECONDS, Bus
+from service.streams import STREAMS
 from service.watch import Entry
 
 CHANGE_HEADER = "MM-Change"
@@ -57,9 +59,11 @@ class DesiredDocuments:
     async def write(self, document: Desired, change: ChangeMade) -> int:
         """Put a document in the place of the one at `change.revision_before`; return the new revision.
 
-        `Conflict` where somebody was faster, `Transient` where NATS is away. A write that NATS did not acknowledge may
-        have been made all the same; whoever tries again reads first.
+        `Conflict` where somebody was faster, `Refused` where no node would read it or NATS takes none so big,
+        `Transient` where NATS is away. A write that NATS did not acknowledge may have been made all the same; whoever
+        tries again reads first.
         """
+        data = readable(document, change.model)
         stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
         headers = {
             Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(change.revision_before),
@@ -69,9 +73,11 @@ class DesiredDocuments:
         with jetstream.errors(f"take the desired state of model {change.model}"):
             await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
             try:
-                written = await stream.publish(subject, document.model_dump_json().encode(), headers=headers)
-            except APIError as error:
-                if error.err_code not in WRONG_REVISION:
+                written = await stream.publish(subject, data, headers=headers)
+            except (APIError, MaxPayloadError) as error:
+                if jetstream.is_too_big(error):
+                    raise Refused(f"model {change.model}: {_too_big(len(data))}") from error
+                if not isinstance(error, APIError) or error.err_code not in WRONG_REVISION:
                     raise
                 now = (await self.read(change.model)).revision
                 raise Conflict(
@@ -92,6 +98,23 @@ class DesiredDocuments:
                     found.append(_change(kept.headers or {}, model, before=before, revision=revision))
                 before = revision
         return found
+
+
+def readable(document: Desired, model: ModelName) -> bytes:
+    """Write a document as nodes read it; `Refused` where none of them would."""
+    try:
+        return desired.render(document)
+    except desired.BadDesired as error:
+        advice = "say for all nodes what most have in common, or restore versions that were removed long ago"
+        raise Refused(f"model {model}: {error}, so no node would follow it; nothing was changed; {advice}") from error
+
+
+def _too_big(size: int) -> str:
+    stream = f"KV_{subjects.DESIRED_BUCKET}"
+    return (
+        f"NATS takes no document of {size:,} bytes; nothing was changed; have max_msg_size of {stream} raised to"
+        f" {STREAMS[stream].max_msg_size} or more (nats stream edit, with the admin's key)"
+    )
 
 
 def _change(headers: Mapping[str, str], model: ModelName, *, before: int, revision: int) -> ChangeMade:

@@ -13,7 +13,7 @@ from events.names import ModelName, NodeName, Version
 from master import refusals, rollback, words
 from master.answers import Entry, Foreseen, Made, Stored
 from master.changes import Unreasonable
-from master.desired import DesiredDocuments
+from master.desired import DesiredDocuments, readable
 from master.errors import Conflict, Refused, Spoiled
 from master.fold import Fold
 from master.foresee import foresee
@@ -150,6 +150,7 @@ class Orders:
                 document = take(document, step, request=request)
         except Unreasonable as error:
             raise Refused(f"model {order.model}: {error}; nothing was changed") from error
+        readable(document, order.model)
         return document, Made(
             model=order.model,
             is_dry_run=order.is_dry_run,

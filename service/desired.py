@@ -8,8 +8,9 @@ somebody writes the document anew.
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from events import desired, subjects
+from events import bounds, desired, subjects
 from events.desired import Desired, DesiredState
 from events.names import BadName, ModelName, NodeName
 from events.status import MAX_MODELS
@@ -42,7 +43,7 @@ class DesiredStore:
     def load(self) -> None:
         """Start from the copy on disk; a copy that is missing or broken counts as no document at all."""
         try:
-            saved = json.loads(self._path.read_bytes())
+            saved = json.loads(self._saved())
             raw = {str(key): json.dumps(value).encode() for key, value in saved.items()}
         except FileNotFoundError:
             return
@@ -50,6 +51,13 @@ class DesiredStore:
             log.warning("copy of desired state unreadable; waiting for nats", path=str(self._path), reason=str(error))
             return
         self._documents = self._read(raw)[0]
+
+    def _saved(self) -> bytes:
+        with self._path.open("rb") as file:
+            data = file.read(bounds.COPY.max_bytes + 1)
+        if problem := bounds.COPY.problem(data):
+            raise ValueError(f"it is {problem}")
+        return data
 
     def show(self, content: Mapping[str, Entry]) -> None:
         """Take the whole content of the KV bucket."""
@@ -97,7 +105,15 @@ class DesiredStore:
 
     def _save(self) -> None:
         copy = {subjects.desired_key(model): doc.model_dump(mode="json") for model, doc in self._documents.items()}
-        try:
-            files.write(self._path, json.dumps(copy, sort_keys=True).encode())
-        except Transient as error:
-            log.warning("copy of desired state not written; it is in memory only", reason=str(error))
+        data = json.dumps(copy, sort_keys=True).encode()
+        if reason := bounds.COPY.problem(data) or _written(self._path, data):
+            log.warning("copy of desired state not written; it is in memory only", reason=reason)
+
+
+def _written(path: Path, data: bytes) -> str:
+    """Write a file; say why that was not possible, or nothing."""
+    try:
+        files.write(path, data)
+    except Transient as error:
+        return str(error)
+    return ""

@@ -9,7 +9,7 @@ from math import inf
 
 from nats.js.api import DiscardPolicy, StreamConfig, StreamSource
 
-from events import subjects
+from events import bounds, subjects
 from events.cloudevents import MAX_MESSAGE_BYTES
 from events.status import MAX_PRESENCE_BYTES, MAX_REPORT_BYTES
 
@@ -21,7 +21,7 @@ AUDIT_BYTES = 128 * 1024**2  # 200,000 changes and commands: 550 a day for a yea
 DESIRED_HISTORY = 32  # earlier documents of a model, for the audit
 DUPLICATE_SECONDS = 120.0
 
-DOCUMENT_BYTES = 1024**2
+CHANGE_BYTES = 64 * 1024  # who wrote a document and why, in the headers of the write
 REQUEST_BYTES = 4 * 1024**2  # with what a change does on each of many nodes
 MOST_BYTES = 8 * 1024**2  # as infra/nats has max_payload
 
@@ -64,8 +64,8 @@ STREAMS: Mapping[str, StreamConfig] = {
             max_msg_size=MAX_MESSAGE_BYTES,
             duplicate_window=DUPLICATE_SECONDS,
         ),
-        _kept(subjects.DESIRED_BUCKET, most_bytes=DOCUMENT_BYTES, history=DESIRED_HISTORY),
-        _kept(subjects.STATUS_BUCKET, most_bytes=MAX_REPORT_BYTES + DOCUMENT_BYTES),
+        _kept(subjects.DESIRED_BUCKET, most_bytes=bounds.DESIRED.max_bytes + CHANGE_BYTES, history=DESIRED_HISTORY),
+        _kept(subjects.STATUS_BUCKET, most_bytes=MAX_REPORT_BYTES),
         _kept(subjects.PRESENCE_BUCKET, most_bytes=MAX_PRESENCE_BYTES),
         _kept(subjects.REQUEST_BUCKET, most_bytes=REQUEST_BYTES, seconds=DAY_SECONDS),
     )

@@ -104,10 +104,17 @@ def test_wrong_document_is_refused_with_its_place(data: bytes) -> None:
         desired.parse(data)
 
 
+def test_what_no_reader_takes_is_not_written() -> None:
+    """The bounds of reading hold for writing."""
+    document = Desired(nodes={NodeName(f"node-{number}"): Policy(paused=True) for number in range(9_000)})
+    with pytest.raises(BadDesired, match=r"desired state is too big: 1\.\d MB, at most 1\.0 MB"):
+        desired.render(document)
+
+
 def test_document_survives_json() -> None:
     """What the master writes is what a node reads."""
     policy = Policy(
         want=Pinned(versions=versions(1, 2)), labels={"canary": Version(2)}, retry={Version(3): "r1"}, retention=0
     )
     document = Desired(policy=policy, nodes={NodeName("a.b"): Policy(removed=True)})
-    assert desired.parse(document.model_dump_json().encode()) == document
+    assert desired.parse(desired.render(document)) == document

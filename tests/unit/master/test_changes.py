@@ -2,6 +2,7 @@
 
 import pytest
 
+from events import bounds
 from events.desired import Desired, Latest, Pinned, Policy
 from events.names import NodeName
 from master import changes
@@ -128,3 +129,13 @@ def test_a_change_that_contradicts_what_is_wanted_is_refused(policy: Policy, cha
     """The operator is told what stands against it."""
     with pytest.raises(Unreasonable, match=words):
         changes.apply(Desired(policy=policy), change)
+
+
+def test_what_no_reader_would_take_is_unreasonable() -> None:
+    """A version too many in a list, or a policy of its own for a node too many, and the document could not be read."""
+    full = Policy(refused=versions(*range(bounds.MAX_VERSIONS)))
+    with pytest.raises(Unreasonable, match="would not be readable: refused: Tuple should have at most 10000 items"):
+        changes.apply(Desired(policy=full), changes.RemoveVersion(versions(bounds.MAX_VERSIONS)[0]))
+    nodes = frozenset(NodeName(f"n{number}") for number in range(bounds.MAX_NODES + 1))
+    with pytest.raises(Unreasonable, match="would not be readable: nodes"):
+        changes.apply(Desired(), changes.Pause(), nodes=nodes)

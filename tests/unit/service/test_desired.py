@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from events import bounds
 from events.desired import Latest, Pinned
 from events.names import ModelName, NodeName, Version
 from service.desired import DesiredStore
@@ -116,6 +117,18 @@ def test_a_key_that_is_no_model_is_said_and_harms_nobody(store: DesiredStore) ->
     show(store, "../m", PINNED)
     assert store.state.models == frozenset()
     assert "not a model name" in store.problems[0]
+
+
+def test_a_copy_that_is_too_big_is_not_parsed(
+    tmp_path: Path, store: DesiredStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is weighed first, like everything that is read."""
+    path = Layout(tmp_path).desired("puller")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'{"m": {}, "n": [' + b"1," * bounds.COPY.max_values + b"1]}")
+    store.load()
+    assert store.state.models == frozenset()
+    assert "too big: 8,000,0" in str(caplog.records[-1].__dict__["fields"]["reason"])
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"m": 7}', b'{"../x": {}}', b"[" * 10**6])

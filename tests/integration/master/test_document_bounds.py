@@ -1,0 +1,45 @@
+"""A desired document is written only where every node and NATS itself take it."""
+
+import dataclasses
+
+import pytest
+
+from events import changes as wire
+from events import subjects
+from events.desired import Desired, Policy
+from events.names import NodeName
+from infra.local.client import nats_client
+from master.errors import Refused
+from master.orders import Order
+from tests.support.fleet import MODEL, versions
+from tests.support.master import order, running_master
+from tests.support.stack import NatsServer
+
+PIN = wire.Pin(versions=versions(6))
+
+
+async def test_what_no_node_would_read_is_refused(nats_server: NatsServer) -> None:
+    """In the dry run and in earnest, with what to do; and the document stays as it was."""
+    document = Desired(nodes={NodeName(f"node-{number}"): Policy(paused=True) for number in range(9_000)})
+    async with running_master(nats_server) as master:
+        made = await order(master, PIN)
+        for is_dry_run in (True, False):
+            asked = Order(actor="t", model=MODEL, change=document, is_dry_run=is_dry_run)
+            with pytest.raises(
+                Refused, match=r"too big: .* so no node would follow it; nothing was changed; say for all"
+            ):
+                await master.orders.follow(asked)
+        assert (await master.documents.read(MODEL)).revision == made.revision_after
+
+
+async def test_what_nats_does_not_take_is_refused_with_what_to_do(nats_server: NatsServer) -> None:
+    """A bucket of an earlier release, or of an operator's choice, takes less: to try again would not help."""
+    document = Desired(nodes={NodeName(f"node-{number}"): Policy(paused=True) for number in range(500)})
+    async with running_master(nats_server) as master:
+        await order(master, PIN)
+        async with nats_client(nats_server.url) as client:
+            stream = client.jetstream()
+            found = (await stream.stream_info(f"KV_{subjects.DESIRED_BUCKET}")).config
+            await stream.update_stream(dataclasses.replace(found, max_msg_size=16 * 1024))
+        with pytest.raises(Refused, match=r"NATS takes no document of .* have max_msg_size of KV_mm_desired raised"):
+            await master.orders.follow(Order(actor="t", model=MODEL, change=document))
