@@ -146,6 +146,8 @@ class Reporter:
         try:
             return await self._reconcile()
         finally:
+            serving = self._edges.news.serving
+            self._core.health.missing = "" if serving.is_connected else serving.reason
             report = self.report()
             if self._shown != (report.models, report.serving):
                 self._shown = (report.models, report.serving)

@@ -5,7 +5,7 @@ between two whole looks, so that looking every few milliseconds costs little on 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from service.isolation import Each, Trouble, Troubles, each, each_async
 
 T = TypeVar("T")
 READING = ("look", "status", "labels", "desired state")
+NOBODYS = ModelName("none")  # asked for on a node without models; whatever the answer, somebody gave it
 PARALLEL_CALLS = (
     16  # each is answered in well under a millisecond; more would only queue in TensorFlow Serving's threads
 )
@@ -75,12 +76,17 @@ class Observer:
         """Ask TensorFlow Serving for the states of versions; of all while it is new to us. Raises `Transient`."""
         is_whole = is_new or self._whole is None or now - self._whole >= WHOLE_SECONDS or not moving
         names = [name for name in self.folders if is_whole or name in moving or name not in self._statuses]
-        answers = await each_async(names, self._serving.status, at_once=PARALLEL_CALLS)
-        _refuse_silence(answers)
+        answers = await self._ask_all(names)
         self._statuses = {name: self._statuses[name] for name in self.folders if name in self._statuses}
         self._statuses.update(self._troubles.take_all("status", answers, is_whole=is_whole))
         if is_whole:
             self._whole = now
+
+    async def _ask_all(self, names: Sequence[ModelName]) -> Each[ModelName, dict[Version, Status]]:
+        """Ask for the states of models; without any for one that nobody has, to hear whether anybody answers."""
+        answers = await each_async(names or (NOBODYS,), self._serving.status, at_once=PARALLEL_CALLS)
+        _refuse_silence(answers)
+        return answers if names else Each({}, {})
 
     def forget(self) -> None:
         """Drop all answers: another TensorFlow Serving may be there."""

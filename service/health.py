@@ -1,4 +1,6 @@
-"""What the loop knows of itself: ready once a pass has succeeded, alive while no pass is stuck."""
+"""What a service knows of itself: ready once a pass has succeeded and nothing it needs is missing; alive while no pass
+is stuck.
+"""
 
 import asyncio
 import time
@@ -19,8 +21,19 @@ class Health:
         self._begun = 0
         self._ended = 0
         self._turned = asyncio.Event()
-        self.is_ready = False
+        self._has_succeeded = False
+        self.missing = ""  # what the service cannot do its work without, in words; empty while it is there
         self.last_pass = Pass()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a pass has succeeded since the start, and nothing the service needs is missing now."""
+        return self._has_succeeded and not self.missing
+
+    @property
+    def unready(self) -> str:
+        """Why the service is not ready, in words."""
+        return self.missing or self.last_pass.error or "the first pass has not ended"
 
     @property
     def is_alive(self) -> bool:
@@ -41,7 +54,7 @@ class Health:
 
     def succeed(self) -> None:
         """Note that the pass has succeeded."""
-        self.is_ready = True
+        self._has_succeeded = True
         self._end("")
 
     def fail(self, reason: str) -> None:

@@ -87,10 +87,9 @@ def pages(health: Health, report: Callable[[], Report], *, names: Collection[str
     async def livez() -> Response:
         return _verdict(health.is_alive, "alive", f"stuck: a pass does not end; last error: {health.last_pass.error}")
 
-    @router.get("/readyz", response_class=PlainTextResponse, responses=not_so, summary="Whether a pass has succeeded")
+    @router.get("/readyz", response_class=PlainTextResponse, responses=not_so, summary="Whether it does its work")
     async def readyz() -> Response:
-        reason = health.last_pass.error or "the first pass has not ended"
-        return _verdict(health.is_ready, "ready", f"not ready: {reason}")
+        return _verdict(health.is_ready, "ready", f"not ready: {health.unready}")
 
     @router.get("/status", summary="The whole truth about this service", responses=STATUS)
     async def status(request: Request) -> Response:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,6 +119,15 @@ class Node:
         """Ask for /status."""
         with urllib.request.urlopen(f"{self.url}/status", timeout=5) as answer:  # noqa: S310 - our own address
             return ConfiguratorReport.model_validate_json(answer.read())
+
+    def readiness(self) -> tuple[int, str]:
+        """Ask for /readyz: the status, and what it says up to the cause."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310 - our own address
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            said = error.read().decode()
+            return error.code, said.partition(": failed to connect")[0]
 
     def model(self, name: str = MODEL) -> ServedModel:
         """Return a model's part of the report; empty if it is not there."""

@@ -26,6 +26,7 @@ from tests.integration.configurator.conftest import ROOT, Node
 from tests.support.configurator import MODEL, NODE, write_sample
 from tests.support.stack import NatsServer, eventually
 
+AWAY = "not ready: TensorFlow Serving at {address} does not answer"  # how the answer begins
 FAILS = {"code": "DATA_LOSS", "message": "bytes are gone"}
 
 
@@ -142,6 +143,21 @@ def test_commands_are_answered(node: Node) -> None:
         assert json.loads(answer.read())["sentences"] == ["m: versions 1"]
     node.until(lambda: node.log().count("say again what is served") == 2)
     assert node.serves(1)
+
+
+def test_without_tensorflow_serving_it_is_not_ready_and_says_so(bare_node: Node) -> None:
+    """On a node without models, too: before it was ever there, while it is away, and not once it is back."""
+    bare_node.start_configurator()
+    bare_node.until(lambda: bare_node.readiness() == (503, AWAY.format(address=bare_node.address)))
+    assert not bare_node.report().serving.is_connected
+    bare_node.start_serving()
+    bare_node.until(lambda: bare_node.readiness() == (200, "ready"))
+    assert bare_node.report().serving.is_connected
+    bare_node.kill_serving()
+    bare_node.until(lambda: bare_node.readiness() == (503, AWAY.format(address=bare_node.address)))
+    assert not bare_node.report().is_ready
+    bare_node.start_serving()
+    bare_node.until(lambda: bare_node.readiness() == (200, "ready"))
 
 
 async def test_events_tell_the_story_and_hints_are_followed(bare_node: Node, nats_server: NatsServer) -> None:

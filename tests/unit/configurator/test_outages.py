@@ -92,6 +92,22 @@ async def test_away_is_reported_once_and_tried_on(tmp_path: Path) -> None:
         assert bench.available() == {1}
 
 
+async def test_a_node_without_models_asks_whether_tensorflow_serving_answers(tmp_path: Path) -> None:
+    """It counts as connected when it has answered, not because there was nothing to ask for."""
+    async with Bench(tmp_path) as bench:
+        bench.serving.stop()
+        await bench.run(5.0)
+        assert not bench.is_connected()
+        assert "does not answer" in bench.edges.news.serving.reason
+        bench.serving.start()
+        await bench.run(5.0)
+        assert bench.is_connected()
+        assert bench.report() == {}
+        bench.serving.stop()
+        await bench.run(20.0)
+        assert not bench.is_connected()
+
+
 async def test_the_file_is_emptied_if_tensorflow_serving_does_not_come_back_with_it(tmp_path: Path) -> None:
     """And models are introduced again."""
     async with Bench(tmp_path, serving_lost_seconds=60.0) as bench:

@@ -49,6 +49,19 @@ async def test_ready_after_the_first_pass_and_not_before() -> None:
     assert (await pages.get("/readyz")).status_code == 200
 
 
+async def test_not_ready_while_something_needed_is_missing() -> None:
+    """A pass has succeeded once, and what the service needs has gone since: the answer names it until it is back."""
+    health = Health()
+    pages = client(health)
+    health.begin()
+    health.succeed()
+    health.missing = "TensorFlow Serving at 127.0.0.1:8500 does not answer"
+    answer = await pages.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, f"not ready: {health.missing}")
+    health.missing = ""
+    assert (await pages.get("/readyz")).status_code == 200
+
+
 async def test_status_is_the_whole_report() -> None:
     """What the service knows of itself is there as JSON."""
     assert Report.model_validate_json((await client(Health()).get("/status")).content) == REPORT
