@@ -4,17 +4,21 @@ Events are history and hints. Nothing waits for one: losing, doubling or reorder
 Readers ignore fields they do not know, so that services one minor version apart understand each other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from events import bounds
+from events import bounds, wording
 from events.bounds import AtMost, Count, Finite
 from events.names import ModelName, NodeName, Version
 
 Nodes = Annotated[tuple[NodeName, ...], AtMost(bounds.MAX_NODES)]
+_MOST_NAMED_BYTES = 32 * 1024  # of nodes' names in a record: 1,500 of twenty letters
+_MOST_SUMMARY = 4_000  # characters
+_MOST_WORDS = 500  # characters of a record's other texts: the most that an operator may give as a reason
 
 
 class Event(BaseModel):
@@ -176,7 +180,10 @@ class VersionRemoved(VersionEvent):
 
 
 class ChangeMade(Event):
-    """An operator changed desired state; `revision` is what the document has since, `nodes` is empty for all nodes."""
+    """An operator changed desired state; `revision` is what the document has since, `nodes` is empty for all nodes.
+
+    `more_nodes`: so many more than are named, where that are too many for one message (`short`).
+    """
 
     type: ClassVar[str] = "change.made"
     model: ModelName
@@ -185,20 +192,26 @@ class ChangeMade(Event):
     summary: str
     reason: str = ""  # why, in the operator's own words
     nodes: Nodes = ()
+    more_nodes: Count = 0
     revision_before: Count
     revision: Count
     request: str = ""
 
 
 class CommandSent(Event):
-    """An operator had a command followed by the nodes, or dropped a lost node from the fleet."""
+    """An operator had a command followed by the nodes, or dropped a lost node from the fleet.
+
+    `more_nodes`, `more_unanswered`: so many more than are named, where that are too many for one message (`short`).
+    """
 
     type: ClassVar[str] = "command.sent"
     model: ModelName | None = None
     actor: str
     command: str
     nodes: Nodes = ()
+    more_nodes: Count = 0
     unanswered: Nodes = ()
+    more_unanswered: Count = 0
     request: str = ""
 
 
@@ -246,6 +259,26 @@ _SPEAKERS: Mapping[str, tuple[type[Event], ...]] = {
 }
 SERVICES = tuple(_SPEAKERS)
 ALL: tuple[type[Event], ...] = tuple(kind for kinds in _SPEAKERS.values() for kind in kinds)
+
+
+def short(event: ChangeMade | CommandSent) -> ChangeMade | CommandSent:
+    """Make a record fit into a message, whoever wrote it: as many nodes are named as fit, and all texts are cut."""
+    fields: dict[str, object] = {
+        name: wording.clean(value, most=_MOST_SUMMARY if name == "summary" else _MOST_WORDS)
+        for name, value in event
+        if isinstance(value, str) and name != "model"
+    }
+    for name in ("nodes", "unanswered"):
+        nodes: tuple[NodeName, ...] = getattr(event, name, ())
+        if left := len(nodes) - (fitting := _fitting(nodes)):
+            fields |= {name: nodes[:fitting], f"more_{name}": getattr(event, f"more_{name}") + left}
+    return event.model_copy(update=fields)
+
+
+def _fitting(nodes: Sequence[NodeName]) -> int:
+    """Count how many nodes, from the first on, can be named."""
+    sizes = accumulate(len(node) + 3 for node in nodes)  # two quotes and a comma
+    return sum(size <= _MOST_NAMED_BYTES for size in sizes)
 
 
 def of(service: str) -> tuple[type[Event], ...]:

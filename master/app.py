@@ -50,6 +50,7 @@ class Master:
     forgetting: Forgetting
     bus: Bus
     ear: Ear
+    audit: Audit
     http: str
     sign: Presence
 
@@ -87,7 +88,7 @@ class Master:
             nats=self.bus.connection,
             http=self.http,
             warnings=(
-                *dict.fromkeys((*self.bus.problems, *self.fleet.warnings)),
+                *filter(None, dict.fromkeys((*self.bus.problems, *self.fleet.warnings, self.audit.problem))),
                 *(
                     f"desired state of {name}: {model.stored.spoiled}"
                     for name, model in sorted(self.fleet.fold.models.items())
@@ -117,7 +118,7 @@ def build(
     audit, relay = Audit(bus, documents), Relay(fleet, bus, ports)
     orders = Orders(fold, documents, requests=Requests(bus), history=history)
     forgetting = Forgetting(fold, documents, bus)
-    master = Master(settings, health, fleet, documents, orders, relay, history, forgetting, bus, ear, http, sign)
+    master = Master(settings, health, fleet, documents, orders, relay, history, forgetting, bus, ear, audit, http, sign)
     ear.listen(bus)
     bus.follow(subjects.DESIRED_BUCKET, audit.begin)
     poll = Poll(fleet, relay, ports, ear, hears=master.hears, clock=lambda: datetime.now(UTC))

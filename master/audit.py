@@ -9,13 +9,15 @@ from nats.js import JetStreamContext
 from nats.js.api import Header
 from nats.js.errors import APIError, NotFoundError
 
-from events import cloudevents, subjects
+from events import cloudevents, messages, subjects
 from events.messages import ChangeMade
 from events.names import BadName, ModelName
 from master.desired import WRONG_REVISION, DesiredDocuments
 from service import jetstream, logs
 from service.bus import REPLY_SECONDS, Bus
 from service.errors import Transient
+from service.isolation import Trouble, alone_async
+from service.jobs import Job
 from service.watch import Entry, Follow
 
 log = logs.get("master.audit")
@@ -24,12 +26,17 @@ RETRY_SECONDS = 1.0
 EXPECTED_OF = "Nats-Expected-Last-Subject-Sequence-Subject"
 
 
+class Faster(Transient):
+    """Another master wrote the record first; what it wrote is looked at."""
+
+
 class Audit:
     """Watches desired state and keeps the record whole."""
 
     def __init__(self, bus: Bus, documents: DesiredDocuments) -> None:
         self._bus = bus
         self._documents = documents
+        self._job = Job("putting changes on record", on_change=lambda: None)
         self._revisions: dict[ModelName, int] = {}  # seen and not yet known to be on record
         self._work = asyncio.Event()
 
@@ -48,20 +55,41 @@ class Audit:
 
         return follow
 
+    @property
+    def problem(self) -> str:
+        """Why changes are not on record though NATS is connected; empty while they are."""
+        return self._job.problem if self._bus.connection.is_connected else ""
+
     async def run(self) -> None:
         """Put on record what is not, until cancelled."""
         while True:
             await self._work.wait()
             self._work.clear()
-            try:
-                for model, revision in list(self._revisions.items()):
-                    await self._record(model, revision)
-                    if self._revisions[model] == revision:
-                        del self._revisions[model]
-            except Transient as error:
-                log.debug("record of changes waits", reason=str(error))
+            if await self._put_all():
+                self._job.succeed()
+            else:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._work.set()
+
+    async def _put_all(self) -> bool:
+        """Put all that waits on record, or all up to a model of which that fails: that one comes last the next time."""
+        for model, revision in list(self._revisions.items()):
+            outcome = await alone_async(self._record, model, revision)
+            if isinstance(outcome, Trouble):
+                self._revisions[model] = self._revisions.pop(model)
+                self._note(model, outcome)
+                return False
+            if self._revisions[model] == revision:
+                del self._revisions[model]
+        return True
+
+    def _note(self, model: ModelName, trouble: Trouble) -> None:
+        """Say what keeps a change off the record; not that another master was faster, nor that NATS is away."""
+        if isinstance(trouble.error, Faster) or not self._bus.connection.is_connected:
+            return
+        if trouble.is_bug and trouble.reason not in self._job.reason:
+            log.bug("a bug; other models' changes go on record", error=trouble.error, model=model)
+        self._job.fail(f"model {model}: {trouble.reason}")
 
     async def _record(self, model: ModelName, revision: int) -> None:
         """Put the changes up to a revision on record that are not there yet.
@@ -79,9 +107,9 @@ class Audit:
             log.info("desired state changed", model=model, revision=change.revision, actor=change.actor)
 
     async def _write(self, stream: JetStreamContext, change: ChangeMade, place: int) -> int:
-        """Write a change behind the record at this place; `Transient` where another master was faster."""
+        """Write a change behind the record at this place; `Faster` where another master was."""
         subject, data = self._bus.envelope(
-            change, event_id=f"{subjects.DESIRED_BUCKET}/{change.model}/{change.revision}"
+            messages.short(change), event_id=f"{subjects.DESIRED_BUCKET}/{change.model}/{change.revision}"
         )
         headers = {
             Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(place),
@@ -92,7 +120,7 @@ class Audit:
         except APIError as error:
             if error.err_code not in WRONG_REVISION:
                 raise
-            raise Transient(f"another master put a change of model {change.model} on record") from error
+            raise Faster(f"another master put a change of model {change.model} on record") from error
 
     async def _recorded(self, model: ModelName) -> tuple[int, int]:
         """Tell the newest revision of a model that is on record, and where in the stream."""

@@ -12,7 +12,7 @@ from nats.js.api import Header
 from nats.js.errors import APIError, KeyNotFoundError
 from pydantic import ValidationError
 
-from events import desired, subjects
+from events import desired, messages, subjects
 from events.desired import Desired
 from events.messages import ChangeMade
 from events.names import ModelName
@@ -67,7 +67,7 @@ class DesiredDocuments:
         stream = self._bus.client().jetstream(timeout=REPLY_SECONDS)
         headers = {
             Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(change.revision_before),
-            CHANGE_HEADER: change.model_dump_json(),
+            CHANGE_HEADER: messages.short(change).model_dump_json(),
         }
         subject = f"$KV.{subjects.DESIRED_BUCKET}.{subjects.desired_key(change.model)}"
         with jetstream.errors(f"take the desired state of model {change.model}"):

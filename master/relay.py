@@ -11,7 +11,7 @@ from uuid import uuid4
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events import subjects
+from events import messages, subjects
 from events.commands import ApplyRetention, Command, Status, Sync
 from events.messages import CommandSent
 from events.names import NodeName
@@ -75,7 +75,7 @@ class Relay:
         if gathering.is_over:
             log.warning("more answers came than all nodes have to give; the rest is left out", command=request.name)
         if request.name != Status.name and not request.dry_run:
-            self._bus.emit(_record(request, nodes, unanswered))
+            self._bus.emit(messages.short(_record(request, nodes, unanswered)))
         return Gathered(
             answers=tuple(gathering.found[name] for name in sorted(gathering.found)),
             unanswered=unanswered,

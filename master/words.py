@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from events import changes as wire
 from events import messages as m
+from events import subjects
 from events.desired import Desired
 from events.messages import Event
 from events.names import ModelName, NodeName, Version
@@ -11,6 +12,7 @@ from master.explain import listed
 from master.requests import Step
 
 MIB = 1024 * 1024
+MOST_NAMED = 20  # nodes in a sentence
 
 
 def summary(model: ModelName, steps: Sequence[Step]) -> str:
@@ -23,8 +25,27 @@ def sentence(event: Event) -> str:
     return _SENTENCES[type(event)](event)
 
 
-def _where(nodes: Sequence[NodeName]) -> str:
-    return f"node{'s' if len(nodes) > 1 else ''} {', '.join(nodes)}" if nodes else "all nodes"
+def _where(nodes: Sequence[NodeName], more: int = 0) -> str:
+    if not nodes:
+        return "all nodes"
+    named = ", ".join(nodes[:MOST_NAMED])
+    left = len(nodes) - MOST_NAMED + more
+    return f"node{'s' if len(nodes) > 1 else ''} {named}{f' and {left:,} more' if left > 0 else ''}"
+
+
+def _changed(event: m.ChangeMade) -> str:
+    why = f" ({event.reason})" if event.reason else ""
+    return f"{event.actor or 'somebody'} changed {event.summary}{why}{_unnamed(event) if event.more_nodes else ''}"
+
+
+def _unnamed(event: m.ChangeMade) -> str:
+    """Say where to find the nodes of a change that its record has no room for."""
+    key = f"{subjects.DESIRED_BUCKET} {subjects.desired_key(event.model)}"
+    return (
+        f"; {event.more_nodes:,} of the nodes are not named on record: they are what differs between the documents of"
+        f" revisions {event.revision_before} and {event.revision}, while NATS has these"
+        f" (nats kv get {key} --revision {event.revision})"
+    )
 
 
 def _did(step: Step) -> str:
@@ -114,8 +135,8 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
     m.VersionRemoved: _because("was removed from disk"),
     m.ServingLost: lambda event: f"TensorFlow Serving does not answer: {event.reason}",
     m.ServingStarted: lambda _: "TensorFlow Serving is there",
-    m.ChangeMade: lambda event: (
-        f"{event.actor or 'somebody'} changed {event.summary}{f' ({event.reason})' if event.reason else ''}"
+    m.ChangeMade: _changed,
+    m.CommandSent: lambda event: (
+        f"{event.actor or 'somebody'} sent {event.command} to {_where(event.nodes, event.more_nodes)}"
     ),
-    m.CommandSent: lambda event: f"{event.actor or 'somebody'} sent {event.command} to {_where(event.nodes)}",
 }

@@ -32,6 +32,7 @@ _ADVICE: Mapping[int, str] = {
     10023: "raise max_file_store or max_memory_store in the jetstream block of nats-server's configuration",
     10026: "raise default_max_consumers in the jetstream block of nats-server's configuration (docs/nats.md)",
     10028: "raise max_memory_store in the jetstream block of nats-server's configuration",
+    10054: "raise max_msg_size of the stream to what this release makes it with (service/streams.py)",
     10047: "raise max_file_store in the jetstream block of nats-server's configuration, or free its disk",
     10077: "the stream is full: raise its max_bytes, or free the disk of nats-server",
 }

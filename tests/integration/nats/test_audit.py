@@ -2,18 +2,26 @@
 
 import asyncio
 import dataclasses
+from typing import Any
 
-from nats.js.api import KeyValueConfig, StreamConfig
+import pytest
+from nats.js import JetStreamContext
+from nats.js.api import KeyValueConfig, PubAck, StreamConfig
 
 from events import changes, cloudevents, subjects
+from events.desired import Desired, Policy
 from events.messages import ChangeMade
 from events.names import ModelName, NodeName, Version
 from infra.nats import streams as setup
 from master.app import Master
+from master.desired import CHANGE_HEADER
 from master.history import Filter
 from master.orders import Order
 from service import jetstream, settings, streams
+from service.jobs import Job
+from service.sending import Letter, Outbox
 from service.settings import Settings
+from service.tasks import end
 from tests.support.master import secured_master
 from tests.support.nats import Secured, person
 from tests.support.stack import eventually
@@ -78,6 +86,96 @@ async def test_a_flood_of_events_pushes_no_record_out(secured: Secured) -> None:
                 await events.publish(subjects.event(NODE, "puller", "version.published", (MODEL, None)), bytes(1024))
         assert await told(master, Filter(model=MODEL)) == []
         assert await told(master) == ["anna"]
+
+
+async def test_a_change_that_names_thousands_of_nodes_is_on_record(secured: Secured) -> None:
+    """As many as fit are named, with how many more there are and how to find them; also where an older master wrote.
+
+    The change goes with the document, as a header, of which JetStream takes 64 KiB.
+    """
+    nodes = tuple(NodeName(f"a-node-with-quite-a-long-name-{number}") for number in range(9_000))
+    change = ChangeMade(model=MODEL, actor="anna", command="put", summary="m", revision_before=0, revision=0)
+    earlier = change.model_copy(update={"nodes": nodes[:1_700]})
+    async with secured_master(secured) as master, person(secured, "master") as other:
+        headers = {CHANGE_HEADER: earlier.model_dump_json()}
+        await other.client.jetstream().publish(f"$KV.{subjects.DESIRED_BUCKET}.{MODEL}", b"{}", headers=headers)
+        everybody = change.model_copy(update={"nodes": nodes, "revision_before": 1})
+        await master.documents.write(Desired(policy=Policy(paused=True)), everybody)
+
+        async def are_both() -> bool:
+            return await told(master) == ["anna", "anna"]
+
+        await eventually(are_both, seconds=30)
+        page = await master.history.page(CHANGES)
+        for entry, count in zip(page.entries, (9_000, 1_700), strict=True):
+            named, more = entry.data["nodes"], entry.data["more_nodes"]
+            assert isinstance(named, list)
+            assert isinstance(more, int)
+            assert len(named) > 800
+            assert len(named) + more == count
+            assert f"{more:,} of the nodes are not named on record" in entry.sentence
+        assert master.audit.problem == ""
+
+
+async def test_a_record_that_nats_refuses_is_said_and_holds_up_no_other(secured: Secured) -> None:
+    """An operator has made messages of the audit too small for one of them: it is on record once they are not."""
+    async with secured_master(secured) as master, person(secured, "admin") as admin:
+        await pin(master, "anna", 1)
+        stream = admin.client.jetstream()
+        found = (await stream.stream_info(subjects.AUDIT_STREAM)).config
+        await stream.update_stream(dataclasses.replace(found, max_msg_size=2048))
+        long = changes.Pin(versions=(Version(1),), reason="x" * 500)
+        other = ModelName("a-model")
+        document = Desired(policy=Policy(paused=True))
+        big = ChangeMade(model=other, actor="x" * 500, command="put", summary="x" * 2000, revision_before=0, revision=0)
+        await master.documents.write(document, big)
+        await master.orders.follow(Order(actor="bert", model=MODEL, change=long))
+        await pin(master, "carl", 2)
+
+        async def are_all() -> bool:
+            return await told(master) == ["anna", "carl"]
+
+        await eventually(are_all, seconds=30)
+        await eventually(lambda: "model a-model: NATS did not take the record" in master.audit.problem)
+        assert "putting changes on record fails since" in master.report().warnings[-1]
+        assert "raise max_msg_size of the stream" in master.report().warnings[-1]
+        await stream.update_stream(found)
+        await eventually(lambda: master.audit.problem == "", seconds=30)
+        assert len(await told(master, Filter(model=other, kind=ChangeMade.type))) == 1
+
+
+class LosesOne(JetStreamContext):
+    """A JetStream whose first acknowledgement is lost on the way."""
+
+    is_lost = False
+
+    async def publish(self, *args: Any, **kwargs: Any) -> PubAck:
+        receipt = await super().publish(*args, **kwargs)
+        if not self.is_lost:
+            self.is_lost = True
+            raise TimeoutError
+        return receipt
+
+
+@pytest.mark.parametrize("kind", [JetStreamContext, LosesOne])
+async def test_a_duplicate_acknowledgement_is_looked_into(secured: Secured, kind: type[JetStreamContext]) -> None:
+    """An id that somebody took beforehand hides no record; one that was ours is no second record."""
+    async with person(secured, "master") as master:
+        stream = kind(master.client)
+        await jetstream.ensure_streams(stream)
+        place = subjects.event(NODE, subjects.MASTER, "command.sent")
+        if kind is JetStreamContext:
+            await stream.publish(
+                subjects.event(NODE, subjects.MASTER, "change.made"), b"", headers={"Nats-Msg-Id": "id"}
+            )
+        outbox = Outbox(Job("sending", on_change=lambda: None))
+        outbox.add(Letter(place, b"who did what", "id"))
+        sending = asyncio.create_task(outbox.job.persist(outbox.sender(stream)))
+        await eventually(lambda: not outbox)
+        await end([sending])
+        state = await stream.stream_info(subjects.AUDIT_STREAM, subjects_filter=place)
+        assert state.state.subjects == {place: 1}
+        assert (await stream.get_last_msg(subjects.AUDIT_STREAM, place)).data == b"who did what"
 
 
 async def test_several_masters_record_a_change_once(secured: Secured) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from events import cloudevents, messages, subjects
 from events.cloudevents import BadMessage, Source
-from events.messages import VersionPublished
+from events.messages import ChangeMade, CommandSent, VersionPublished
 from events.names import ModelName, NodeName, Version
+from service.streams import CHANGE_BYTES
 
 EVENT = VersionPublished(model=ModelName("m"), version=Version(3), files=2, bytes=10)
 SOURCE = Source(node=NodeName("n1"), service="puller")
@@ -92,3 +93,41 @@ def test_subject_of_an_event_names_node_service_type_model_and_version() -> None
     assert subjects.events_about(model, of=head) == (f"{head}.half=2Eplus", f"{head}.half=2Eplus.*")
     assert subjects.events_about(model, Version(0), of=head) == (f"{head}.half=2Eplus", f"{head}.half=2Eplus.0")
     assert subjects.event_type(about) == "version.published"
+
+
+LONGEST = tuple(NodeName(f"{number:05}" + "x" * 248) for number in range(10_000))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        ChangeMade(
+            model=ModelName("m" * 128),
+            actor="\u20ac" * 9_999,
+            command="\x1b" * 9_999,
+            summary='"' * 99_999,
+            reason="\u20ac" * 9_999,
+            nodes=LONGEST,
+            revision_before=0,
+            revision=1,
+            request="\U0001f600" * 9_999,
+        ),
+        CommandSent(actor="a", command="sync", nodes=LONGEST, unanswered=LONGEST),
+    ],
+)
+def test_a_record_fits_whoever_wrote_it(record: ChangeMade | CommandSent) -> None:
+    """Into an event, and into the headers of a write, of which JetStream takes 64 KiB; what is left out is counted."""
+    short = messages.short(record)
+    assert len(short.nodes) > 100
+    assert len(short.nodes) + short.more_nodes == 10_000
+    assert messages.short(short) == short
+    if isinstance(record, ChangeMade):
+        assert len(short.model_dump_json().encode()) < CHANGE_BYTES - 1024
+    data = cloudevents.render(short, source=SOURCE, event_id="e", time=MOMENT)
+    assert cloudevents.parse(data)[1] == short
+
+
+def test_a_record_of_few_nodes_is_left_as_it_is() -> None:
+    """Nothing is cut that fits."""
+    record = CommandSent(actor="a", command="sync", nodes=(NodeName("a"), NodeName("b")), unanswered=(NodeName("b"),))
+    assert messages.short(record) == record

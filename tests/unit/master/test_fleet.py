@@ -157,3 +157,17 @@ def test_every_event_and_change_has_words() -> None:
     assert words.summary(MODEL, steps) == "model m on node a: pinned to version 7"
     event = messages.VersionQuarantined(model=MODEL, version=Version(7), reason="bad sample")
     assert words.sentence(event) == "version 7 of m went into quarantine: bad sample"
+
+
+def test_a_sentence_names_some_nodes_and_counts_the_rest() -> None:
+    """A change of a whole fleet's nodes is a sentence, and says how the others are found."""
+    nodes = tuple(NodeName(f"n{number}") for number in range(1_000))
+    step = Step(change=wire.Pause(), nodes=nodes)
+    assert words.summary(MODEL, [step]).endswith("n18, n19 and 980 more: updates paused")
+    change = messages.ChangeMade(
+        model=MODEL, actor="anna", command="pause", summary="x", more_nodes=980, revision_before=3, revision=4
+    )
+    assert words.sentence(change) == (
+        "anna changed x; 980 of the nodes are not named on record: they are what differs between the documents of"
+        " revisions 3 and 4, while NATS has these (nats kv get mm_desired m --revision 4)"
+    )
