@@ -1,19 +1,36 @@
-"""Somebody with one node's key sends masters a report of seven megabytes of nothing."""
+"""Somebody with one node's key sends masters reports of megabytes of nothing."""
 
 import httpx
+import pytest
+from nats.js.errors import APIError
 
 from events import subjects
+from events.status import MAX_REPORT_BYTES
 from tests.attack.cluster import NODES, Cluster
 from tests.support.nats import person
 from tests.support.stack import eventually
 
-SIZE = 7_000_000
+ITEM = b"{},"
+
+
+def nothing(size: int) -> bytes:
+    """A report that is so big, of one model's versions that say nothing."""
+    head, end = b'{"models": {"m": [', b"{}]}}"
+    return head + ITEM * ((size - len(head) - len(end)) // len(ITEM)) + end
+
+
+async def test_no_report_beyond_the_greatest_reaches_a_master(cluster: Cluster) -> None:
+    """NATS itself takes none, so no master that starts is given one."""
+    async with person(cluster.nats, f"puller.{NODES[0]}") as thief:
+        key = subjects.status_key(NODES[0], "puller")
+        stream = thief.client.jetstream()
+        with cluster.bounded(), pytest.raises(APIError, match="message size exceeds maximum allowed"):
+            await stream.publish(f"$KV.{subjects.STATUS_BUCKET}.{key}", nothing(MAX_REPORT_BYTES + 4))
 
 
 async def test_a_report_that_is_too_big_is_its_nodes_trouble_alone(cluster: Cluster) -> None:
     """The master says whose it is, stays small, and shows the other node as before."""
     mine, other = NODES
-    report = b'{"models": {"m": [' + b"{}," * (SIZE // 3) + b"{}]}}"
     async with (
         person(cluster.nats, f"puller.{mine}") as thief,
         httpx.AsyncClient(base_url=cluster.master_url, headers=cluster.signed_in(), trust_env=False) as client,
@@ -29,7 +46,7 @@ async def test_a_report_that_is_too_big_is_its_nodes_trouble_alone(cluster: Clus
 
         with cluster.bounded():
             key = subjects.status_key(mine, "puller")
-            await thief.client.publish(f"$KV.{subjects.STATUS_BUCKET}.{key}", report)
+            await thief.client.publish(f"$KV.{subjects.STATUS_BUCKET}.{key}", nothing(MAX_REPORT_BYTES))
             await eventually(is_told)
             assert (await shown(mine))[0] == "troubled"
             assert "too big" not in (await shown(other))[1]

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from events import bounds, status, subjects
+from service import streams
+
 ROOT = Path(__file__).resolve().parents[3]
 FLEET = 50_000  # services that watch desired state at once, by far
 PLACES = (*sorted((ROOT / "infra/nats").glob("*.conf")), ROOT / "infra/local/parts.py")
@@ -18,6 +21,30 @@ def test_each_server_allows_a_consumer_for_each_service(path: Path) -> None:
     found = re.search(r"default_max_consumers: (\d+)", path.read_text())
     assert found, f"{path} keeps streams and does not set default_max_consumers"
     assert int(found[1]) > FLEET
+
+
+def test_each_stream_takes_what_its_readers_take_and_no_more() -> None:
+    """What is refused at the door costs nobody anything, and nothing is refused there that a reader would take."""
+    most = {name.removeprefix("KV_"): config.max_msg_size for name, config in streams.STREAMS.items()}
+    assert most == {
+        subjects.EVENT_STREAM: bounds.EVENT.max_bytes,
+        subjects.AUDIT_STREAM: bounds.EVENT.max_bytes,
+        subjects.STATUS_BUCKET: status.MAX_REPORT_BYTES,
+        subjects.PRESENCE_BUCKET: status.MAX_PRESENCE_BYTES,
+        subjects.DESIRED_BUCKET: bounds.DESIRED.max_bytes + streams.CHANGE_BYTES,
+        subjects.REQUEST_BUCKET: streams.REQUEST_BYTES,
+    }
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PLACES if "max_payload" in path.read_text()], ids=lambda path: path.name
+)
+def test_each_server_takes_what_the_streams_take(path: Path) -> None:
+    """The greatest message of the greatest stream, with its headers."""
+    found = re.search(r"max_payload: (\d+)MB", path.read_text())
+    assert found, path
+    assert int(found[1]) * 1024**2 == streams.MOST_BYTES
+    assert max(config.max_msg_size or 0 for config in streams.STREAMS.values()) < streams.MOST_BYTES
 
 
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)
