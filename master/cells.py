@@ -143,9 +143,8 @@ def _failing(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | 
         return None
     worst = max(failing, key=lambda one: one.version)
     if served.serving:
-        return Verdict(
-            CellState.FAILED, f"{_goes_on(served)}; {worst.version} {worst.state}: {worst.reason}", worst.since
-        )
+        words = f"{_goes_on(served)}; {worst.version} {worst.state}: {worst.reason}"
+        return Verdict(CellState.HELD_BACK, words, worst.since)
     return Verdict(CellState.FAILED, f"version {worst.version}: {worst.state}: {worst.reason}", worst.since)
 
 
@@ -171,9 +170,7 @@ def _quarantined(halves: Halves, served: ServedModel, *, policy: Policy) -> Verd
         return None
     worst = max(missed, key=lambda line: line.version)
     if served.serving:
-        return Verdict(
-            CellState.QUARANTINED, f"{_goes_on(served)}; {worst.version} refused: {worst.reason}", worst.since
-        )
+        return Verdict(CellState.HELD_BACK, f"{_goes_on(served)}; {worst.version} refused: {worst.reason}", worst.since)
     return Verdict(CellState.QUARANTINED, f"version {worst.version} is in quarantine: {worst.reason}", worst.since)
 
 

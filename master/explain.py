@@ -1,16 +1,21 @@
 """Why a model on a node is as it is, in sentences. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from events.desired import Latest, Pinned, Policy, default_version
-from events.names import MAX_VERSION, ModelName, Version
+from events.names import MAX_VERSION, ModelName, NodeName, Version
 from events.status import Progress, PulledVersion, ServedVersion, Stage
+from events.wording import CUT, first_line
 from master.cells import Cell
 from master.nodes import Node, moment, silence
 from master.places import Halves
 from master.views import CellRow, CellState, CellView, VersionRow
 
 MIB = 1024 * 1024
+MAX_NODES = 3  # named where the same is told of many
+MAX_GROUPS = 5  # of nodes in the same state that say different things
+MAX_REASON = 300
 
 
 def row(node: Node, name: ModelName, cell: Cell) -> CellRow:
@@ -57,6 +62,32 @@ def _silent_halves(node: Node) -> Iterator[str]:
             yield f"No {name} of {node.name} has ever reported."
         elif silent := silence(known):
             yield f"{silent[0].upper()}{silent[1:]}: {words}."
+
+
+def spoken(cells: Iterable[tuple[NodeName, CellState, str]]) -> Iterator[str]:
+    """Say how a model is on its nodes, worst first; equal words of many nodes are told once, and cut to a line."""
+    alike: defaultdict[CellState, defaultdict[str, list[NodeName]]] = defaultdict(lambda: defaultdict(list))
+    for node, state, reason in cells:
+        alike[state]["" if state is CellState.LOST else first_line(reason, most=MAX_REASON)].append(node)
+    for state in (state for state in CellState if state in alike):
+        groups = sorted(alike[state].items(), key=lambda group: (-len(group[1]), group[1]))
+        for reason, nodes in groups[:MAX_GROUPS]:
+            end = "" if reason.endswith((".", CUT)) else "."
+            yield f"{named(nodes)}: {state}: {reason}{end}" if reason else f"{nodes_in_all(len(nodes))}: {state}."
+        if others := sum(len(nodes) for _, nodes in groups[MAX_GROUPS:]):
+            yield f"{nodes_in_all(others)} more: {state}, each in other words."
+
+
+def named(nodes: Sequence[NodeName]) -> str:
+    """Name a few nodes, and count the others."""
+    few = nodes if len(nodes) <= MAX_NODES else nodes[: MAX_NODES - 1]
+    more = f" and {len(nodes) - len(few)} more" if len(few) < len(nodes) else ""
+    return f"{', '.join(few)}{more}"
+
+
+def nodes_in_all(count: int) -> str:
+    """Count nodes."""
+    return f"{count} node{'' if count == 1 else 's'}"
 
 
 def wants(policy: Policy) -> str:

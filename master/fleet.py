@@ -119,7 +119,7 @@ class Fleet:
         seen = (version for cell in cells for version, _ in cell.places)
         if last := explain.last_of_all(model.stored.document.policy, seen):
             sentences.append(last)
-        sentences += [f"{_count(line.count, 'node')}: {line.state}." for line in tally(model.tally)]
+        sentences += explain.spoken((node.name, _shown(node, cell), cell.reason) for node, cell in self._cells(name))
         sentences += [
             f"Clients that name no version get version {line.version} on {_count(line.nodes, 'node')}."
             for line in _counted(model.defaults)

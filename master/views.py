@@ -26,9 +26,10 @@ class CellState(StrEnum):
     """How a model is on a node, worst first."""
 
     LOST = "lost"  # the node's configurator is silent: what is served there is not known
-    FAILED = "failed"  # something wanted could not be fetched, read or stored
-    QUARANTINED = "quarantined"  # a wanted version was refused by TensorFlow Serving or failed its sample
+    FAILED = "failed"  # nothing is served: what is wanted could not be fetched, read or stored
+    QUARANTINED = "quarantined"  # nothing is served: TensorFlow Serving refused what is wanted, or its sample failed
     BEHIND = "behind"  # what is served is not what is wanted
+    HELD_BACK = "held back"  # a good version serves; a wanted one was refused, or could not be fetched
     UPDATING = "updating"  # rolling out: a version is fetched, loaded, confirmed, or the one before unloaded
     UPLOADING = "uploading"  # some files of a newer version are in the bucket, and the others are awaited
     SERVING = "serving"

@@ -8,7 +8,6 @@ from events.commands import Answer
 from events.names import ModelName
 from master.answers import Gathered
 from master.cli import change, words
-from master.cli.change import grouped, named
 from master.cli.ends import Exit, Failure
 from master.cli.session import How, Session, complete_models, parsed
 
@@ -50,7 +49,7 @@ def retention(session: Session, model: MaybeModel = None, *, keep: Keep = "", ho
 
 
 def _where(how: How) -> str:
-    return named(list(how.where)) if how.where else "all nodes"
+    return words.named(how.where) if how.where else "all nodes"
 
 
 def _ask(session: Session, name: str, model: ModelName | None, *, how: How) -> Exit:
@@ -65,13 +64,13 @@ def _ask(session: Session, name: str, model: ModelName | None, *, how: How) -> E
 
 
 def _show(session: Session, gathered: Gathered) -> None:
-    for names, sentences in grouped((answer.node, _sentences(answer)) for answer in gathered.answers):
+    for names, sentences in words.grouped((answer.node, _sentences(answer)) for answer in gathered.answers):
         session.screen.say(f"{names}: {words.joined(sentences)}")
     for answer in gathered.answers:
         if answer.error:
             session.screen.warn(f"{answer.node} did not follow: {answer.error}")
     if gathered.unanswered:
-        session.screen.warn(f"no answer from {named(list(gathered.unanswered))}; `nodes` shows whether they are lost")
+        session.screen.warn(f"no answer from {words.named(gathered.unanswered)}; `nodes` shows whether they are lost")
     if not gathered.answers and not gathered.unanswered:
         session.screen.warn("no node is known that could follow")
 

@@ -4,7 +4,6 @@ Each says what it does, node by node, and `--dry-run` says the same without doin
 after showing what it would do; and it then changes exactly what it showed, or nothing.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated
 
@@ -28,7 +27,7 @@ from events.changes import (
     Unpin,
     Unpull,
 )
-from events.names import ModelName, NodeName, Version
+from events.names import ModelName, Version
 from master.answers import Made
 from master.cli import words
 from master.cli.client import Wish
@@ -193,20 +192,6 @@ def _show(session: Session, made: Made) -> None:
     else:
         ending = "it was so already"
     session.screen.say(f"{made.summary}: {ending}", style="bold")
-    groups = grouped((one.node, one.sentences) for one in made.nodes)
+    groups = words.grouped((one.node, one.sentences) for one in made.nodes)
     for names, sentences in groups:
         session.screen.say(f"  {names}: {words.joined(sentences) or 'nothing changes'}")
-
-
-def grouped(rows: Iterable[tuple[NodeName, tuple[str, ...]]]) -> list[tuple[str, tuple[str, ...]]]:
-    """Put nodes together of which the same is said: a fleet of a thousand shall not fill a thousand lines."""
-    by_sentences: dict[tuple[str, ...], list[NodeName]] = {}
-    for node, sentences in rows:
-        by_sentences.setdefault(sentences, []).append(node)
-    return [(named(nodes), sentences) for sentences, nodes in by_sentences.items()]
-
-
-def named(nodes: list[NodeName], *, most: int = 5) -> str:
-    """Name a few nodes, and count the others."""
-    more = len(nodes) - most
-    return ", ".join(nodes[:most]) + (f" and {more} more nodes" if more > 0 else "")

@@ -129,7 +129,7 @@ def _report(session: Session, reach: Reach) -> None:
     rows = [(one.node, state(one.state), first_line(one.reason)) for one in reach.missing[:MOST_MISSING]]
     session.screen.table("NODE", "STATE", "WHY NOT", rows=rows)
     if (more := len(reach.missing) - MOST_MISSING) > 0:
-        session.screen.say(f"and {more} more nodes; `model {reach.model}` lists them all")
+        session.screen.say(f"and {more} more; `model {reach.model}` lists them all")
 
 
 def _advice(master: Master, reach: Reach) -> str:

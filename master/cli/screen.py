@@ -24,6 +24,7 @@ STYLES = {
     "updating": "cyan",
     "uploading": "cyan",
     "behind": "yellow",
+    "held back": "yellow",
     "troubled": "yellow",
     "quarantined": "red",
     "failed": "red",

@@ -1,6 +1,8 @@
 """The commands that only look: status, nodes, models, model, explain."""
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -8,8 +10,9 @@ from events.names import NodeName
 from master.cli import tables, words
 from master.cli.ends import Exit
 from master.cli.session import Json, Model, Nodes, Session, complete_nodes, parsed
-from master.views import CellState, NodeState, NodeView, Overview
+from master.views import CellRow, CellState, CellView, NodeState, NodeView, Overview
 
+Row = TypeVar("Row", bound=CellRow)
 FEW = 30  # so many models fit a screen; of more, `status` shows those that are not as they should be
 
 Check = Annotated[bool, typer.Option("--check", help="end with code 3 when something is not as it should be")]
@@ -91,24 +94,37 @@ def model(session: Session, model: Model, *, as_json: Json = False) -> Exit:
 
 def explain(session: Session, model: Model, *, nodes: Nodes = None, as_json: Json = False) -> Exit:
     """Say why a model is as it is, on every node or on those given."""
-    if not nodes:
-        troubled = [row.node for row in session.master.cells(model) if row.state is not CellState.SERVING]
-        view = session.master.model(model)
+    if nodes:
+        cells = [session.master.cell(model, node) for node in nodes]
         if as_json:
-            session.screen.json(view)
-            return Exit.DONE
-        session.screen.say(*view.explain)
-        nodes = troubled[:FEW]
-        if len(troubled) > FEW:
-            session.screen.note(f"{len(troubled) - FEW} more nodes differ; `model {model}` lists them all")
-    cells = [session.master.cell(model, node) for node in nodes]
-    if as_json:
-        session.screen.json(cells)
+            session.screen.json(cells)
+        else:
+            _explain(session, cells, look=lambda cell: cell)
         return Exit.DONE
-    for cell in cells:
-        session.screen.say(f"{cell.node}: {cell.state} for {words.age(cell.since, now=session.now())}", style="bold")
-        session.screen.say(*(f"  {sentence}" for sentence in cell.explain))
+    troubled = [row for row in session.master.cells(model) if row.state is not CellState.SERVING]
+    view = session.master.model(model)
+    if as_json:
+        session.screen.json(view)
+        return Exit.DONE
+    session.screen.say(*view.explain)
+    _explain(session, troubled, look=lambda cell: session.master.cell(model, cell.node))
     return Exit.DONE
+
+
+def _explain(session: Session, rows: Sequence[Row], *, look: Callable[[Row], CellView]) -> None:
+    """Explain nodes that are alike once, by the first of them."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        key = row.model_dump_json(include={"state", "reason", "desired", "serving", "labels"})
+        groups.setdefault(key, []).append(row)
+    for alike in islice(groups.values(), FEW):
+        first, age = alike[0], words.age(min(row.since for row in alike), now=session.now())
+        told = f", as {first.node} tells it" if len(alike) > 1 else ""
+        names = words.named([row.node for row in alike], most=2 if len(alike) > 3 else 3)
+        session.screen.say(f"{names}: {first.state} for {age}{told}", style="bold")
+        session.screen.say(*(f"  {sentence}" for sentence in look(first).explain))
+    if len(groups) > FEW:
+        session.screen.note("more nodes differ, in other ways; `model` lists them all")
 
 
 def _warn_if_stale(session: Session, overview: Overview) -> None:

@@ -1,13 +1,15 @@
 """Numbers and times as people read them. Time comes in as an argument."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from events.names import Version
+from events.names import NodeName, Version
 from events.status import Progress
 from master.views import Tally
 
+T = TypeVar("T")
 _PARTS = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s?)?")
 
 
@@ -65,6 +67,20 @@ def joined(sentences: Iterable[str]) -> str:
 def count(number: int, thing: str) -> str:
     """Count things: `1 node`, `2 nodes`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def grouped(rows: Iterable[tuple[NodeName, T]]) -> list[tuple[str, T]]:
+    """Put nodes together of which the same is said: a fleet of a thousand shall not fill a thousand lines."""
+    by_words: dict[T, list[NodeName]] = {}
+    for node, said in rows:
+        by_words.setdefault(said, []).append(node)
+    return [(named(nodes), said) for said, nodes in by_words.items()]
+
+
+def named(nodes: Sequence[NodeName], *, most: int = 5) -> str:
+    """Name a few nodes, and count the others."""
+    more = len(nodes) - most
+    return ", ".join(nodes[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def progress(transfer: Progress) -> str:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(900)
 MODEL, NODE = ModelName("model-003"), NodeName("node-0005")
 NUMBERS = PICTURES / "numbers.json"
 WATCH = """name => new Promise(resolve => {
-  const look = () => document.querySelector(`[data-key="${name}"]`)?.dataset.state === "failed"
+  const look = () => document.querySelector(`[data-key="${name}"]`)?.dataset.state === "held back"
     ? resolve(Date.now()) : requestAnimationFrame(look);
   look();
 })"""
@@ -139,7 +139,10 @@ def test_what_is_wrong_comes_first(crowd: Crowd, page: Page) -> None:
     now = datetime.now(UTC)
     refused = {Version(8): "TensorFlow Serving could not load it: DATA_LOSS: checksum of a tensor does not match"}
     wrong: dict[str, tuple[range, dict[str, object]]] = {
-        "model-042": (range(100, 103), {"failed": (Version(8), "the bucket answers 503"), "since": now}),
+        "model-042": (
+            range(100, 103),
+            {"failed": (Version(8), "the bucket answers 503"), "serving": (), "since": now},
+        ),
         "model-017": (
             range(100, 112),
             {"quarantined": refused, "on_disk": (*crowd.versions, Version(8)), "since": now},
@@ -153,7 +156,7 @@ def test_what_is_wrong_comes_first(crowd: Crowd, page: Page) -> None:
             models = crowd.node(number).models
             models[ModelName(model)] = replace(models[ModelName(model)], **fields)  # type: ignore[arg-type]  # by name
     crowd.now(crowd.fleet.report(crowd.node(number) for number in whole))
-    states = ("failed", "quarantined", "behind", "updating", "serving")
+    states = ("failed", "behind", "held back", "updating", "serving")
     expect(page.locator(".groupname")).to_have_text([re.compile(f"{state} · ") for state in states])
     expect(page.get_by_role("columnheader").nth(1)).to_contain_text("node-0100")
     expect(page.locator(".cell.is-unknown")).to_have_count(0)
@@ -178,7 +181,7 @@ def test_a_cell_changes_in_the_page_when_it_changes_on_the_node(crowd: Crowd, pa
     crowd.change(lambda one: replace(one, failed=(Version(8), "the bucket answers 503")))
     told = page.evaluate("Date.now()")
     drawn = seen.evaluate("one => one.promise")
-    expect(cell).to_have_class(re.compile("is-failed"))
+    expect(cell).to_have_class(re.compile("is-held-back"))
     expect(page.get_by_text("Not as desired")).to_be_visible()
     first = page.evaluate("performance.getEntriesByName('first-view')[0].startTime")
     bytes_loaded = page.evaluate(

@@ -33,12 +33,12 @@ def lively(world: World) -> World:
     change(world, "ranker", {"kind": "pin", "versions": [2]})
     change(world, "spelling", {"kind": "pause"})
     for node in world.stack.nodes:
-        until(f"{node.name} to quarantine", partial(is_quarantined, world, node.name))
+        until(f"{node.name} to hold back", partial(is_held_back, world, node.name))
     return world
 
 
-def is_quarantined(world: World, node: str) -> bool:
-    return world.cell("recall", node) == "quarantined"
+def is_held_back(world: World, node: str) -> bool:
+    return world.cell("recall", node) == "held back"
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
@@ -76,7 +76,7 @@ def show(world: World, open_page: Callable[..., Page], view: str, **how: object)
     page = open_page(f"{world.url}{path}", **how)
     expect(page.get_by_text(words).first).to_be_visible()
     if view == "fleet":
-        expect(page.locator(".cell.is-quarantined").first).to_be_visible()
+        expect(page.locator(".cell.is-held-back").first).to_be_visible()
     expect(page.locator(".cell.is-unknown")).to_have_count(0)
     return page
 

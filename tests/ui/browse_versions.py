@@ -89,7 +89,7 @@ def test_a_retry_means_the_refused_version(dated: World, open_page: Open) -> Non
     upload(dated, BROKEN).send(dated.folder / str(CORRUPT))
     change(dated, MODEL, {"kind": "pin", "versions": [BROKEN]})
     for node in dated.stack.nodes:
-        until(f"{node.name} to quarantine", partial(lambda name: dated.cell(MODEL, name) == "quarantined", node.name))
+        until(f"{node.name} to hold back", partial(lambda name: dated.cell(MODEL, name) == "held back", node.name))
     page = open_page(f"{dated.url}/models/{MODEL}")
     row = page.locator(".versions").get_by_role("row").filter(has=page.get_by_role("link", name=str(BROKEN)))
     with page.expect_request(is_change) as asked:

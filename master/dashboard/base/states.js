@@ -7,9 +7,13 @@ import { h } from "./dom.js";
 /** Worst first, as the master orders them. @type {Record<CellState, {sign: string, words: string}>} */
 export const CELLS = {
   lost: { sign: "?", words: "lost: what is served there is not known" },
-  failed: { sign: "×", words: "failed: something wanted could not be fetched, read or stored" },
-  quarantined: { sign: "!", words: "quarantined: a wanted version was refused" },
+  failed: { sign: "×", words: "failed: nothing is served, what is wanted could not be fetched, read or stored" },
+  quarantined: { sign: "!", words: "quarantined: nothing is served, what is wanted was refused" },
   behind: { sign: "–", words: "behind: what is served is not what is wanted" },
+  "held back": {
+    sign: "=",
+    words: "held back: a good version serves, a wanted one was refused or could not be fetched",
+  },
   updating: { sign: "↑", words: "updating: a version is fetched, loaded or unloaded" },
   uploading: { sign: "…", words: "uploading: the rest of a newer version is awaited in the bucket" },
   serving: { sign: "•", words: "serving what is wanted" },
@@ -27,11 +31,19 @@ export const CELL_STATES = /** @type {CellState[]} */ (Object.keys(CELLS));
 export const NODE_STATES = /** @type {NodeState[]} */ (Object.keys(NODES));
 
 /**
+ * Name the class that gives an element the colours of a state.
+ * @param {CellState | "unknown"} state
+ */
+export function look(state) {
+  return `is-${state.replace(" ", "-")}`;
+}
+
+/**
  * Show a state of a model.
  * @param {CellState} state
  */
 export function badge(state) {
-  return h("span", { class: `badge is-${state}`, title: CELLS[state].words }, sign(CELLS[state].sign), state);
+  return h("span", { class: `badge ${look(state)}`, title: CELLS[state].words }, sign(CELLS[state].sign), state);
 }
 
 /**
@@ -51,7 +63,12 @@ export function tallied(tallies) {
     "span",
     { class: "tallies" },
     tallies.map((tally) =>
-      h("span", { class: `tally is-${tally.state}` }, sign(CELLS[tally.state].sign), `${tally.count} ${tally.state}`),
+      h(
+        "span",
+        { class: `tally ${look(tally.state)}` },
+        sign(CELLS[tally.state].sign),
+        `${tally.count} ${tally.state}`,
+      ),
     ),
   );
 }

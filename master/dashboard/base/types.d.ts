@@ -1,6 +1,7 @@
 /** The API's answers, as far as the dashboard reads them; test_dashboard.py holds these names to docs/openapi.json. */
 
-export type CellState = "lost" | "failed" | "quarantined" | "behind" | "updating" | "uploading" | "serving" | "absent";
+type NotAsDesired = "lost" | "failed" | "quarantined" | "behind" | "held back";
+export type CellState = NotAsDesired | "updating" | "uploading" | "serving" | "absent";
 
 /** An int64: where a number would be rounded, a bigint (base/json.js). */
 export type Version = number | bigint;

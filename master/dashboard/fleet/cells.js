@@ -2,7 +2,7 @@
 
 import { fill, h } from "../base/dom.js";
 import { modelPath, nodePath } from "../base/router.js";
-import { CELLS, counted, listed, NODES, sign } from "../base/states.js";
+import { CELLS, counted, listed, look, NODES, sign } from "../base/states.js";
 import { key } from "./board.js";
 
 /** @import { CellState, ModelRow, NodeLine } from "../base/types.js" */
@@ -33,16 +33,20 @@ export function cellOf(board, model, node, column) {
 export function paint(element, board, { isNews = false } = {}) {
   const { model = "", node = "" } = element.dataset;
   const cell = board.cell(model, node);
-  const look = cell === undefined ? "unknown" : (cell?.state ?? "absent");
+  const state = cell === undefined ? "unknown" : (cell?.state ?? "absent");
   const before = element.dataset.state;
   const serving = cell ? cell.serving : [];
-  element.className = `cell is-${look}`;
-  element.dataset.state = look;
+  element.className = `cell ${look(state)}`;
+  element.dataset.state = state;
   const words =
     cell === undefined ? "being looked up" : cell ? `${cell.state}, serving ${listed(serving)}` : "not there";
   element.setAttribute("aria-label", `${model} on ${node}: ${words}`);
-  fill(element, sign(look === "unknown" ? "" : CELLS[look].sign), h("span", { class: "version" }, serving.join(", ")));
-  if (isNews && before !== "unknown" && before !== look) flash(element);
+  fill(
+    element,
+    sign(state === "unknown" ? "" : CELLS[state].sign),
+    h("span", { class: "version" }, serving.join(", ")),
+  );
+  if (isNews && before !== "unknown" && before !== state) flash(element);
 }
 
 /** @param {HTMLElement} element */
@@ -76,11 +80,11 @@ export function rowHead(model) {
  * @param {number} column
  */
 export function columnHead(node, column) {
-  const { sign: mark, look } = NODES[node.state];
+  const { sign: mark, look: shown } = NODES[node.state];
   const element = h(
     "div",
     {
-      class: `columnhead is-${look}`,
+      class: `columnhead ${look(shown)}`,
       role: "columnheader",
       "aria-colindex": column + 2,
       title: `${node.node} is ${node.state}${node.reason && `: ${node.reason}`}`,
@@ -99,7 +103,7 @@ export function groupRow({ group, count }) {
     { class: "row group", role: "row" },
     h(
       "div",
-      { class: `groupname is-${group}`, role: "rowheader" },
+      { class: `groupname ${look(group)}`, role: "rowheader" },
       sign(CELLS[group].sign),
       `${group} · ${counted(count, "model")}`,
     ),

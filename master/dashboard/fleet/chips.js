@@ -1,7 +1,7 @@
 /** The states as buttons: how many models on nodes are in each, and pressed, only those are shown. */
 
 import { fill, h } from "../base/dom.js";
-import { CELL_STATES, CELLS, sign } from "../base/states.js";
+import { CELL_STATES, CELLS, look, sign } from "../base/states.js";
 
 /** @import { CellState, Tally } from "../base/types.js" */
 
@@ -12,7 +12,7 @@ export class Chips {
       CELL_STATES.filter((state) => state !== "absent").map((state) => [
         state,
         h("button", {
-          class: `chip is-${state}`,
+          class: `chip ${look(state)}`,
           title: CELLS[state].words,
           "aria-pressed": "false",
           click: () => turn(state),

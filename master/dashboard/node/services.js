@@ -1,10 +1,10 @@
 /** The services of a node: whether each is heard, which software it is, and what it reaches. */
 
 import { h } from "../base/dom.js";
-import { badge, sign } from "../base/states.js";
+import { look, sign } from "../base/states.js";
 import { age, moment } from "../base/times.js";
 
-/** @import { Connection, Service } from "../base/types.js" */
+/** @import { CellState, Connection, Service } from "../base/types.js" */
 
 /** @param {Service[]} services */
 export function servicesTable(services) {
@@ -55,14 +55,18 @@ function rowOf(service) {
 
 /** @param {Service} service */
 function state(service) {
-  if (service.is_lost) return badge("lost");
-  if (service.last_error) return badge("failed");
-  return h(
-    "span",
-    { class: `badge is-${service.is_ready ? "serving" : "updating"}` },
-    sign("•"),
-    service.is_ready ? "ready" : "starting",
-  );
+  if (service.is_lost) return marked("lost", "?", "lost");
+  if (service.last_error) return marked("failed", "×", "failed");
+  return service.is_ready ? marked("serving", "•", "ready") : marked("updating", "•", "starting");
+}
+
+/**
+ * @param {CellState} colours a state that has them; its words are of a model
+ * @param {string} mark
+ * @param {string} words
+ */
+function marked(colours, mark, words) {
+  return h("span", { class: `badge ${look(colours)}` }, sign(mark), words);
 }
 
 /**
@@ -71,13 +75,10 @@ function state(service) {
  */
 function reached(name, connection) {
   const what = name === "serving" ? "TensorFlow Serving" : name;
-  const look = connection.is_connected ? "serving" : "failed";
-  const mark = sign(connection.is_connected ? "✓" : "×");
-  const words = [mark, connection.is_connected ? what : `${what}: not reached`];
   return h(
     "div",
     {},
-    h("span", { class: `badge is-${look}` }, words),
+    connection.is_connected ? marked("serving", "✓", what) : marked("failed", "×", `${what}: not reached`),
     !connection.is_connected &&
       h("span", { class: "why" }, " since ", moment(connection.since), `: ${connection.reason}`),
   );

@@ -170,7 +170,7 @@ def test_full_disk(world: World, breaker: Breaker, model: str) -> None:
     world.wait_served(model, 1, FIRST)
     world.upload(model, 2, SECOND, size=SIZE)
     world.wait_served(model, 2, SECOND, on=(A,))
-    cell = world.wait_cell(model, B, state=CellState.FAILED, serving=(1,))
+    cell = world.wait_cell(model, B, state=CellState.HELD_BACK, serving=(1,))
     assert Stage.NO_SPACE in cell.reason
     world.wait_answers(B, model, FIRST)
     other = f"{model}-small"

@@ -62,7 +62,7 @@ def test_corrupt_weights_go_to_quarantine(world: World, model: str, tmp_path: Pa
     world.wait_served(model, 1, FIRST)
     world.upload_folder(model, 2, corrupt(tmp_path))
     for node in world.nodes:
-        cell = world.wait_cell(model, node, state="quarantined", serving=(1,))
+        cell = world.wait_cell(model, node, state="held back", serving=(1,))
         assert "serves 1; 2 refused: TensorFlow Serving could not load it" in cell.reason
         world.wait_answers(node, model, FIRST)
 
@@ -76,7 +76,7 @@ def test_wrong_sample_goes_to_quarantine(world: World, model: str, tmp_path: Pat
     shutil.copy(tmp_path / "liar/saved_model.pb", tmp_path / "2/saved_model.pb")
     world.upload_folder(model, 2, tmp_path / "2")
     for node in world.nodes:
-        world.wait_cell(model, node, state="quarantined", serving=(1,))
+        world.wait_cell(model, node, state="held back", serving=(1,))
         # Until the wrong one is unloaded, clients that name no version may still meet it (docs/limits.md).
         world.wait_answers(node, model, FIRST)
 

@@ -148,7 +148,7 @@ def test_retry_gives_a_quarantined_version_another_try(world: World, model: str,
     world.change(model, kind="retry", version=2)
     eventually(lambda: len(world.get(refusals, HistoryPage).entries) == 4, "both nodes refused version 2 again")
     for node in world.nodes:
-        world.wait_cell(model, node, state="quarantined", serving=(1,))
+        world.wait_cell(model, node, state="held back", serving=(1,))
 
 
 def test_explain_says_why(world: World, two: str) -> None:

@@ -56,7 +56,7 @@ async def test_two_masters_show_the_same(nats_server: NatsServer) -> None:
         await fleet.set(NODE, model, replace(fleet.nodes[NODE].models[model], failed=(Version(8), "reset")))
         fleet.nodes[NodeName("node-0002")].is_dead = True
         await eventually(lambda: first.fleet.node(NodeName("node-0002")).state is NodeState.LOST)
-        await eventually(lambda: first.fleet.cell(model, NODE).state is CellState.FAILED)
+        await eventually(lambda: first.fleet.cell(model, NODE).state is CellState.HELD_BACK)
         async with running_master(nats_server, "master-2", grace_seconds=HEARTBEAT_SECONDS) as second:
             await eventually(lambda: seen(first) == seen(second))
             assert len(second.fleet.overview(second.freshness()).sentences) == 2

@@ -93,7 +93,7 @@ def test_nodes_of_which_the_same_is_said_share_a_line() -> None:
     out = run(a_master(*many), "pin", "line", "2").out
     assert out.splitlines() == [
         "pin version 2: done, revision 3 -> 4",
-        "  n0, n1, n2, n3, n4 and 995 more nodes: serves 2 from now on",
+        "  n0, n1, n2, n3, n4 and 995 more: serves 2 from now on",
     ]
 
 

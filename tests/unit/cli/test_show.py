@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from events.names import NodeName
 from events.status import Progress
 from master.cli.ends import Exit, Unreachable
 from master.views import CellState, CellView, Freshness, ModelView, NodeState, NodeView, VersionSpread
@@ -130,6 +131,27 @@ def test_explain_tells_of_the_nodes_that_differ() -> None:
         "n2: behind for 3m",
         "  version 4 is on disk",
         "  the reload waits for TF Serving",
+    ]
+
+
+def test_explain_tells_of_equal_nodes_once() -> None:
+    """A fleet in the same trouble fills no screen; only one of them is asked for all there is."""
+    words = "serves 3; 4 refused: bad"
+    cells = [a_cell(NodeName(f"n{number}"), state=CellState.HELD_BACK, reason=words) for number in range(2, 7)]
+    other = a_cell(NodeName("n7"), state=CellState.HELD_BACK, reason="serves 3; 4 refused: worse")
+    told = [CellView(**dict(cell), versions=(), explain=(f"all of {cell.node}",)) for cell in (cells[0], other)]
+    transport = FakeTransport(
+        {
+            "GET /v1/models/line": ok(ModelView(**dict(a_model(LINE)), versions=(), explain=())),
+            "GET /v1/models/line/nodes": page(a_cell(N1), *cells, other),
+            **{f"GET /v1/models/line/nodes/{view.node}": ok(view) for view in told},
+        }
+    )
+    assert run(transport, "explain", "line").out.splitlines() == [
+        "n2, n3 and 3 more: held back for 3m, as n2 tells it",
+        "  all of n2",
+        "n7: held back for 3m",
+        "  all of n7",
     ]
 
 

@@ -40,7 +40,7 @@ def test_the_worst_comes_first(fleet: Fleet) -> None:
     assert shown.nodes == {NodeState.LOST: 1, NodeState.TROUBLED: 0, NodeState.WELL: 3}
     assert [(line.state, line.count) for line in shown.cells] == [
         (CellState.LOST, 1),
-        (CellState.FAILED, 1),
+        (CellState.HELD_BACK, 1),
         (CellState.UPDATING, 1),
         (CellState.SERVING, 1),
     ]
@@ -86,7 +86,7 @@ def test_lists_are_chosen_by_state_and_name(fleet: Fleet) -> None:
     """Filters hold for the total too."""
     assert [row.node for row in fleet.nodes(state=NodeState.LOST).items] == ["d"]
     assert [row.node for row in fleet.nodes(search="b").items] == ["b"]
-    assert [row.node for row in fleet.cells(MODEL, state=CellState.FAILED).items] == ["b"]
+    assert [row.node for row in fleet.cells(MODEL, state=CellState.HELD_BACK).items] == ["b"]
     assert fleet.models(state=CellState.LOST).total == 1
     assert fleet.models(state=CellState.SERVING).total == 0
 
@@ -171,3 +171,10 @@ def test_a_sentence_names_some_nodes_and_counts_the_rest() -> None:
         "anna changed x; 980 of the nodes are not named on record: they are what differs between the documents of"
         " revisions 3 and 4, while NATS has these (nats kv get mm_desired m --revision 4)"
     )
+
+
+def test_a_model_says_once_how_it_is_on_many_nodes() -> None:
+    """A few nodes are named and the others counted; that the good version serves is what is read first."""
+    refused = serving(5, 9, 7, quarantined={Version(9): "bad\nwith a long trace"})
+    told = fleet_of({**{f"node-{number}": refused for number in range(1, 6)}, "other": serving(9)}).model(MODEL).explain
+    assert told[1:3] == ("node-1, node-2 and 3 more: held back: serves 7; 9 refused: bad …", "1 node: serving.")
