@@ -15,7 +15,11 @@ def main() -> int:
     """Run the configurator until it is stopped."""
     settings = start(ConfiguratorSettings, arguments=sys.argv[1:], environment=os.environ, purpose=PURPOSE)
     return process.main(
-        "configurator", settings, http_port=settings.http_port, build=lambda core: build(core, settings)
+        settings,
+        os.environ,
+        service="configurator",
+        port=settings.http_port,
+        build=lambda core: build(core, settings),
     )
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, NonNegativeInt
+from pydantic import AfterValidator, Field, NonNegativeInt
 
+from configurator import address
 from events.names import CONFIG_NAME
 from service.settings import NodeSettings, Port, Seconds
 
@@ -14,7 +15,9 @@ MIB: Final = 1024 * 1024
 class ConfiguratorSettings(NodeSettings):
     """The configurator's settings. A field's variable is `MM_` and its name in capitals."""
 
-    serving_address: str = Field("127.0.0.1:8500", description="host:port of TensorFlow Serving's gRPC")
+    serving_address: Annotated[str, AfterValidator(address.check)] = Field(
+        "127.0.0.1:8500", description="host:port of TensorFlow Serving's gRPC, or unix:/path of its socket"
+    )
     model_config_file: Path | None = Field(
         None, description="file TensorFlow Serving starts with (default: MM_MODELS_DIR/models.config)"
     )

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -11,6 +12,7 @@ MAX_ASKED = 100  # pydantic makes a dict of each error that it is asked for, of 
 MAX_QUOTED = 300  # of what a library says
 MAX_WORDS = 1000  # characters of any text from outside that is kept
 CUT = "…"
+LIKENESS = 0.5  # of two words, from 0 to 1, from which on one may be mistyped for the other
 
 # What changes a terminal or the order of what is read: control characters aside from the line feed, marks of direction,
 # separators of lines, characters without width (but the two joiners that scripts need), and lone surrogates.
@@ -92,6 +94,12 @@ def first_line(words: str, *, most: int = MAX_QUOTED) -> str:
     line, _, rest = words.strip().partition("\n")
     cut = clean(line, most=most)
     return f"{cut} {CUT}" if rest and not cut.endswith(CUT) else cut
+
+
+def closest(given: str, there: Iterable[object]) -> str:
+    """Return the one of what is there that was most likely meant; empty where nothing is like it."""
+    found = get_close_matches(given, [str(one) for one in there], n=1, cutoff=LIKENESS)
+    return found[0] if found else ""
 
 
 def of_library(error: object) -> str:

@@ -18,7 +18,7 @@ log = logs.get("master.program")
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run the program; its exit code."""
     chosen = settings.start(MasterSettings, arguments=arguments, environment=environment, purpose=PURPOSE)
-    return process.launch(chosen, lambda: _run(chosen))
+    return process.launch(chosen, environment, program=lambda: _run(chosen))
 
 
 async def _run(chosen: MasterSettings) -> None:

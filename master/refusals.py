@@ -6,9 +6,9 @@ known, and nothing is refused.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from difflib import get_close_matches
 
 from events import changes as wire
+from events import wording
 from events.changes import Change
 from events.desired import Desired, Pinned, Policy
 from events.names import ModelName, NodeName, Version
@@ -134,5 +134,5 @@ def _are(things: Collection[object]) -> str:
 
 def _meant(given: str, there: Iterable[object]) -> str:
     """Ask whether something that is there was meant."""
-    close = get_close_matches(given, [str(one) for one in there], n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = wording.closest(given, there)
+    return f"; did you mean {close}?" if close else ""

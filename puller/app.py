@@ -50,7 +50,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     google_access.spread(
         os.environ, proxy=chosen.proxy.get_secret_value(), ca_file=str(chosen.ca_file) if chosen.ca_file else ""
     )
-    return process.main("puller", chosen, http_port=chosen.http_port, build=partial(build, chosen))
+    return process.main(chosen, environment, service="puller", port=chosen.http_port, build=partial(build, chosen))
 
 
 def build(chosen: PullerSettings, core: Core) -> Parts:

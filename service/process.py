@@ -12,7 +12,7 @@ from events import subjects
 from events.commands import Command, Status
 from events.desired import problem
 from events.status import Presence, Report
-from service import folder_lock, hosts, http, logs, micro, reporting
+from service import folder_lock, hosts, http, logs, micro, reporting, variables
 from service.bus import Bus
 from service.commands import Commands, Handle
 from service.connections import raise_file_limit
@@ -23,7 +23,7 @@ from service.health import Health
 from service.layout import Layout
 from service.loop import Doorbell, Outcome, Timing, run
 from service.reporting import Namesakes
-from service.settings import NodeSettings, Settings
+from service.settings import NodeSettings, Settings, names
 from service.tasks import end
 from service.version import __version__
 
@@ -80,14 +80,20 @@ class Core:
         )
 
 
-def main(service: str, settings: NodeSettings, *, http_port: int, build: Callable[[Core], Parts]) -> int:
+def main(
+    settings: NodeSettings, environment: Mapping[str, str], *, service: str, port: int, build: Callable[[Core], Parts]
+) -> int:
     """Run a node's service until SIGTERM or SIGINT; the exit code."""
-    return launch(settings, lambda: _run(service, settings, http_port=http_port, build=build))
+    return launch(settings, environment, program=lambda: _run(service, settings, port=port, build=build))
 
 
-def launch(settings: Settings, program: Callable[[], Coroutine[None, None, None]]) -> int:
-    """Run a program with logs as the settings say; the exit code."""
+def launch(
+    settings: Settings, environment: Mapping[str, str], *, program: Callable[[], Coroutine[None, None, None]]
+) -> int:
+    """Run a program with logs as the settings say; the exit code. Settings that nothing reads are named first."""
     logs.configure(settings.log_format, settings.log_level)
+    for variable, advice in variables.unknown(names(type(settings)), environment).items():
+        log.warning("unknown setting; it is ignored", variable=variable, advice=advice)
     raise_file_limit()
     try:
         asyncio.run(program())
@@ -134,8 +140,8 @@ def address(settings: Settings, listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _run(service: str, settings: NodeSettings, *, http_port: int, build: Callable[[Core], Parts]) -> None:
-    listener = http.listen(settings.http_host, http_port)
+async def _run(service: str, settings: NodeSettings, *, port: int, build: Callable[[Core], Parts]) -> None:
+    listener = http.listen(settings.http_host, port)
     core = _core(service, settings, address(settings, listener))
     lock = FolderLock(core.layout, Holder.of(core.sign))
     folder_lock.hold(lock)

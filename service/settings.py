@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from events import wording
 from events.names import NodeName
 from service.errors import BadSettings
+from service.variables import PREFIX
 from service.version import __version__
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -100,6 +101,11 @@ def start(kind: type[S], *, arguments: list[str], environment: Mapping[str, str]
         raise SystemExit(2) from error
 
 
+def names(kind: type[Settings]) -> frozenset[str]:
+    """Name the variables that a service reads."""
+    return frozenset(map(_variable, kind.model_fields))
+
+
 def describe(kind: type[Settings]) -> str:
     """List the settings with meaning and default, a line each."""
     rows = [(_variable(name), _default(field), field.description or "") for name, field in kind.model_fields.items()]
@@ -119,7 +125,7 @@ def _read_secret(path: Path, name: str) -> SecretStr:
 
 
 def _variable(name: str) -> str:
-    return f"MM_{name.upper()}"
+    return f"{PREFIX}{name.upper()}"
 
 
 def _default(field: FieldInfo) -> str:

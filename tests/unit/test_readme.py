@@ -7,10 +7,13 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from configurator.settings import ConfiguratorSettings
+from master.cli import settings as cli
 from master.settings import MasterSettings
 from puller.settings import PullerSettings
-from service.settings import Settings
+from service import variables
+from service.settings import Settings, names
 
+OF_COMMAND = frozenset({"MM_MASTER_URL", "MM_TOKEN", "MM_SIGNING_PASSWORD", "MM_SIGNATURE_POLICY"})  # and of no service
 README = Path(__file__).resolve().parents[2] / "README.md"
 SERVICES: dict[str, type[Settings]] = {
     "puller": PullerSettings,
@@ -24,6 +27,34 @@ def test_the_table_of_settings_is_what_the_programs_say() -> None:
     section = README.read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
     shown = [line for line in section.splitlines() if line.startswith("| `")]
     assert shown == rows()
+
+
+def test_every_setting_is_known_to_every_service() -> None:
+    """A service warns of a setting that no part reads: a new one is added to `OF_PARTS` in `service/variables.py`."""
+    of_all = frozenset.intersection(*map(names, SERVICES.values()))
+    of_some = frozenset.union(*map(names, SERVICES.values())) - of_all
+    assert of_some | OF_COMMAND == variables.OF_PARTS
+
+
+def test_what_the_command_reads_is_known_to_every_service() -> None:
+    """Its variables may stand in the environment of a service on the same host."""
+    given = dict.fromkeys(OF_COMMAND, "x") | {"MM_PROXY": "x", "MM_CA_FILE": "x"}
+    read = Reads(given)
+    cli.load(read)
+    assert {name for name in read.asked if name.startswith("MM_")} == given.keys()
+
+
+class Reads(dict[str, str]):
+    """An environment that notes what is asked for."""
+
+    def __init__(self, given: dict[str, str]) -> None:
+        super().__init__(given)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # one of its overloads
+        """Return a variable."""
+        self.asked.add(name)
+        return super().get(name, default)
 
 
 def rows() -> list[str]:
