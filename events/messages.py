@@ -107,6 +107,7 @@ class VersionPublished(VersionEvent):
     type: ClassVar[str] = "version.published"
     files: Count
     bytes: Count
+    signed_by: str = ""  # whom the node believed, where it asks for signatures
 
 
 class VersionRefused(VersionEvent):

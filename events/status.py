@@ -37,6 +37,7 @@ class Stage(StrEnum):
     FAILED = "failed"  # the last try failed, another follows
     NO_SPACE = "no space"
     INVALID = "invalid"  # will not work until its bytes change
+    UNTRUSTED = "untrusted"  # this node's policy asks for a signature that it does not have
     PUBLISHED = "published"
     MUTATED = "mutated"  # published, and the bucket's objects differ since
     QUARANTINED = "quarantined"  # published once, refused by TensorFlow Serving; the same bytes are not fetched again
@@ -63,6 +64,7 @@ class PulledVersion(_Report):
     reason: str = ""
     since: AwareDatetime
     progress: Progress | None = None
+    signed_by: str = ""  # who signed it, as the node knows them by its own policy
 
 
 class Connection(_Report):

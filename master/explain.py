@@ -145,6 +145,7 @@ def _merged(version: Version, pulled: PulledVersion | None, served: ServedVersio
         reason="; ".join(reasons),
         since=max(line.since for line in (served, pulled) if line),
         progress=pulled.progress if pulled else None,
+        signed_by=pulled.signed_by if pulled else "",
     )
 
 
@@ -170,7 +171,8 @@ def _serving(row: CellRow) -> str:
 
 def _version(row: VersionRow) -> str:
     states = " and ".join(dict.fromkeys(str(state) for state in (row.pulled, row.served) if state))
-    words = f"Version {row.version} is {states} since {moment(row.since)}"
+    signed = f", signed by {row.signed_by}" if row.signed_by else ""
+    words = f"Version {row.version} is {states} since {moment(row.since)}{signed}"
     if row.pulled is Stage.DOWNLOADING and row.progress:
         return f"{words}, {_transfer(row.progress)}."
     return f"{words}: {row.reason}." if row.reason else f"{words}."

@@ -148,6 +148,7 @@ class VersionRow(View):
     reason: str = ""
     since: datetime
     progress: Progress | None = None
+    signed_by: str = Field(default="", description="who signed it, as the node knows them; empty where nobody asked")
 
 
 class CellView(CellRow):

@@ -118,7 +118,9 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
     ),
     m.DownloadFailed: _because("could not be fetched"),
     m.VersionVerified: lambda event: f"{_about('is verified')(event)}: {event.files} files, {_mib(event.bytes)}",
-    m.VersionPublished: _about("is on disk"),
+    m.VersionPublished: lambda event: (
+        f"{_about('is on disk')(event)}{f', signed by {event.signed_by}' if event.signed_by else ''}"
+    ),
     m.VersionRefused: _because("cannot be used"),
     m.NoSpace: lambda event: (
         f"{_about('does not fit the disk')(event)}: {_mib(event.bytes_needed)} needed, {_mib(event.bytes_free)} free"

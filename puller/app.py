@@ -11,12 +11,12 @@ from events import cloudevents, subjects
 from events.commands import Command, Sync
 from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
 from events.names import ModelName
-from events.status import MAX_MODELS, Disk, PullerReport
+from events.status import MAX_MODELS, Disk, PullerReport, Stage
 from puller import disk
 from puller.access import Access
 from puller.bucket import Bucket
 from puller.completeness import Rules
-from puller.fetching import Fetching, Surroundings
+from puller.fetching import Fetching
 from puller.hints import Hints
 from puller.http_engine import HttpEngine
 from puller.intake import Intake, Peers
@@ -29,9 +29,11 @@ from puller.share import Share
 from puller.sightings import Sightings
 from puller.status import Ledger
 from puller.subscription import NoSubscription, Subscription
+from puller.surroundings import Surroundings
 from puller.survey import Survey
 from puller.threads import in_thread
 from puller.transfer import Transfer
+from puller.trust import Trust
 from service import google_access, metrics, process, settings, warmup
 from service.commands import seconds_left
 from service.errors import Transient
@@ -78,8 +80,9 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
     bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
     rules = Rules(chosen.settle_seconds, require_assets=chosen.require_assets, limits=chosen.limits)
     sightings = Sightings(bucket, rules=rules, clock=_now)
+    trust = Trust(bucket, mode=chosen.signatures, folder=chosen.signature_policy)
     fetching = Fetching(
-        _transfer(chosen, core, access), sightings, _surroundings(core, hints), parallel=chosen.parallel_versions
+        _transfer(chosen, core, access), sightings, _surroundings(core, hints, trust), parallel=chosen.parallel_versions
     )
     tools = Tools(
         observer=Observer(core.layout),
@@ -99,7 +102,7 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
         one_pass=reporter.one_pass,
         timing=Timing(poll_seconds=chosen.poll_seconds),
         report=reporter.report,
-        tasks=(fetching.run, subscription.run),
+        tasks=(fetching.run, subscription.run, partial(trust.run, partial(fetching.try_again, Stage.UNTRUSTED))),
         commands={Sync: partial(_sync, hints, core.health)},
     )
 
@@ -182,7 +185,7 @@ def _transfer(chosen: PullerSettings, core: Core, access: Access) -> Share:
     return Share(transfer, held=held, model_bytes=chosen.limits.model_bytes)
 
 
-def _surroundings(core: Core, hints: Hints) -> Surroundings:
+def _surroundings(core: Core, hints: Hints, trust: Trust) -> Surroundings:
     def seal(receipt: Receipt) -> Coroutine[None, None, None]:
         return in_thread(lambda: disk.seal(core.layout, receipt))
 
@@ -191,6 +194,7 @@ def _surroundings(core: Core, hints: Hints) -> Surroundings:
 
     return Surroundings(
         stage=core.layout.stage,
+        trust=trust,
         read_needs=read_needs,
         check_warmup=warmup.check,
         seal=seal,
@@ -210,7 +214,7 @@ def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> Non
         if isinstance(event, VersionEvent):
             hints.think_about(event.model)
         if isinstance(event, VersionRemoved):
-            fetching.room_was_made()
+            fetching.try_again(Stage.NO_SPACE)
 
     for kind in (VersionRemoved, VersionQuarantined):
         core.bus.subscribe(subjects.events(core.settings.node, "configurator", kind.type), receive)

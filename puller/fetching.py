@@ -5,18 +5,14 @@ kept with the time of the next try; the plan of a later pass decides whether the
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Protocol
 
 from events.messages import (
     DownloadFailed,
     DownloadFinished,
     DownloadProgress,
     DownloadStarted,
-    Event,
     NoSpace,
     VersionPublished,
     VersionVerified,
@@ -28,40 +24,16 @@ from puller.disk import NoRoom
 from puller.objects import RemoteFile
 from puller.setbacks import Setbacks, stage_of
 from puller.sightings import Key, Sightings
+from puller.surroundings import Fetcher, Surroundings
 from puller.together import together
-from puller.transfer import Fetched, Wanted
-from puller.view import Failure, Fetch, StageGraph
+from puller.transfer import Wanted
+from puller.view import FINAL, Failure, Fetch, StageGraph
 from service import logs, metrics
 from service.errors import Invalid, ModelManagerError, Transient
 from service.isolation import Trouble, Troubles, alone
-from service.layout import Receipt
-from service.saved_model import Needs
 from service.structure import READABLE_GRAPH
 
 log = logs.get("puller.fetching")
-
-
-class Fetcher(Protocol):
-    """What stages files."""
-
-    async def fetch(self, wanted: Wanted, *, on_progress: Callable[[Progress], None]) -> Fetched:
-        """Stage the files, verified."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What transfers need of the process around them."""
-
-    stage: Callable[[ModelName, Version], Path]
-    read_needs: Callable[[Path], Awaitable[Needs]]
-    check_warmup: Callable[[Path, Needs | None], Awaitable[None]]
-    seal: Callable[[Receipt], Coroutine[None, None, None]]
-    publish: Callable[[Receipt], Coroutine[None, None, None]]
-    emit: Callable[[Event], None]
-    on_end: Callable[[ModelName], None]
-    clock: Callable[[], datetime]
-    ask_for_room: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -132,9 +104,9 @@ class Fetching:
         if job := self._jobs.get(key):
             job.task.cancel()
 
-    def room_was_made(self) -> None:
-        """Try again at once what the disk had no room for."""
-        for model in self._setbacks.forgive(Stage.NO_SPACE):
+    def try_again(self, stage: Stage) -> None:
+        """Try again at once what failed so: there is room now, or others are believed."""
+        for model in self._setbacks.forgive(stage):
             self._around.on_end(model)
 
     async def _follow(self, key: Key, files: tuple[RemoteFile, ...], work: Coroutine[None, None, None]) -> None:
@@ -153,7 +125,7 @@ class Fetching:
         reason = Trouble(error).reason
         stage = stage_of(error)
         self._setbacks.add(key, files, reason=reason, stage=stage, now=asyncio.get_running_loop().time())
-        if stage is not Stage.INVALID:
+        if stage not in FINAL:
             self._sightings.doubt(*key)  # it may have been replaced under our hands
         metrics.DOWNLOADS_FAILED.labels(outcome=stage.value).inc()
         if not isinstance(error, ModelManagerError):
@@ -173,6 +145,7 @@ class Fetching:
     async def _download(self, key: Key, step: Fetch) -> None:
         model, version = key
         around, wanted = self._around, Wanted(model, version, step.files)
+        belief = await around.trust.assess(model, version, step.files)
         started = asyncio.get_running_loop().time()
         around.emit(
             DownloadStarted(model=model, version=version, files=len(step.files), bytes_total=step.size),
@@ -191,11 +164,16 @@ class Fetching:
         )
         metrics.DOWNLOADED_BYTES.inc(fetched.bytes_moved)
         metrics.DOWNLOAD_SECONDS.observe(seconds)
-        receipt = wanted.receipt(staged=around.clock())
+        belief = await around.trust.compare(belief, around.stage(model, version))
+        receipt = wanted.receipt(staged=around.clock(), signed_by=belief.signed_by, doubt=belief.doubt)
         await together([self._check(key, step.files), around.seal(receipt)])
         around.emit(VersionVerified(model=model, version=version, files=len(step.files), bytes=step.size))
         await around.publish(receipt)
-        around.emit(VersionPublished(model=model, version=version, files=len(step.files), bytes=step.size))
+        around.emit(
+            VersionPublished(
+                model=model, version=version, files=len(step.files), bytes=step.size, signed_by=belief.signed_by
+            )
+        )
         log.info("version published", model=model, version=version, files=len(step.files), bytes=step.size)
 
     async def _check(self, key: Key, files: tuple[RemoteFile, ...]) -> None:

@@ -15,7 +15,7 @@ from events.names import FileName, Version
 from events.status import NOT_IN_BUCKET, Stage
 from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
 from puller.objects import RemoteFile
-from puller.view import Cancel, Decision, Fetch, StageGraph, View
+from puller.view import FINAL, Cancel, Decision, Fetch, StageGraph, View
 from service.layout import Receipt
 
 MAX_NAMED_FILES = 3  # in a reason
@@ -128,7 +128,7 @@ def _is_sure(view: View, version: Version) -> bool:
 def _is_hopeless(view: View, version: Version) -> bool:
     """Tell whether a try has shown that the version cannot be used with the bytes it has."""
     failure = view.failures.get(version)
-    return failure is not None and failure.stage is Stage.INVALID
+    return failure is not None and failure.stage in FINAL
 
 
 def _is_stuck(view: View, version: Version) -> bool:
@@ -173,8 +173,16 @@ def _decide_published(view: View, version: Version) -> Decision:
     if view.offered and version not in view.offered:
         return Decision(version, Stage.PUBLISHED, "no longer in the bucket")
     if seen and seen.fingerprint != on_disk.fingerprint:
-        return Decision(version, Stage.MUTATED, _changes(on_disk.receipt, seen.files))
-    return Decision(version, Stage.PUBLISHED)
+        changes = _changes(on_disk.receipt, seen.files)
+        return Decision(version, Stage.MUTATED, changes, signed_by=on_disk.receipt.signed_by)
+    return Decision(version, Stage.PUBLISHED, _doubt(on_disk.receipt), signed_by=on_disk.receipt.signed_by)
+
+
+def _doubt(receipt: Receipt) -> str:
+    """Say that a version was taken without a signature that this node believes; empty where it was not."""
+    return (
+        f"taken without a signature that this node believes (MM_SIGNATURES): {receipt.doubt}" if receipt.doubt else ""
+    )
 
 
 def _why_not(view: View, version: Version, choice: _Choice) -> str:

@@ -32,7 +32,7 @@ FASTER = 10  # polls for one, while Pub/Sub is away
 LEAST_POLL_SECONDS = 5.0
 MOMENT_SECONDS = 0.001
 ON_DISK = frozenset({Stage.PUBLISHED, Stage.MUTATED, Stage.QUARANTINED})
-DONE_WITH = ON_DISK | {Stage.NOT_WANTED, Stage.INVALID}
+DONE_WITH = ON_DISK | {Stage.NOT_WANTED, Stage.INVALID, Stage.UNTRUSTED}
 
 
 @dataclass(frozen=True, slots=True)

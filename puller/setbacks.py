@@ -12,8 +12,9 @@ from events.status import Stage
 from puller.objects import RemoteFile
 from puller.pace import backoff
 from puller.sightings import Key
-from puller.view import Failure, Seen
+from puller.view import FINAL, Failure, Seen
 from service.errors import Invalid, NoSpaceLeft
+from service.signatures.assess import Untrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class Setbacks:
         self._kept: dict[Key, _Setback] = {}
 
     def add(self, key: Key, files: tuple[RemoteFile, ...], *, reason: str, stage: Stage, now: float) -> None:
-        """Keep a failure; one that more tries do not help (`invalid`) stands while the files are the same."""
+        """Keep a failure; one that more tries do not help stands while the files are the same."""
         before = self._kept.get(key)
         tries = before.tries + 1 if before and before.files == files else 1
-        wait_seconds = math.inf if stage is Stage.INVALID else backoff(tries)
+        wait_seconds = math.inf if stage in FINAL else backoff(tries)
         self._kept[key] = _Setback(files, tries, now + wait_seconds, reason, stage)
 
     def forget(self, key: Key) -> None:
@@ -69,6 +70,8 @@ def stage_of(error: Exception) -> Stage:
     match error:
         case NoSpaceLeft():
             return Stage.NO_SPACE
+        case Untrusted():
+            return Stage.UNTRUSTED
         case Invalid():
             return Stage.INVALID
         case _:

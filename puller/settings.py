@@ -13,6 +13,7 @@ from events.status import Source
 from puller.limits import GIB, Limits
 from service.google_access import check_ca_file, check_proxy
 from service.settings import NodeSettings, Port, Seconds
+from service.signatures.policy import BadPolicy, Mode, load
 
 MIB: Final = 1024 * 1024
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
@@ -32,6 +33,14 @@ def _check_resource(name: str) -> str:
             f"{name[:80]!a} is not a Pub/Sub name (3 to 255 letters, digits and -._~+%, the first a letter, not 'goog')"
         )
     return name
+
+
+def _check_policy(folder: Path) -> Path:
+    try:
+        load(folder)
+    except BadPolicy as error:
+        raise ValueError(str(error)) from error
+    return folder
 
 
 def _check_proxy(address: SecretStr) -> SecretStr:
@@ -72,6 +81,14 @@ class PullerSettings(NodeSettings):
     subscription_days: Annotated[int, Field(ge=1, le=365)] = Field(
         31, description="Pub/Sub drops the subscription of a node that was away for so many days"
     )
+    signatures: Mode = Field(
+        "off",
+        description="require: a version is fetched only with a signature that this node believes; warn: it is said "
+        "where there is none; off: nobody asks",
+    )
+    signature_policy: Annotated[Path, AfterValidator(_check_policy)] | None = Field(
+        None, description="folder that says whom this node believes: keys, authorities, rules (docs/signatures.md)"
+    )
     max_files: Annotated[int, Field(ge=1, le=MAX_FILES)] = Field(
         MAX_FILES, description="a version of more objects is refused"
     )
@@ -89,6 +106,12 @@ class PullerSettings(NodeSettings):
     def _topic_has_project(self) -> Self:
         if self.topic and not self.project:
             raise ValueError("MM_TOPIC needs MM_PROJECT, the project the topic is in")
+        return self
+
+    @model_validator(mode="after")
+    def _signatures_have_policy(self) -> Self:
+        if self.signatures != "off" and self.signature_policy is None:
+            raise ValueError("MM_SIGNATURES needs MM_SIGNATURE_POLICY, the folder that says whom this node believes")
         return self
 
     @property

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from events.names import ModelName
 from events.status import Progress
 from puller.disk import NoRoom
-from puller.fetching import Fetcher
+from puller.surroundings import Fetcher
 from puller.transfer import Fetched, Wanted
 
 

@@ -18,7 +18,7 @@ from service import logs, metrics
 log = logs.get("puller.status")
 
 MAX_NOT_WANTED = 10  # of a model's versions that nobody asks for, the newest are shown
-TROUBLE = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID, Stage.MUTATED})
+TROUBLE = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID, Stage.UNTRUSTED, Stage.MUTATED})
 
 
 class Ledger:
@@ -97,14 +97,20 @@ def _entry(decision: Decision, before: PulledVersion | None, now: datetime) -> P
     """Keep the age of a state that is still the same."""
     is_same = before is not None and before.state is decision.stage
     since = before.since if before is not None and is_same else now
-    return PulledVersion(version=decision.version, state=decision.stage, reason=decision.reason, since=since)
+    return PulledVersion(
+        version=decision.version,
+        state=decision.stage,
+        reason=decision.reason,
+        since=since,
+        signed_by=decision.signed_by,
+    )
 
 
 def _news(model: ModelName, entry: PulledVersion) -> Event | None:
     match entry.state:
         case Stage.INCOMPLETE:
             return VersionIncomplete(model=model, version=entry.version, reason=entry.reason)
-        case Stage.INVALID:
+        case Stage.INVALID | Stage.UNTRUSTED:
             return VersionRefused(model=model, version=entry.version, reason=entry.reason)
         case Stage.MUTATED:
             return VersionMutated(model=model, version=entry.version, reason=entry.reason)

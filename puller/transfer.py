@@ -44,7 +44,7 @@ class Wanted:
         """Bytes of all files."""
         return sum(file.content.size for file in self.files)
 
-    def receipt(self, *, staged: datetime) -> Receipt:
+    def receipt(self, *, staged: datetime, signed_by: str = "", doubt: str = "") -> Receipt:
         """The receipt under which these files are published."""
         records = tuple(
             FileRecord(
@@ -56,7 +56,9 @@ class Wanted:
             )
             for file in self.files
         )
-        return Receipt(model=self.model, version=self.version, staged=staged, files=records)
+        return Receipt(
+            model=self.model, version=self.version, staged=staged, files=records, signed_by=signed_by, doubt=doubt
+        )
 
 
 @dataclass(frozen=True, slots=True)

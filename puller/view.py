@@ -10,6 +10,8 @@ from puller.completeness import Judgement
 from puller.objects import RemoteFile
 from service.layout import Quarantine, Receipt
 
+FINAL = frozenset({Stage.INVALID, Stage.UNTRUSTED})  # more tries with the same bytes do not help
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -88,6 +90,7 @@ class Decision:
     stage: Stage
     reason: str = ""
     step: Step | None = None
+    signed_by: str = ""
     again_in_seconds: float | None = None
 
     @property

@@ -55,6 +55,8 @@ class Receipt(BaseModel):
     version: Version
     staged: datetime
     files: Annotated[tuple[FileRecord, ...], AtMost(bounds.MAX_FILES)]
+    signed_by: Annotated[str, AfterValidator(clean)] = ""  # whom this node believed when it was published
+    doubt: Annotated[str, AfterValidator(clean)] = ""  # why it was published though nobody was believed
 
     @property
     def fingerprint(self) -> str:

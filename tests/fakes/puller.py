@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from events.names import ModelName, Version
 from events.status import Progress
-from puller.objects import Catalog, Listing
+from puller.objects import Catalog, Listing, RemoteFile
 from puller.transfer import Fetched, Wanted
+from service.errors import Transient
 from service.layout import Layout
 from tests.fakes.bucket import FakeBucket
 
@@ -22,6 +23,13 @@ class CountingBucket(FakeBucket):
         self.listing_seconds = 0.0
         self.is_flat = False  # a look at all brings the files, too
         self.listings: Counter[tuple[str, int]] = Counter()
+        self.unreadable: Counter[str] = Counter()  # objects, each for so many reads
+
+    async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
+        if self.unreadable[file.object_name]:
+            self.unreadable[file.object_name] -= 1
+            raise Transient(f"{file.object_name} cannot be read: connection reset")
+        return await super().read(file, max_bytes=max_bytes)
 
     async def catalog(self) -> Catalog:
         self.catalogs += 1

@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from events import manifest
 from events.desired import Desired, DesiredState, Policy
 from events.manifest import Content
 from events.messages import Event
 from events.names import FileName, ModelName, NodeName, Version
-from events.status import PulledVersion
+from events.status import PulledVersion, Stage
 from puller import crc32c, disk
 from puller.completeness import Rules
-from puller.fetching import Fetching, Surroundings
+from puller.fetching import Fetching
 from puller.hints import Hints
 from puller.intake import Intake
 from puller.limits import Limits
@@ -26,7 +26,9 @@ from puller.reconcile import Reconciler, Tools
 from puller.share import Share
 from puller.sightings import Key, Sightings
 from puller.status import Ledger
+from puller.surroundings import Surroundings
 from puller.survey import Survey
+from puller.trust import Trust
 from service import warmup
 from service.errors import Transient
 from service.health import Health
@@ -34,9 +36,11 @@ from service.isolation import Each
 from service.layout import Layout, Receipt
 from service.loop import Doorbell, Timing, run
 from service.saved_model import Needs
+from service.signatures.policy import Mode
 from tests.fakes.bucket import EPOCH
 from tests.fakes.puller import CountingBucket, FakeFetcher, FakeStream
 
+T = TypeVar("T")
 MODEL = ModelName("m")
 FILES = {
     "saved_model.pb": b"graph",
@@ -55,6 +59,11 @@ def render_manifest(files: Mapping[str, bytes]) -> bytes:
     return manifest.render(
         {FileName.parse(name): Content(len(data), crc32c.extend(0, data)) for name, data in files.items()}
     )
+
+
+async def at_once(call: Callable[[], T], /) -> T:
+    """Do without threads: virtual time does not wait for them."""
+    return call()
 
 
 Story = Callable[["Puller"], Awaitable[None]]
@@ -77,6 +86,8 @@ class Puller:
     stream: FakeStream = field(default_factory=FakeStream)
     limits: Limits = Limits()  # noqa: RUF009 - frozen
     needs: Needs = Needs(variables=True, assets=frozenset())  # noqa: RUF009 - frozen
+    signatures: Mode = "off"
+    signature_policy: Path | None = None
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -91,6 +102,7 @@ class Puller:
         self.hints = Hints(self.doorbell.ring, loop.time)
         self.fetcher = FakeFetcher(self.bucket, self.layout)
         self.sightings = Sightings(self.bucket, rules=Rules(limits=self.limits), clock=now)
+        self.trust = Trust(self.bucket, mode=self.signatures, folder=self.signature_policy, aside=at_once)
         share = Share(self.fetcher, held=self._held, model_bytes=self.limits.model_bytes)
         self.fetching = Fetching(share, self.sightings, self._surroundings(), parallel=self.parallel)
         self.ledger = Ledger(emit=self._emit, on_change=lambda: None)
@@ -122,6 +134,7 @@ class Puller:
 
         return Surroundings(
             stage=self.layout.stage,
+            trust=self.trust,
             read_needs=read_needs,
             check_warmup=check_warmup,
             seal=seal,
@@ -172,6 +185,7 @@ class Puller:
         jobs = (
             run(self.reconciler.one_pass, doorbell=self.doorbell, timing=timing, health=self.health),
             self.fetching.run(),
+            self.trust.run(lambda: self.fetching.try_again(Stage.UNTRUSTED)),
         )
         tasks = [asyncio.create_task(job) for job in jobs]
         try:

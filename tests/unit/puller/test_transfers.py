@@ -10,6 +10,7 @@ from events.messages import (
     NoSpace,
 )
 from events.names import ModelName, Version
+from events.status import Stage
 from puller.disk import NoRoom
 from service import warmup
 from service.errors import Transient
@@ -103,7 +104,7 @@ def test_a_full_disk_has_its_own_state_and_asks_for_room(tell: Tell) -> None:
             (event,) = puller.emitted(NoSpace)
             assert isinstance(event, NoSpace)
             assert (event.bytes_needed, event.bytes_free) == (100, 7)
-            puller.fetching.room_was_made()
+            puller.fetching.try_again(Stage.NO_SPACE)
             await asyncio.sleep(0.1)
             assert len(puller.emitted(NoSpace)) == 2
             await asyncio.sleep(10)

@@ -1,0 +1,165 @@
+"""Whether this node may take a version: by its signature, and by policy files that lie on the node (issue 16).
+
+A signature is looked at before the first byte of a version's variables is fetched, and what was staged is compared with
+it before it is published. What is served already is not asked about again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from events.names import ModelName, Version
+from puller.objects import RemoteFile
+from puller.threads import in_thread
+from service import logs
+from service.signatures import assess, bundle
+from service.signatures.assess import Trusted, Untrusted
+from service.signatures.policy import BadPolicy, Mode, Policy, load
+from service.signatures.sign import digests_of
+from service.signatures.statement import SIGNATURE_NAME
+
+log = logs.get("puller.trust")
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 5.0  # between looks whether a file of the policy has changed: a hundred calls of stat
+
+
+class Bucket(Protocol):
+    """What is needed of the bucket."""
+
+    async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
+        """Read one generation of a small object."""
+        ...
+
+
+class Aside(Protocol):
+    """Runs a blocking call off the event loop."""
+
+    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]:
+        """Run it and return what it returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What was made of a version's signature: who made it, or why nobody whom we believe did.
+
+    With neither nobody asked. A doubt stands only where versions are taken all the same (`warn`).
+    """
+
+    trusted: Trusted | None = None
+    doubt: str = ""
+    is_required: bool = False
+
+    @property
+    def signed_by(self) -> str:
+        """The signer, for people; empty where none is believed."""
+        return str(self.trusted.signer) if self.trusted and not self.doubt else ""
+
+
+class Trust:
+    """What this node believes, by its settings and its policy folder."""
+
+    def __init__(self, bucket: Bucket, *, mode: Mode, folder: Path | None, aside: Aside = in_thread) -> None:
+        """Keep what was given; the folder is read at once. Raises `BadPolicy` where it cannot be.
+
+        `aside` runs what takes long off the event loop.
+        """
+        self._bucket = bucket
+        self._aside = aside
+        self._mode: Mode = mode
+        self._folder = folder
+        self._stamp = _stamp(folder) if folder else ()
+        self._policy: Policy | BadPolicy = load(folder) if folder else Policy()
+
+    async def assess(self, model: ModelName, version: Version, files: tuple[RemoteFile, ...]) -> Belief:
+        """Look at a version's signature and at the names it covers; `Untrusted` where one is required and is none."""
+        mode = self._mode_of(model)
+        if mode == "off":
+            return Belief()
+        if isinstance(policy := self._policy, BadPolicy):
+            raise Untrusted(f"this node's policy cannot be read: {policy}")
+        try:
+            signature = await self._signature(files)
+            trusted = await self._aside(lambda: assess.assess(signature, model, version, policy))
+            assess.files(trusted, {file.name for file in files})
+        except Untrusted as error:
+            return self._doubted(Belief(is_required=mode == "require"), error)
+        return Belief(trusted, is_required=mode == "require")
+
+    async def compare(self, belief: Belief, stage: Path) -> Belief:
+        """Compare what was staged with what was signed; `Untrusted` where it must be equal and is not."""
+        if belief.trusted is None:
+            return belief
+        names = sorted(belief.trusted.digests)
+        digests = await self._aside(lambda: digests_of(stage, names))
+        try:
+            assess.contents(belief.trusted, digests)
+        except Untrusted as error:
+            return self._doubted(belief, error)
+        return belief
+
+    async def run(self, on_change: Callable[[], None]) -> None:
+        """Read the policy again whenever a file of it has changed, until cancelled."""
+        if self._folder is None:
+            return
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if await self._aside(partial(self._look_again, self._folder)):
+                on_change()
+
+    def _look_again(self, folder: Path) -> bool:
+        stamp = _stamp(folder)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        self._policy = policy = _read(folder)
+        if isinstance(policy, BadPolicy):
+            log.error("signature policy cannot be read, nobody is believed", reason=str(policy))
+        else:
+            log.info("signature policy read again", keys=len(policy.keys), rules=len(policy.rules))
+        return True
+
+    def _mode_of(self, model: ModelName) -> Mode:
+        """A policy that cannot be read may have had a rule for the model: then the strictest holds."""
+        if isinstance(self._policy, BadPolicy):
+            return "require"
+        return self._policy.rule(model).mode or self._mode
+
+    async def _signature(self, files: tuple[RemoteFile, ...]) -> bytes | None:
+        file = next((file for file in files if file.name == SIGNATURE_NAME), None)
+        if file is None:
+            return None
+        most = bundle.BOUNDS.max_bytes
+        if file.content.size > most:
+            raise Untrusted(f"{SIGNATURE_NAME} has {file.content.size:,} bytes, at most {most:,}")
+        return await self._bucket.read(file, max_bytes=most)
+
+    def _doubted(self, belief: Belief, error: Untrusted) -> Belief:
+        if belief.is_required:
+            raise error
+        return replace(belief, doubt=str(error))
+
+
+def _read(folder: Path) -> Policy | BadPolicy:
+    try:
+        return load(folder)
+    except BadPolicy as error:
+        return error
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """What tells that a file of the folder was changed, added or taken away."""
+    places = (folder, folder / "keys", folder / "authorities")
+    found = []
+    for path in (path for place in places if place.is_dir() for path in sorted(place.iterdir())):
+        try:
+            state = path.stat()
+        except OSError:  # taken away meanwhile, or a link to nothing
+            continue
+        found.append((str(path), state.st_ino, state.st_size, state.st_mtime_ns))
+    return tuple(found)
