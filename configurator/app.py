@@ -13,10 +13,12 @@ from configurator import explain, status
 from configurator.clean import Around, Cleaner
 from configurator.court import Court
 from configurator.disk import Disk
+from configurator.edges import Edges
+from configurator.hand_made import HandMade
 from configurator.news import News
 from configurator.observe import Observer
 from configurator.observe import Serving as Asked
-from configurator.reconcile import Edges, Reconcile
+from configurator.reconcile import Reconcile
 from configurator.reloader import Reloader
 from configurator.sender import Sender
 from configurator.serving import Serving
@@ -71,12 +73,14 @@ def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServi
         await serving.reload(config, seconds=settings.reload_seconds)
 
     reloader = Reloader(send, ring=outside.ring)
+    hand_made = HandMade(serving, troubles=troubles)
     return Edges(
         disk=disk,
         serving=serving,
-        observer=Observer(disk, serving, desired=outside.desired, troubles=troubles),
+        observer=Observer(disk, serving, desired=outside.desired, hand_made=hand_made, troubles=troubles),
+        hand_made=hand_made,
         reloader=reloader,
-        sender=Sender(disk, reloader, sweeper, news, troubles),
+        sender=Sender(disk, reloader, hand_made, sweeper, news, troubles),
         sweeper=sweeper,
         cleaner=Cleaner(disk, settings, sweeper=sweeper, news=news, around=Around(outside.clock, troubles)),
         court=Court(disk, serving, news=news, smoke_seconds=settings.smoke_seconds, troubles=troubles),

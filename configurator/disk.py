@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from configurator import render
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
+
+from configurator.config_file import ConfigFile
 from configurator.good import Good
 from configurator.told import Entry, Key
 from events.names import ModelName, Version
@@ -57,8 +59,7 @@ class Disk:
 
     def __init__(self, layout: Layout, config_file: Path) -> None:
         self._layout = layout
-        self._config_file = config_file
-        self._record = layout.own / "last-good.config"
+        self._config = ConfigFile(layout, config_file)
 
     def look(self, names: Collection[ModelName]) -> Each[ModelName, Folder]:
         """Tell what is there of these models and of all others found. Raises `Transient`."""
@@ -99,26 +100,21 @@ class Disk:
 
     def read_good(self) -> tuple[dict[ModelName, frozenset[Version]], dict[ModelName, frozenset[Version]]]:
         """Read the last good versions, and what the config file holds; without a record the file is the record."""
-        in_file, recorded = self._read(self._config_file), self._read(self._record)
-        known = (in_file or {}) if recorded is None else recorded
-        return known, known if in_file is None else in_file
+        return self._config.read_good()
 
-    def keep_foreign(self) -> None:
-        """Keep a copy of a config file that is not ours beside it, the first one found. Raises `Transient`."""
-        path, copy = self._config_file, self._config_file.with_name(f"{self._config_file.name}.before-model-manager")
-        with disk_errors(f"cannot keep a copy of {path}"):
-            data = path.read_bytes() if path.exists() else b""
-            if data and not copy.exists() and render.is_foreign(data, self._layout.model):
-                files.write(copy, data)
-                log.warning("config file of somebody else is replaced; a copy is kept", path=str(path), copy=str(copy))
+    def keep_foreign(self) -> tuple[ModelConfig, ...]:
+        """Keep a copy of a config file that is not ours, and return its entries that stay. Raises `Transient`."""
+        others = self._config.read_others()
+        self._config.keep_copy()
+        return others
 
     def write_good(self, good: Good) -> None:
         """Remember the last good versions. Raises `Transient`."""
-        files.write(self._record, render.text(good, self._layout.model))
+        self._config.write_good(good)
 
-    def write_config(self, startable: Good) -> bool:
+    def write_config(self, startable: Good, others: tuple[ModelConfig, ...] = ()) -> bool:
         """Write what TensorFlow Serving starts with; tell whether that is new. Raises `Transient`."""
-        return files.write(self._config_file, render.text(startable, self._layout.model))
+        return self._config.write(startable, others)
 
     def remove(self, key: Key) -> None:
         """Take a version off the models directory, by one rename. Raises `Transient`."""
@@ -227,15 +223,6 @@ class Disk:
 
     def _held(self, model: ModelName) -> Path:
         return self._layout.own / "held" / model
-
-    def _read(self, path: Path) -> dict[ModelName, frozenset[Version]] | None:
-        try:
-            return render.parse(path.read_bytes(), self._layout.model)
-        except FileNotFoundError:
-            return None
-        except (OSError, render.BadConfig) as error:
-            log.warning("config not readable; it is written anew", path=str(path), reason=str(error))
-            return None
 
 
 def _delete(path: Path) -> None:

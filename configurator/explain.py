@@ -22,6 +22,8 @@ def difference(view: View, name: ModelName) -> str:
         return "; ".join(troubles)
     if model.policy.removed:
         return "the model is removed; it is being unloaded" if model.confirmed or name in view.base else ""
+    if model.is_unmanaged:
+        return "; ".join(_waiting(view, name, version) for version in sorted(desired(model)))
     reasons = [*_unchosen(model), *(_waiting(view, name, version) for version in sorted(desired(model)))]
     reasons += _left(view, name) + [_label(view, name, label) for label in sorted(model.policy.labels)]
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
@@ -39,7 +41,8 @@ def desired(model: Model) -> frozenset[Version]:
     if model.policy.removed:
         return model.wanted
     pinned = model.policy.want.versions if isinstance(model.policy.want, Pinned) else ()
-    return (model.wanted | frozenset(pinned)) - frozenset(model.policy.refused)
+    wanted = frozenset() if model.is_unmanaged else model.wanted
+    return (wanted | frozenset(pinned)) - frozenset(model.policy.refused)
 
 
 def alarm(view: View) -> str:

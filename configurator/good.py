@@ -29,7 +29,7 @@ def startable(view: View, good: Good, before: Good) -> dict[ModelName, frozenset
 
 
 def _good(view: View, name: ModelName, model: Model, confirmed: frozenset[Key]) -> frozenset[Version]:
-    if model.is_unclear:
+    if model.is_unclear or model.is_unmanaged:
         return model.good
     known = model.good | frozenset(version for other, version in confirmed if other == name)
     usable = known - model.quarantined.keys()
@@ -42,5 +42,7 @@ def _good(view: View, name: ModelName, model: Model, confirmed: frozenset[Key]) 
 
 
 def _startable(model: Model, good: frozenset[Version], before: frozenset[Version]) -> frozenset[Version]:
+    if model.is_unmanaged:
+        return frozenset()
     available = frozenset(version for version in good if model.is_available(version))
     return (available or (good & before)) & model.on_disk

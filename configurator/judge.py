@@ -87,7 +87,8 @@ def _judge_one(view: View, key: Key, load_seconds: float) -> _Case:
 
 def _is_open(view: View, key: Key) -> bool:
     name, version = key
-    return name in view.models and version in view.models[name].candidates
+    model = view.models.get(name)
+    return model is not None and version in model.candidates and not model.is_unmanaged
 
 
 def _failure(view: View, key: Key, load_seconds: float) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from configurator.activity import WHOLE_SECONDS
 from configurator.disk import Folder, Space, Unlistable
 from configurator.good import Good
+from configurator.hand_made import HandMade, taken_over
 from configurator.serving import ServingAway, ServingLate, ServingRefused
 from configurator.told import Told, back, keys, see
 from configurator.view import DEFAULT, Model, State, Status, View
@@ -38,7 +39,7 @@ class Disk(Protocol):
 class Serving(Protocol):
     """What TensorFlow Serving is asked."""
 
-    def status(self, model: ModelName) -> Coroutine[None, None, dict[Version, Status]]: ...
+    def status(self, model: str) -> Coroutine[None, None, dict[Version, Status]]: ...
 
     def label(self, model: ModelName, label: str) -> Coroutine[None, None, Version | None]: ...
 
@@ -47,9 +48,16 @@ class Observer:
     """Remembers the last answers between two whole looks, and of a model that cannot be read what was read last."""
 
     def __init__(
-        self, disk: Disk, serving: Serving, *, desired: Callable[[], DesiredState], troubles: Troubles
+        self,
+        disk: Disk,
+        serving: Serving,
+        *,
+        desired: Callable[[], DesiredState],
+        hand_made: HandMade,
+        troubles: Troubles,
     ) -> None:
         self._disk = disk
+        self._hand_made = hand_made
         self._serving = serving
         self._desired = desired
         self._troubles = troubles
@@ -61,7 +69,7 @@ class Observer:
     async def look_at_disk(self, told: Told, good: Good) -> None:
         """Read the disk. Raises `Transient`."""
         named = {name for name, _ in told.possible | keys(told.config or {})}
-        names = frozenset(named) | good.keys() | self._desired().models
+        names = frozenset(named) | good.keys() | self._desired().models | self._hand_made.models.keys()
         looked, self.space = await asyncio.to_thread(lambda: (self._disk.look(names), self._disk.space()))
         before = {name: self._before(name, good, trouble) for name, trouble in looked.troubles.items()}
         self.folders = {**self._troubles.take_all("look", looked), **before}
@@ -112,6 +120,7 @@ class Observer:
     def view(self, now: float, *, told: Told, good: Good, labels: Mapping[ModelName, Mapping[str, Version]]) -> View:
         """Put together what was seen."""
         policies = self._troubles.take_all("desired state", each(self.folders, self._policy))
+        by_hand = self._hand_made.models
         models = {
             name: Model(
                 policy=policies.get(name, DEFAULT),
@@ -123,10 +132,14 @@ class Observer:
                 labels=labels.get(name, {}),
                 good=good.get(name, frozenset()),
                 is_unclear=not self._troubles.steps(name).isdisjoint(READING),
+                hand_made=by_hand[name].base_path if name in by_hand else None,
             )
             for name, folder in self.folders.items()
         }
-        return View(now, models, told, troubles=self._troubles.all)
+        taken = {
+            name: taken_over(model, by_hand[name].version_labels) for name, model in models.items() if name in by_hand
+        }
+        return View(now, {**models, **taken}, told, troubles=self._troubles.all)
 
     def _policy(self, name: ModelName) -> Policy:
         return self._desired().of(name)
@@ -135,7 +148,7 @@ class Observer:
 def note(view: View) -> Told:
     """Take note of how the versions asked for have moved."""
     states = {key: status.state for key, status in view.statuses.items()}
-    loading = [key for key, state in states.items() if state is State.LOADING]
+    loading = [key for key, state in states.items() if state is State.LOADING and not view.models[key[0]].is_unmanaged]
     return see(view.told, ended=view.ended, loading=loading, now=view.now)
 
 

@@ -87,6 +87,8 @@ def plan(view: View) -> Plan:
 
 
 def _settle(view: View, name: ModelName) -> Target:
+    if view.models[name].is_unmanaged:
+        return Target(None, None)
     entry = target(view, name)
     labelled = replace(entry, labels=labels(view.models[name], entry)) if entry else None
     if view.models[name].is_unclear:

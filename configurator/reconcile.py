@@ -4,28 +4,25 @@ What is remembered between passes is what cannot be looked up. A process that wa
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from configurator import activity, explain, good, told
-from configurator.clean import Cleaner
-from configurator.court import Court, Findings, retries
-from configurator.disk import Disk
+from configurator.court import Findings, retries
+from configurator.edges import Edges
 from configurator.judge import Patience, judge
-from configurator.news import News
-from configurator.observe import Observer, note
+from configurator.observe import note
 from configurator.plan import Plan, plan, removes
-from configurator.reloader import Accepted, Overdue, Rejected, Reloader
-from configurator.sender import Sender
+from configurator.reloader import Accepted, Overdue, Rejected
 from configurator.serving import ServingAway
 from configurator.settings import ConfiguratorSettings
-from configurator.sweeper import Sweeper
 from configurator.told import Key, Told
 from configurator.view import Activity, State, View
 from events.names import ModelName, Version
 from service import logs
-from service.isolation import Troubles, each
+from service.isolation import each
 from service.loop import Outcome
 
 log = logs.get("configurator.reconcile")
@@ -33,29 +30,6 @@ log = logs.get("configurator.reconcile")
 SOON_SECONDS = 0.01
 LATER_SECONDS = 1.0
 AGE_SHARE = 0.05  # what began a second ago is looked at every 50 ms
-
-
-class Connected(Protocol):
-    """How often the connection to TensorFlow Serving was lost."""
-
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """What a pass works on."""
-
-    disk: Disk
-    serving: Connected
-    observer: Observer
-    reloader: Reloader
-    sender: Sender
-    sweeper: Sweeper
-    cleaner: Cleaner
-    court: Court
-    news: News
-    troubles: Troubles
-    clock: Callable[[], float]  # monotonic
 
 
 class Reconcile:
@@ -109,8 +83,8 @@ class Reconcile:
             return
         disk = self._edges.disk
         self._good, self._startable = await asyncio.to_thread(disk.read_good)
-        await asyncio.to_thread(disk.keep_foreign)
-        await asyncio.to_thread(disk.write_config, self._startable)
+        others = await asyncio.to_thread(disk.keep_foreign)
+        await self._write(self._startable, others)
         self._is_started = True
 
     async def _look(self, now: float) -> None:
@@ -123,6 +97,8 @@ class Reconcile:
             is_new = self._told.config is None and self._told.flight is None
             await edges.observer.ask(now, moving=self.moving, is_new=is_new)
             self._labels = await edges.observer.labels() if is_new else {}
+            if is_new:
+                await edges.hand_made.ask()
         except ServingAway as error:
             self._lose(now, str(error))
             await self._stand_in(now)
@@ -132,6 +108,9 @@ class Reconcile:
         self._told = edges.observer.recognise(self._told)
         self._see(now)
         self._take(now)
+        if edges.hand_made.is_other(self.view):
+            self._told = told.doubt(self._told)
+            self._see(now)
         edges.news.seen(self.view)
 
     def _see(self, now: float) -> None:
@@ -160,8 +139,7 @@ class Reconcile:
         """Empty the config file if TensorFlow Serving does not come back with it."""
         away_seconds = now - (now if self._lost_since is None else self._lost_since)
         if self._startable and away_seconds >= self._settings.serving_lost_seconds:
-            self._startable = {}
-            await asyncio.to_thread(self._edges.disk.write_config, {})
+            await self._write({}, self._edges.hand_made.entries)
             log.error("config file emptied; tensorflow serving did not come back with it", seconds=away_seconds)
 
     def _take(self, now: float) -> None:
@@ -207,9 +185,16 @@ class Reconcile:
             await asyncio.to_thread(self._edges.disk.write_good, found)
             self._good = found
             self._see(self.view.now)
-        if startable != self._startable:
-            await asyncio.to_thread(self._edges.disk.write_config, startable)
-            self._startable = startable
+        hand_made = self._edges.hand_made
+        others = hand_made.staying(self.view, startable)
+        if (startable, others) != (self._startable, hand_made.entries):
+            await self._write(startable, others)
+
+    async def _write(self, startable: good.Good, others: tuple[ModelConfig, ...]) -> None:
+        """Write the config file."""
+        await asyncio.to_thread(self._edges.disk.write_config, startable, others)
+        self._edges.hand_made.keep(others)
+        self._startable = startable
 
     async def _act(self, chosen: Plan) -> str:
         """Send what was planned; return what the operator should know."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from configurator import explain, render, told
 from configurator.disk import Disk
+from configurator.hand_made import HandMade
 from configurator.news import News
 from configurator.plan import Kind, Reload, Stuck
 from configurator.reloader import Reloader
@@ -32,6 +33,7 @@ class Sender:
 
     disk: Disk
     reloader: Reloader
+    hand_made: HandMade
     sweeper: Sweeper
     news: News
     troubles: Troubles
@@ -52,7 +54,9 @@ class Sender:
         before = render.models(unchanged, self.disk.base_path)  # to leave one out would unload it
         if before.troubles:
             return Sent()
-        self.reloader.start(render.message({**written, **before.done}))
+        others = self.hand_made.carried(view)
+        self.hand_made.note_sent(others)
+        self.reloader.start(render.message({**written, **before.done}, others))
         self.news.sent(reload)
         return Sent(Flight(reload.config, reload.new, view.now, is_adoption=reload.kind is Kind.ADOPT))
 

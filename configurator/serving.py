@@ -77,7 +77,7 @@ class Serving:
         self._reload = self._raw("HandleReloadConfigRequest", ReloadConfigRequest.SerializeToString)
         self._predictions = PredictionServiceStub(self._channel)
 
-    async def status(self, model: ModelName) -> dict[Version, Status]:
+    async def status(self, model: str) -> dict[Version, Status]:
         """Ask for all versions of a model; empty if TensorFlow Serving never heard of it."""
         request = GetModelStatusRequest(model_spec=ModelSpec(name=model))
         try:

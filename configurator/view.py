@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from configurator.told import Config, Entry, Key, Told
 from events import desired
-from events.desired import Policy
+from events.desired import Pinned, Policy
 from events.names import ModelName, Version
 
 DEFAULT = Policy()
@@ -67,6 +67,15 @@ class Model:
     labels: Mapping[str, Version] = field(default_factory=dict)  # as found; asked for only while the config is unknown
     good: frozenset[Version] = frozenset()  # the last versions that were confirmed
     is_unclear: bool = False  # something could not be read of it in this pass, so it is left as it is
+    hand_made: str | None = None  # the base path of an entry that somebody else wrote into the config file
+
+    @property
+    def is_unmanaged(self) -> bool:
+        """Whether the entry of somebody else holds: no operator removed the model, nor pinned what can be served."""
+        if self.hand_made is None or self.policy.removed:
+            return False
+        pinned = self.policy.want.versions if isinstance(self.policy.want, Pinned) else ()
+        return self.candidates.isdisjoint(pinned)
 
     @property
     def candidates(self) -> frozenset[Version]:
@@ -125,7 +134,7 @@ class View:
             return self.told.config
         is_refused = self.told.failures > 0
         adopted = ((name, _guessed(model, is_refused) or _adopted(model)) for name, model in self.models.items())
-        return {name: entry for name, entry in adopted if entry.versions}
+        return {name: entry for name, entry in adopted if entry.versions and not self.models[name].is_unmanaged}
 
     @property
     def statuses(self) -> dict[Key, Status]:

@@ -3,6 +3,7 @@
     MODELS_DIR/<model>/<version>/…                          exactly the files of a published version
     MODELS_DIR/models.config                                what TensorFlow Serving starts with
     MODELS_DIR/models.config.before-model-manager           what stood there before, if somebody else wrote it
+    MODELS_DIR/.model-manager/not-managed.config            entries of others in models.config, should that be lost
     MODELS_DIR/.model-manager/receipts/<model>/<version>    what was published: every file's size, CRC32C, generation
     MODELS_DIR/.model-manager/quarantine/<model>/<version>  why a version is not tried again, and which bytes it had
     MODELS_DIR/.model-manager/stage/<model>/<version>/      a download in progress (puller)

@@ -61,7 +61,7 @@ class FakeServing:
 
     # What a client does
 
-    async def status(self, model: ModelName) -> dict[Version, Status]:
+    async def status(self, model: str) -> dict[Version, Status]:
         """Answer like `configurator.serving.Serving.status`."""
         self._check_up()
         return {Version(version): status for version, status in self._history.get(model, {}).items()}

@@ -75,7 +75,7 @@ class FailingDisk(Disk):
 class FailingServing(FakeServing):
     """A TensorFlow Serving whose answers about one model cannot be understood."""
 
-    async def status(self, model: ModelName) -> dict[Version, Status]:
+    async def status(self, model: str) -> dict[Version, Status]:
         fail("status", model)
         return await super().status(model)
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from configurator.disk import Disk
 from configurator.good import Good
@@ -37,8 +37,8 @@ class DyingDisk(Disk):
     def write_good(self, good: Good) -> None:
         self._step(lambda: super(DyingDisk, self).write_good(good))
 
-    def write_config(self, startable: Good) -> bool:
-        self._step(lambda: super(DyingDisk, self).write_config(startable))
+    def write_config(self, startable: Good, others: tuple[ModelConfig, ...] = ()) -> bool:
+        self._step(lambda: super(DyingDisk, self).write_config(startable, others))
         return True
 
     def remove(self, key: Key) -> None:
