@@ -16,8 +16,8 @@ from events.bounds import AtMost, Count, Finite
 from events.names import ModelName, NodeName, Version
 
 Nodes = Annotated[tuple[NodeName, ...], AtMost(bounds.MAX_NODES)]
-_MOST_NAMED_BYTES = 32 * 1024  # of nodes' names in a record: 1,500 of twenty letters
-_MOST_SUMMARY = 4_000  # characters
+MOST_NAMED_BYTES = 32 * 1024  # of nodes' names in a record: 1,500 of twenty letters
+MOST_SUMMARY = 4_000  # characters
 _MOST_WORDS = 500  # characters of a record's other texts: the most that an operator may give as a reason
 
 
@@ -265,7 +265,7 @@ ALL: tuple[type[Event], ...] = tuple(kind for kinds in _SPEAKERS.values() for ki
 def short(event: ChangeMade | CommandSent) -> ChangeMade | CommandSent:
     """Make a record fit into a message, whoever wrote it: as many nodes are named as fit, and all texts are cut."""
     fields: dict[str, object] = {
-        name: wording.clean(value, most=_MOST_SUMMARY if name == "summary" else _MOST_WORDS)
+        name: wording.clean(value, most=MOST_SUMMARY if name == "summary" else _MOST_WORDS)
         for name, value in event
         if isinstance(value, str) and name != "model"
     }
@@ -279,7 +279,7 @@ def short(event: ChangeMade | CommandSent) -> ChangeMade | CommandSent:
 def _fitting(nodes: Sequence[NodeName]) -> int:
     """Count how many nodes, from the first on, can be named."""
     sizes = accumulate(len(node) + 3 for node in nodes)  # two quotes and a comma
-    return sum(size <= _MOST_NAMED_BYTES for size in sizes)
+    return sum(size <= MOST_NAMED_BYTES for size in sizes)
 
 
 def of(service: str) -> tuple[type[Event], ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from master import commands
-from master.api.app import create
+from master.api.app import create, refuse_open
 from master.app import build
 from master.settings import MasterSettings
 from service import hosts, http, logs, micro, process, settings
@@ -22,6 +22,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
 
 
 async def _run(chosen: MasterSettings) -> None:
+    refuse_open(chosen)
     listener = http.listen(chosen.http_host, chosen.http_port)
     master, jobs = build(chosen, http=process.address(chosen, listener))
     api = create(master, pages=http.pages(master.health, master.report, names=hosts.own_names(chosen)))

@@ -14,6 +14,7 @@ from master.answers import Made
 from master.errors import Refused
 from service import jetstream
 from service.bus import REPLY_SECONDS, Bus
+from service.streams import REQUEST_BYTES
 
 
 class Step(BaseModel):
@@ -63,9 +64,13 @@ class Requests:
         return request
 
     async def end(self, key: str, request: Remembered) -> None:
-        """Remember the answer."""
+        """Remember the answer; without what it does on each node where that is more than can be kept."""
+        data = request.model_dump_json().encode()
+        if request.answer and len(data) > REQUEST_BYTES:
+            short = request.answer.model_copy(update={"nodes": ()})
+            data = request.model_copy(update={"answer": short}).model_dump_json().encode()
         with jetstream.errors("note the answer"):
-            await (await self._bucket()).put(_place(key), request.model_dump_json().encode())
+            await (await self._bucket()).put(_place(key), data)
 
     async def _bucket(self) -> KeyValue:
         return await jetstream.bucket(self._bus.client().jetstream(timeout=REPLY_SECONDS), subjects.REQUEST_BUCKET)

@@ -89,9 +89,11 @@ def pubsub(kind: PubSubKind, port: int) -> Command:
 
 def master(port: int, settings: Mapping[str, str]) -> Command:
     """The master, ready when it has seen the cluster."""
-    own = {"MM_NODE": "master-1", "MM_HTTP_HOST": LOOPBACK, "MM_HTTP_PORT": str(port), "MM_LOG_FORMAT": "text"}
+    own = {"MM_HTTP_HOST": LOOPBACK, "MM_HTTP_PORT": str(port), "MM_LOG_FORMAT": "text"}
     argv = (str(programs.python()), "-m", "master")
-    return Command("master", argv, ready=http_ok(port, "/readyz"), environment={**settings, **own})
+    return Command(
+        "master", argv, ready=http_ok(port, "/readyz"), environment={"MM_NODE": "master-1", **settings, **own}
+    )
 
 
 def keeps_attributes(folder: Path) -> bool:

@@ -80,9 +80,9 @@ class Api:
 
 def create(master: Master, *, pages: APIRouter) -> Api:
     """Put the API over a master; `BadSettings` where its tokens are not right."""
+    refuse_open(master.settings)
     tokens = auth.load(master.settings.tokens, master.settings.tokens_file)
     if not tokens:
-        _check_open(master.settings)
         log.warning("no token configured (MM_TOKENS, MM_TOKENS_FILE); only this host is answered, as admin")
     trusted = proxies.parse(master.settings.trusted_proxies)
     app = _assemble(pages)
@@ -96,8 +96,11 @@ def create(master: Master, *, pages: APIRouter) -> Api:
     return Api(app, app.state.streams, trusted)
 
 
-def _check_open(settings: MasterSettings) -> None:
+def refuse_open(settings: MasterSettings) -> None:
+    """Raise `BadSettings` where a port would be opened to others than this host, and no token is configured."""
     if settings.without_tokens or auth.is_this_host(settings.http_host):
+        return
+    if auth.load(settings.tokens, settings.tokens_file):
         return
     raise BadSettings(
         f"MM_HTTP_HOST is {settings.http_host}, and no token is configured: set MM_TOKENS or MM_TOKENS_FILE"

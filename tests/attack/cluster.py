@@ -96,11 +96,15 @@ def start(supervisor: Supervisor, gcs: GcsServer) -> Cluster:
     }
     started = [_launch(supervisor, folder / name, name, server=server, settings=uploads) for name in NODES]
     port = supervisor.ports.reserve()
-    tokens = ",".join(f"{role}-1:{role}:{hashlib.sha256(one.encode()).hexdigest()}" for role, one in TOKENS.items())
-    own = {**server.environment("master", "master-1"), "MM_TOKENS": tokens, "MM_COMMAND_TOKEN": COMMAND_TOKEN}
-    master = supervisor.launch(parts.master(port, own))
+    master = supervisor.launch(parts.master(port, master_settings(server)))
     supervisor.wait_ready(*(child for node in started for child in node.children), master)
     return Cluster(server, tuple(started), master, port, gcs.bucket)
+
+
+def master_settings(server: Secured, name: str = "master-1") -> dict[str, str]:
+    """What a master of the cluster is given."""
+    tokens = ",".join(f"{role}-1:{role}:{hashlib.sha256(one.encode()).hexdigest()}" for role, one in TOKENS.items())
+    return {**server.environment("master", name), "MM_TOKENS": tokens, "MM_COMMAND_TOKEN": COMMAND_TOKEN}
 
 
 def stop(supervisor: Supervisor, cluster: Cluster) -> None:

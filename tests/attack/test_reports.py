@@ -44,6 +44,10 @@ async def test_a_report_that_is_too_big_is_its_nodes_trouble_alone(cluster: Clus
         async def is_told() -> bool:
             return "the puller's report is too big" in (await shown(mine))[1]
 
+        async def are_well() -> bool:
+            return [(await shown(node))[0] for node in NODES] == ["well", "well"]
+
+        await eventually(are_well)  # what a service sends in its first seconds would take the place of the thief's
         with cluster.bounded():
             key = subjects.status_key(mine, "puller")
             await thief.client.publish(f"$KV.{subjects.STATUS_BUCKET}.{key}", nothing(MAX_REPORT_BYTES))

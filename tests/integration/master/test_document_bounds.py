@@ -9,8 +9,10 @@ from events import subjects
 from events.desired import Desired, Policy
 from events.names import NodeName
 from infra.local.client import nats_client
+from master.answers import Foreseen
 from master.errors import Refused
 from master.orders import Order
+from master.requests import Remembered, Requests, Step
 from tests.support.fleet import MODEL, versions
 from tests.support.master import order, running_master
 from tests.support.stack import NatsServer
@@ -43,3 +45,16 @@ async def test_what_nats_does_not_take_is_refused_with_what_to_do(nats_server: N
             await stream.update_stream(dataclasses.replace(found, max_msg_size=16 * 1024))
         with pytest.raises(Refused, match=r"NATS takes no document of .* have max_msg_size of KV_mm_desired raised"):
             await master.orders.follow(Order(actor="t", model=MODEL, change=document))
+
+
+async def test_an_answer_that_is_too_big_to_keep_is_kept_without_its_nodes(nats_server: NatsServer) -> None:
+    """The same key gives the same answer again, but for what it does on each of very many nodes."""
+    asked = Remembered(fingerprint="f", steps=(Step(change=PIN),))
+    foreseen = tuple(Foreseen(node=NodeName(f"node-{n}"), sentences=("x" * 500,)) for n in range(9_000))
+    async with running_master(nats_server) as master:
+        made = (await order(master, PIN)).model_copy(update={"nodes": foreseen})
+        requests = Requests(master.bus)
+        await requests.begin("k", asked)
+        await requests.end("k", asked.model_copy(update={"answer": made}))
+        kept = await requests.recall("k", "f")
+        assert kept == asked.model_copy(update={"answer": made.model_copy(update={"nodes": ()})})
