@@ -43,6 +43,7 @@ OF_PARTS: Final = frozenset(
         "MM_SERVING_ADDRESS",
         "MM_SERVING_LOST_SECONDS",
         "MM_SETTLE_SECONDS",
+        "MM_SIGNATURES",
         "MM_SIGNATURE_POLICY",
         "MM_SIGNING_PASSWORD",
         "MM_SMOKE_SECONDS",
