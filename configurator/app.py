@@ -123,7 +123,7 @@ class Reporter:
         self._reconcile = reconcile
         self._settings = settings
         self._ages = status.Ages(clock=lambda: datetime.now(UTC))
-        self._shown: tuple[object, object] | None = None
+        self._shown: tuple[object, ...] | None = None
 
     def report(self) -> ConfiguratorReport:
         """The whole truth, now."""
@@ -142,6 +142,7 @@ class Reporter:
             serving=self._edges.news.serving,
             serving_address=self._settings.serving_address,
             disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._settings.reserve_bytes),
+            reload_lock=None if view.is_away else status.reload_lock(view, self._ages),
             models=status.on_their_way(models, moving),
         )
 
@@ -153,8 +154,9 @@ class Reporter:
             serving = self._edges.news.serving
             self._core.health.missing = "" if serving.is_connected else serving.reason
             report = self.report()
-            if self._shown != (report.models, report.serving):
-                self._shown = (report.models, report.serving)
+            shown = (report.models, report.serving, report.reload_lock)
+            if self._shown != shown:
+                self._shown = shown
                 count(report)
                 self._core.report_changed()
 

@@ -45,9 +45,9 @@ def desired(model: Model) -> frozenset[Version]:
     return (wanted | frozenset(pinned)) - frozenset(model.policy.refused)
 
 
-def alarm(view: View) -> str:
+def alarm(view: View, lost: Sequence[Key]) -> str:
     """Say which loads do not end, and what that costs; empty when there are none."""
-    if not (lost := endless(view)):
+    if not lost:
         return ""
     doings = ", ".join(doing(view, key) for key in lost[:SHOWN])
     return f"TensorFlow Serving has been {doings}, and cannot stop that; restart it to get its load thread back"
@@ -105,10 +105,11 @@ def _waiting(view: View, name: ModelName, version: Version) -> str:
 
 def _turn(view: View, name: ModelName) -> str:
     flight = view.told.flight
+    since = lasting(view.now - flight.sent) if flight else ""
     if (stuck := planning.stuck(view)) and not stuck.is_removed:
-        return "TensorFlow Serving, whose last reload is stuck; if that stays so, restart it"
+        where = f" at {models(stuck.models)}{since}" if stuck.models else since
+        return f"TensorFlow Serving, whose last reload is stuck{where}; if that stays so, restart it"
     if holders := planning.awaited(view):
-        since = lasting(view.now - flight.sent) if flight else ""
         return f"its turn: TensorFlow Serving is busy with {models(holders)}{since}"
     if planning.target(view, name) is None:
         words = "TensorFlow Serving to finish with its earlier instance"
@@ -139,7 +140,7 @@ def _progress(view: View, key: Key) -> str:
 def _thread(view: View) -> str:
     """Say what keeps a version from being loaded that TensorFlow Serving has taken up."""
     if endless(view):
-        return f"a load thread: {alarm(view)}"
+        return f"a load thread: {alarm(view, endless(view))}"
     if held := holder(view):
         return f"its load: TensorFlow Serving {_is_held(view, held)}"
     return "a load thread"

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
+from configurator import activity, explain
 from configurator.plan import Reload
 from configurator.told import Key
 from configurator.view import State, Status, View
 from events.messages import (
     Event,
+    LoadEndless,
     ReloadFailed,
     ReloadSent,
     ServingLost,
@@ -35,6 +37,7 @@ class News:
         self._troubles = troubles
         self._states: dict[Key, State] = {}
         self._available: set[Key] = set()
+        self._endless: frozenset[Key] = frozenset()
         self._refusal = ""
         self._has_answered = False
         self.serving = Connection(is_connected=False, since=datetime.now(UTC), reason="not asked yet")
@@ -59,13 +62,19 @@ class News:
             since = datetime.now(UTC) if self.serving.is_connected else self.serving.since
             self.serving = Connection(is_connected=False, since=since, reason=reason)
         metrics.SERVING_CONNECTED.set(0)
-        self._states, self._available = {}, set()
+        self._states, self._available, self._endless = {}, set(), frozenset()
 
     def seen(self, view: View) -> None:
-        """Tell which versions became available, and which are unloaded."""
+        """Tell which versions became available, which are unloaded, and which loads never end."""
         statuses = view.statuses
         self._troubles.take_all("news", each(statuses, lambda key: self._see(view, key, statuses[key])))
         self._states = {key: status.state for key, status in statuses.items()}
+        endless = frozenset(activity.endless(view))
+        for key in sorted(endless - self._endless):
+            reason = explain.alarm(view, [key])
+            self._emit(LoadEndless(model=key[0], version=key[1], reason=reason))
+            log.error("load never ends", model=key[0], version=key[1], reason=reason)
+        self._endless = endless
 
     def _see(self, view: View, key: Key, status: Status) -> None:
         asked = view.told.asked.get(key)

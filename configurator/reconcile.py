@@ -66,7 +66,10 @@ class Reconcile:
         trouble = await self._act(chosen)
         self.view = replace(self.view, troubles=edges.troubles.all)
         again = self._again(chosen, SOON_SECONDS if is_other else due)
-        return Outcome(again, tuple(filter(None, (trouble, explain.alarm(self.view), *self._problems(chosen)))))
+        endless = activity.endless(self.view)
+        return Outcome(
+            again, tuple(filter(None, (trouble, explain.alarm(self.view, endless), *self._problems(chosen))))
+        )
 
     def _problems(self, chosen: Plan) -> list[str]:
         """Say what keeps models from being as desired that nothing moves towards it."""

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from configurator import explain
+from configurator import plan as planning
 from configurator.disk import Folder
 from configurator.told import Key
 from configurator.view import Model, State, View
 from events.desired import default_version
 from events.names import ModelName, Version
-from events.status import MAX_MODELS, ServedModel, ServedStage, ServedVersion
+from events.status import MAX_LOCKING, MAX_MODELS, ReloadLock, ServedModel, ServedStage, ServedVersion
 from service.isolation import Trouble, Troubles, each
 
 STAGES = {
@@ -20,6 +21,7 @@ STAGES = {
     State.AVAILABLE: ServedStage.SERVING,
     State.UNLOADING: ServedStage.UNLOADING,
 }
+LOCK = "reload lock"
 WORDS = {State.START: "its load has not begun", State.AVAILABLE: "not confirmed yet"}
 
 
@@ -30,11 +32,11 @@ class Ages:
     clock: Callable[[], datetime]
     _since: dict[object, tuple[object, datetime]] = field(default_factory=dict)
 
-    def of(self, thing: object, state: object) -> datetime:
-        """Tell since when a thing has been in this state."""
+    def of(self, thing: object, state: object, *, seconds: float = 0.0) -> datetime:
+        """Tell since when a thing has been in this state; one that is new has been in it for so many seconds."""
         before = self._since.get(thing)
         if before is None or before[0] != state:
-            before = self._since[thing] = (state, self.clock())
+            before = self._since[thing] = (state, self.clock() - timedelta(seconds=seconds))
         return before[1]
 
     def keep(self, things: Collection[object]) -> None:
@@ -50,8 +52,16 @@ def report(
     spoilt = {name: _spoilt(trouble, ages.of(name, "a bug")) for name, trouble in told.troubles.items()}
     models = {**troubles.take_all("report", told), **spoilt}
     found = {name: model for name, model in models.items() if model.versions or model.desired or model.difference}
-    ages.keep({*found, *((name, line.version) for name, model in found.items() for line in model.versions)})
+    ages.keep({LOCK, *found, *((name, line.version) for name, model in found.items() for line in model.versions)})
     return {name: _dated(model, folders.get(name)) for name, model in islice(found.items(), MAX_MODELS)}
+
+
+def reload_lock(view: View, ages: Ages) -> ReloadLock | None:
+    """Name the new models that keep TensorFlow Serving from taking another reload; None where it would."""
+    flight, holders = view.told.flight, planning.awaited(view)
+    if not flight or not holders:
+        return None
+    return ReloadLock(models=holders[:MAX_LOCKING], since=ages.of(LOCK, flight.sent, seconds=view.now - flight.sent))
 
 
 def on_their_way(

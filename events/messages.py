@@ -167,6 +167,13 @@ class VersionQuarantined(VersionEvent):
     reason: str
 
 
+class LoadEndless(VersionEvent):
+    """The version was given up and goes on loading, which nothing but a restart of TensorFlow Serving ends."""
+
+    type: ClassVar[str] = "load.endless"
+    reason: str
+
+
 class VersionUnloaded(VersionEvent):
     """TensorFlow Serving reports that it no longer holds the version."""
 
@@ -251,6 +258,7 @@ _SPEAKERS: Mapping[str, tuple[type[Event], ...]] = {
         SmokePassed,
         VersionServed,
         VersionQuarantined,
+        LoadEndless,
         VersionUnloaded,
         VersionRemoved,
         ServingLost,

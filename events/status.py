@@ -18,6 +18,7 @@ MAX_REPORT_VALUES = 500_000  # in all lists and objects together
 MAX_PRESENCE_BYTES = 4 * 1024
 SERVING_AWAY = "TensorFlow Serving does not answer"  # a model's difference while that is all that is known of it
 MAX_MODELS = 15_000  # of one service
+MAX_LOCKING = 10  # models that hold the reload lock, as a report names them
 
 T = TypeVar("T")
 Listed = Annotated[list[T], AtMost(bounds.MAX_VERSIONS)]
@@ -173,12 +174,20 @@ class ServedModel(_Report):
     versions: Listed[ServedVersion] = Field(default_factory=list)
 
 
+class ReloadLock(_Report):
+    """New models that TensorFlow Serving loads: until the last of them has settled it takes no other reload."""
+
+    models: Annotated[tuple[ModelName, ...], AtMost(MAX_LOCKING)]  # the first of them
+    since: AwareDatetime
+
+
 class ConfiguratorReport(Report):
     """The configurator's whole truth."""
 
     serving: Connection
     serving_address: str = ""  # host:port of TensorFlow Serving's gRPC, as the node reaches it
     disk: Disk
+    reload_lock: ReloadLock | None = None  # what every change of what is served waits for
     models: Annotated[dict[ModelName, ServedModel], AtMost(MAX_MODELS)] = Field(default_factory=dict)
 
 

@@ -31,9 +31,24 @@ def foresee(node: Node, model: ModelName, *, before: Policy, after: Policy) -> t
     known = _known(cell.halves, after) if cell else _known(Halves(), after)
     sentences = [*_removal(before, after, known), *_serving(before, after, known), *_default(before, after, known)]
     sentences += [*_disk(before, after, known), *_labels(before, after, known), *_rest(before, after)]
+    if _concerns_serving(before, after):
+        sentences += _lock(node, model, after)
     if node.hidden_since:
         sentences.append(f"The node is silent since {moment(node.hidden_since)}; it follows when it is back.")
     return tuple(sentences) or ("Nothing changes in what is served or kept.",)
+
+
+def _lock(node: Node, model: ModelName, after: Policy) -> Iterator[str]:
+    """Say which new models every reload waits for. Removing one of them does not wait: it sets the lock free."""
+    known = node.services.get("configurator")
+    lock = known.head.reload_lock if known else None
+    if lock is None or (after.removed and model in lock.models):
+        return
+    models = f"model{'' if len(lock.models) == 1 else 's'} {', '.join(lock.models)}"
+    yield (
+        f"This waits for its turn: TensorFlow Serving has been loading the new {models} since {moment(lock.since)}, and"
+        " takes no other change until that ends."
+    )
 
 
 def _known(halves: Halves, policy: Policy) -> Known:

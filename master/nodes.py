@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import ConfigDict
 
 from events.names import ModelName, NodeName
-from events.status import Connection, Disk, Pass, Report, Source
+from events.status import Connection, Disk, Pass, ReloadLock, Report, Source
 from master.cells import NEVER, Cell
 from master.views import CellState, NodeLine, NodeRow, NodeState, Service, Tally
 
@@ -24,6 +24,7 @@ class Head(Report):
     serving_address: str = ""
     disk: Disk | None = None
     source: Source | None = None
+    reload_lock: ReloadLock | None = None
 
     @property
     def connections(self) -> dict[str, Connection]:

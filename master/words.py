@@ -133,6 +133,7 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
         "is served, and answered its sample right" if event.has_sample else "is served"
     )(event),
     m.VersionQuarantined: _because("went into quarantine"),
+    m.LoadEndless: _because("is loading without end"),
     m.VersionUnloaded: _about("is unloaded"),
     m.VersionRemoved: _because("was removed from disk"),
     m.ServingLost: lambda event: f"TensorFlow Serving does not answer: {event.reason}",

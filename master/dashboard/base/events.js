@@ -8,7 +8,7 @@ import { moment } from "./times.js";
 
 /** Which look an event has, by the first fit. @type {[RegExp, string, string][]} */
 const LOOKS = [
-  [/failed|quarantined|refused|lost|no_space/, "failed", "×"],
+  [/failed|quarantined|endless|refused|lost|no_space/, "failed", "×"],
   [/incomplete|mutated/, "behind", "–"],
   [/^change|^command/, "quarantined", "✎"],
   [/served|available|passed|serving.started/, "serving", "•"],

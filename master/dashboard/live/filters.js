@@ -26,6 +26,7 @@ export const KINDS = [
   "smoke.passed",
   "version.served",
   "version.quarantined",
+  "load.endless",
   "version.unloaded",
   "version.removed",
   "serving.lost",

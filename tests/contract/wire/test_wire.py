@@ -51,7 +51,8 @@ def written(model: BaseModel) -> dict[str, object]:
 @pytest.mark.parametrize("kind", messages.ALL, ids=lambda kind: kind.type)
 def test_events_of_before_are_read(kind: type[Event]) -> None:
     """Each event type is read back with every field, and written as it was."""
-    lines = [json.loads(line) for line in golden("events.jsonl").splitlines()]
+    files = ("events.jsonl", "events_of_loads.jsonl")
+    lines = [json.loads(line) for file in files for line in golden(file).splitlines()]
     line = next(line for line in lines if line["type"] == f"{cloudevents.TYPE_PREFIX}{kind.type}")
     assert_read_and_written(kind, line)
 
@@ -88,6 +89,7 @@ def test_events_of_later_are_read_as_far_as_they_are_known() -> None:
         ("configurator_report.json", ConfiguratorReport),
         ("configurator_report_with_address.json", ConfiguratorReport),
         ("configurator_report_with_default_version.json", ConfiguratorReport),
+        ("configurator_report_with_reload_lock.json", ConfiguratorReport),
         ("desired.json", Desired),
         ("answer.json", Answer),
         ("hint.json", Hint),

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from configurator import status
 from configurator.activity import lasting
 from events.desired import Policy
-from events.messages import VersionQuarantined
+from events.messages import LoadEndless, VersionQuarantined
 from events.names import Version
 from tests.support.configurator import Bench
 
@@ -116,12 +117,35 @@ async def test_every_model_that_waits_names_the_new_model_that_holds_the_lock(tm
         bench.publish(2)
         bench.publish(1, model="z")
         await bench.run(70.0)
+        lock = status.reload_lock(bench.reconcile.view, bench.ages)
+        assert lock
+        assert lock.models == ("a",)
+        assert 69.0 < (bench.ages.clock() - lock.since).total_seconds() < 75.0
         for name, version in (("m", 2), ("z", 1)):
             words = bench.words(name)
             assert words.startswith(f"version {version} waits for its turn: TensorFlow Serving is busy with model a"), (
                 words
             )
             assert f"{AGE} 1 minute" in words
+
+
+async def test_a_load_that_never_ends_is_an_event_and_named_by_all_that_waits(tmp_path: Path) -> None:
+    """Once for each version, and after it was given up."""
+    async with Bench(tmp_path, load_seconds=20.0) as bench:
+        await bench.serve(1)
+        bench.publish(1, model="a", hang=True, ignore_cancel=True)
+        await bench.until(lambda: "version.quarantined" in bench.types())
+        bench.publish(2)
+        await bench.run(60.0)
+        (told,) = (event for event in bench.events if isinstance(event, LoadEndless))
+        assert (told.model, told.version) == ("a", 1)
+        assert "restart it to get its load thread back" in told.reason
+        assert bench.types().index("version.quarantined") < bench.types().index("load.endless")
+        assert "version 2 waits for TensorFlow Serving, whose last reload is stuck" in bench.words()
+        assert f"at model a{AGE} 1 minute" in bench.words()
+        bench.serving.start(bench.settings.config_file)
+        await bench.until(lambda: bench.serves_only(2))
+        assert status.reload_lock(bench.reconcile.view, bench.ages) is None
 
 
 async def test_removing_a_new_model_that_holds_the_lock_sets_it_free_at_once(tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
 """The dry run: what a change does on a node, in sentences."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.desired import Desired, Latest, Pinned, Policy
-from events.names import NodeName
+from events.names import ModelName, NodeName
 from infra.local.fleet_report import Simulated
 from master import changes
 from master.changes import Change
 from master.foresee import foresee
-from tests.support.fleet import MODEL, START, fleet_of, lose, serving, versions
+from tests.support.fleet import CONFIGURATOR, MODEL, START, at, fleet_of, lose, said, serving, versions
 
 DEFAULT = Policy()
 GOES_ON = "Clients that name no version go on getting version 7."
@@ -175,6 +177,21 @@ def test_a_lost_node_follows_later() -> None:
         fleet.fold.nodes[NodeName("a")], MODEL, before=DEFAULT, after=Policy(want=Pinned(versions=versions(6)))
     )
     assert told[-1] == "The node is silent since 2026-01-01 00:00:09 UTC; it follows when it is back."
+
+
+def test_a_change_that_has_to_wait_says_for_which_new_model_and_since_when() -> None:
+    """As `rollback` answers it; who removes that very model, or changes nothing that is served, waits for nothing."""
+    fold = fleet_of({"a": serving(6, 7)}).fold
+    head = json.loads(said("a", CONFIGURATOR, {MODEL: serving(6, 7)}))
+    head["reload_lock"] = {"models": ["slow"], "since": at(5).isoformat()}
+    fold.report(NodeName("a"), CONFIGURATOR, json.dumps(head).encode())
+    node, pinned = fold.nodes[NodeName("a")], Policy(want=Pinned(versions=versions(6)))
+    assert foresee(node, MODEL, before=DEFAULT, after=pinned)[-1] == (
+        "This waits for its turn: TensorFlow Serving has been loading the new model slow since 2026-01-01 00:00:05 UTC,"
+        " and takes no other change until that ends."
+    )
+    for model, after in ((ModelName("slow"), Policy(removed=True)), (MODEL, Policy(retention=1))):
+        assert "turn" not in " ".join(foresee(node, model, before=DEFAULT, after=after))
 
 
 numbers = st.integers(1, 9).map(lambda number: versions(number)[0])
