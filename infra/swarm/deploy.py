@@ -38,9 +38,7 @@ def deploy(order: Order, *, environment: Mapping[str, str], say: Callable[[str],
         inputs.check_images(settings)
     contents = inputs.read_contents(order.folder, found)
     _tell(nodes, say)
-    if engine.make_node_network(network := render.node_network(order.stack)):
-        say(f"made the network {network}, which ends at each node")
-    hand_over(order, contents, variables=render.variables(found, settings, stack=order.stack))
+    hand_over(order, contents, variables=render.variables(found, settings))
     wait(order, say=say)
     _remove_once(order.stack, say)
     sweep(order.stack, [one for one in contents if one.name not in ONCE_CONTENTS], say=say)

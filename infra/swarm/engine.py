@@ -66,17 +66,6 @@ def deploy(stack: str, files: Sequence[str], *, variables: Mapping[str, str], re
     docker("stack", "deploy", *options, *given, stack, environment=variables)
 
 
-def make_node_network(name: str) -> bool:
-    """Make a network of the swarm that is a bridge of its own on each node; tell whether it was missing."""
-    found = docker("network", "ls", f"--filter=name=^{name}$", "--format={{.Scope}} {{.Driver}}").split()
-    if found == ["swarm", "bridge"]:
-        return False
-    if found:
-        raise Failed(f"the network {name} is {' '.join(found)}, and must be a bridge of the swarm: remove it")
-    docker("network", "create", "--driver=bridge", "--scope=swarm", name)
-    return True
-
-
 def remove_service(name: str) -> None:
     """Remove a service."""
     docker("service", "rm", name)

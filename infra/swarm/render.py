@@ -137,12 +137,7 @@ LABELS = ("mm.serving", "mm.nats", "mm.master")
 MASTERS = 2
 
 
-def node_network(stack: str) -> str:
-    """The name of the network that TensorFlow Serving shares with its node's configurator, and with nobody else."""
-    return f"{stack}_node"
-
-
-def variables(found: Places, settings: Mapping[str, str], *, stack: str) -> dict[str, str]:
+def variables(found: Places, settings: Mapping[str, str]) -> dict[str, str]:
     """What `stack.yml` is told: the settings, and what they cannot say otherwise than the swarm is."""
     share = tfserving_share(found.serving)
     return {
@@ -151,7 +146,6 @@ def variables(found: Places, settings: Mapping[str, str], *, stack: str) -> dict
         **settings,
         "MM_NATS_URL": nats_url(found.nats),
         "MM_NATS_COPIES": str(len(found.nats)),
-        "MM_NODE_NETWORK": node_network(stack),
     }
 
 

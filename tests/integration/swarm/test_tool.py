@@ -176,18 +176,16 @@ def test_deployment_hands_over_waits_and_sweeps(tool: Tool) -> None:
     (folder / "settings.env").write_text("MM_IMAGE=i:2\nMM_BUCKET=b\n")
     secrets = "id1 mm_token_1\nid2 mm_token_2"
     none = {"stack deploy": "", "config ls": "", "secret ls": secrets, "secret rm": ""}
-    none |= {"network ls": "", "network create": "net", "service rm": ""}
+    none |= {"service rm": ""}
     tool.answer({**nodes(*LABELS), **stack(), **none})
     code, said = tool.run("deploy", "--resolve-image", "never")
     assert code == 0, said
     assert said.splitlines() == [
-        "made the network mm_node, which ends at each node",
         "puller 1/1",
         "removed streams, which has run",
         "removed unused secrets: mm_token_1",
         "all services run as ordered",
     ]
-    assert "network create --driver=bridge --scope=swarm mm_node\n" in tool.asked()
     assert "service rm mm_streams\n" in tool.asked()
     assert "secret rm id1\n" in tool.asked()
     assert "--resolve-image=never" in tool.asked()

@@ -124,9 +124,9 @@ def test_missing_labels_are_told_all_at_once(nodes: list[Node], words: list[str]
 def test_variables_describe_the_swarm() -> None:
     """A person may say what TensorFlow Serving reserves; where NATS is, the labels say alone."""
     found = render.places(THREE)
-    nats = {"MM_NATS_URL": render.nats_url(THREE), "MM_NATS_COPIES": "3", "MM_NODE_NETWORK": "mm_node"}
+    nats = {"MM_NATS_URL": render.nats_url(THREE), "MM_NATS_COPIES": "3"}
     computed = {"MM_TFSERVING_CPUS": "7.5", "MM_TFSERVING_MEMORY": "31744M"}
-    assert render.variables(found, {}, stack="mm") == {**computed, **nats}
+    assert render.variables(found, {}) == {**computed, **nats}
     given = {"MM_TFSERVING_CPUS": "4", "MM_IMAGE": "i"}
     given_nats = {**given, "MM_NATS_URL": "nats://elsewhere"}
-    assert render.variables(found, given_nats, stack="mm") == {**computed, **given, **nats}
+    assert render.variables(found, given_nats) == {**computed, **given, **nats}

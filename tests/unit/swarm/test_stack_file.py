@@ -46,11 +46,19 @@ def networks(name: str) -> list[str]:
 
 
 def test_tensorflow_serving_meets_its_own_node_alone() -> None:
-    """A model that turns against us finds no other node, no NATS and no master in its network."""
-    assert networks("tfserving") == ["node"]
-    assert [name for name in sorted(SERVICES) if "node" in networks(name)] == ["configurator", "tfserving"]
-    assert all("cluster" in networks(name) for name in SERVICES if name != "tfserving")
-    assert STACK["networks"]["node"] == {"external": True, "name": "${MM_NODE_NETWORK}"}
+    """A model that turns against us finds nothing of ours in its network; its configurator comes by a socket."""
+    assert networks("tfserving") == ["bridge"]
+    assert STACK["networks"]["bridge"] == {"external": True, "name": "bridge"}
+    assert all(networks(name) == ["cluster"] for name in SERVICES if name != "tfserving")
+    socket = SERVICES["configurator"]["environment"]["MM_SERVING_ADDRESS"].removeprefix("unix:")
+    assert f"--grpc_socket_path={socket}" in SERVICES["tfserving"]["command"]
+    having = [
+        name
+        for name in sorted(SERVICES)
+        if any(volume.get("source") == "serving" for volume in SERVICES[name].get("volumes", []))
+    ]
+    assert having == ["configurator", "tfserving"]
+    assert "mode=0700" in STACK["volumes"]["serving"]["driver_opts"]["o"]
 
 
 def test_the_admin_key_is_where_it_is_removed_again() -> None:
@@ -88,8 +96,9 @@ def test_a_node_s_parts_are_on_every_serving_node(name: str) -> None:
 
 
 def test_tensorflow_serving_has_the_flags_of_the_compose_file() -> None:
-    """There is one set of flags that the configurator is made for."""
-    assert SERVICES["tfserving"]["command"] == COMPOSE["tfserving-node-a"]["command"]
+    """There is one set of flags that the configurator is made for; here it comes by a socket besides."""
+    flags = [flag for flag in SERVICES["tfserving"]["command"] if not flag.startswith("--grpc_socket_path=")]
+    assert flags == COMPOSE["tfserving-node-a"]["command"]
 
 
 def test_labels_are_those_that_the_tool_asks_for() -> None:
@@ -119,7 +128,7 @@ def test_every_config_and_secret_is_one_that_the_tool_gives(tmp_path: Path) -> N
 def test_every_variable_has_a_default_or_is_given() -> None:
     """Beside what the tool knows itself, image and bucket are all that a person must set."""
     required = set(re.findall(r"\$\{(MM_\w+)\}", TEXT))
-    assert required == {*inputs.REQUIRED, *render.variables(render.places(NODES), {}, stack="mm")}
+    assert required == {*inputs.REQUIRED, *render.variables(render.places(NODES), {})}
 
 
 @pytest.mark.parametrize(
@@ -135,6 +144,6 @@ def test_settings_are_those_of_the_services(name: str, settings: type[Settings])
 def test_docs_name_every_variable() -> None:
     """docs/swarm.md has a row for each setting of the stack."""
     told = (ROOT / "docs/swarm.md").read_text()
-    assert set(re.findall(r"\$\{(MM_\w+)", TEXT)) - set(render.variables(render.places(NODES), {}, stack="mm")) <= set(
+    assert set(re.findall(r"\$\{(MM_\w+)", TEXT)) - set(render.variables(render.places(NODES), {})) <= set(
         re.findall(r"MM_\w+", told)
     )
