@@ -86,6 +86,11 @@ class DesiredState:
         document = self._documents.get(model)
         return document.on(self._node) if document else _DEFAULT
 
+    def policies(self, model: ModelName) -> tuple[Policy, ...]:
+        """Return the policies of all nodes for a model."""
+        document = self._documents.get(model)
+        return (document.policy, *document.nodes.values()) if document else (_DEFAULT,)
+
     @property
     def models(self) -> frozenset[ModelName]:
         """The models that have a document."""

@@ -124,6 +124,19 @@ class Report(_Report):
     cluster: str = Field(default="", max_length=63)  # as MM_CLUSTER says; empty where it does not
 
 
+class ExchangeReport(_Report):
+    """Whether a node takes part in the exchange of its site, where neighbours reach it, and how many it knows.
+
+    `reason` says why it does not.
+    """
+
+    is_on: bool
+    reason: str = ""
+    site: str = Field(default="", max_length=63)
+    address: str = Field(default="", max_length=260)
+    neighbours: Count = 0
+
+
 class PullerReport(Report):
     """The puller's whole truth."""
 
@@ -131,6 +144,7 @@ class PullerReport(Report):
     pubsub: Connection
     disk: Disk
     source: Source | None = None  # None where a puller does not say
+    exchange: ExchangeReport | None = None  # None where a puller does not say
     models: Annotated[dict[ModelName, Listed[PulledVersion]], AtMost(MAX_MODELS)] = Field(default_factory=dict)
     # Reason -> objects in the last full listing.
     ignored_objects: Annotated[dict[str, Count], AtMost(bounds.MAX_REASONS)] = Field(default_factory=dict)
@@ -200,6 +214,10 @@ class Presence(_Report):
     instance: str = Field(default="", max_length=64)  # one start of the service; releases before 2026-12 do not say it
     host: str = Field(default="", max_length=253)
     is_last: bool = False  # the service ends cleanly
+    site: str = Field(
+        default="", max_length=63
+    )  # of a puller: its site, and host:port of its exchange where it has one
+    exchange: str = Field(default="", max_length=260)
 
     @property
     def process(self) -> str:

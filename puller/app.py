@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,11 +10,12 @@ from events import cloudevents, subjects
 from events.commands import Command, Sync
 from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
 from events.names import ModelName
-from events.status import MAX_MODELS, Disk, PullerReport, Stage
+from events.status import Stage
 from puller import disk
 from puller.access import Access
 from puller.bucket import Bucket
 from puller.completeness import Rules
+from puller.exchange import site as exchange
 from puller.fetching import Fetching
 from puller.hints import Hints
 from puller.http_engine import HttpEngine
@@ -24,6 +24,7 @@ from puller.link import Link
 from puller.local import Observer
 from puller.reconcile import Reconciler, Tools
 from puller.registration import Names
+from puller.reporter import Reporter
 from puller.settings import PullerSettings
 from puller.share import Share
 from puller.sightings import Sightings
@@ -34,12 +35,12 @@ from puller.survey import Survey
 from puller.threads import in_thread
 from puller.transfer import Transfer
 from puller.trust import Trust
-from service import google_access, metrics, process, settings, warmup
+from service import google_access, process, settings, warmup
 from service.commands import seconds_left
 from service.errors import Transient
 from service.health import Health
 from service.layout import Receipt
-from service.loop import Outcome, Timing
+from service.loop import Timing
 from service.process import Core, Parts
 from service.saved_model import read_needs
 
@@ -97,65 +98,21 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
     )
     core.bus.subscribe(subjects.HINT, peers.receive)
     _listen_to_configurator(core, hints, fetching)
-    reporter = Reporter(chosen, core, Reconciler(tools, poll_seconds=chosen.poll_seconds), intake, pubsub_link)
+    site = exchange.open_site(chosen, core)
+    reporter = Reporter(chosen, core, Reconciler(tools, poll_seconds=chosen.poll_seconds), intake, pubsub_link, site)
     return Parts(
         one_pass=reporter.one_pass,
         timing=Timing(poll_seconds=chosen.poll_seconds),
         report=reporter.report,
-        tasks=(fetching.run, subscription.run, partial(trust.run, partial(fetching.try_again, Stage.UNTRUSTED))),
+        tasks=(
+            fetching.run,
+            subscription.run,
+            partial(trust.run, partial(fetching.try_again, Stage.UNTRUSTED)),
+            *site.tasks,
+        ),
         commands={Sync: partial(_sync, hints, core.health)},
+        sign=site.sign,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Reporter:
-    """Writes the puller's report, and tells after a pass whether its warnings have changed."""
-
-    chosen: PullerSettings
-    core: Core
-    reconciler: Reconciler
-    intake: Intake
-    pubsub_link: Link
-
-    async def one_pass(self) -> Outcome:
-        """Run a pass; what the ledger does not tell of itself goes to the fleet view as soon."""
-        before = self.reconciler.warnings
-        try:
-            return await self.reconciler.one_pass()
-        finally:
-            if self.reconciler.warnings != before:
-                self.core.report_changed()
-
-    def report(self) -> PullerReport:
-        """The whole truth, now; brings the gauges up to date with it."""
-        tools, about = self.reconciler.tools, self.core.about()
-        warnings = (*about.warnings, *self.reconciler.warnings)[:MAX_MODELS]
-        report = PullerReport(
-            **about.model_copy(update={"warnings": warnings}).model_dump(),
-            bucket=tools.survey.link.state,
-            pubsub=self.pubsub_link.state,
-            disk=self._disk(),
-            source=self.chosen.source,
-            models=tools.ledger.models(tools.fetching.progress),
-            ignored_objects=tools.survey.sightings.ignored,
-            unparseable_messages=self.intake.unparseable.total(),
-        )
-        tools.ledger.measure()
-        metrics.BUCKET_CONNECTED.set(report.bucket.is_connected)
-        metrics.PUBSUB_CONNECTED.set(report.pubsub.is_connected)
-        metrics.DISK_FREE_BYTES.set(report.disk.free)
-        metrics.MODELS_BYTES.set(report.disk.models or 0)
-        for reason, count in report.ignored_objects.items():
-            metrics.IGNORED_OBJECTS.labels(reason=reason).set(count)
-        return report
-
-    def _disk(self) -> Disk:
-        reserve_bytes = self.chosen.reserve_bytes
-        try:
-            held = self.reconciler.tools.observer.bytes_held
-            return disk.space(self.core.layout, reserve_bytes=reserve_bytes, models=held)
-        except Transient:
-            return Disk(total=0, free=0, reserve=reserve_bytes)  # the pass fails for the same reason, and says so
 
 
 def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: Hints) -> Subscription | NoSubscription:

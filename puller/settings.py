@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, NonNegativeInt, SecretStr, model_validator
 
@@ -101,6 +101,21 @@ class PullerSettings(NodeSettings):
         BOUNDS.model_bytes / GIB, description="so much of the disk all versions of one model may take"
     )
     http_port: Port = Field(8001, description="port of /livez, /readyz, /status and /metrics")
+    exchange: Literal["on", "off"] = Field("on", description="on or off: whether nodes of a site fetch from each other")
+    site: str = Field(
+        "",
+        pattern=r"^(|[a-z0-9][a-z0-9-]{0,62})$",
+        description="nodes that say the same fetch from each other (default: all of the cluster)",
+    )
+    exchange_port: Port | None = Field(
+        None, description="port for the neighbours of the site (default: 8003; on loopback any free one)"
+    )
+    exchange_token_file: Path | None = Field(
+        None, description="file with the site's secret; without it there is no exchange but on loopback"
+    )
+    exchange_mib: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="MiB per second that neighbours get at most; 0: no limit"
+    )
 
     @model_validator(mode="after")
     def _topic_has_project(self) -> Self:
@@ -145,3 +160,8 @@ class PullerSettings(NodeSettings):
     def bytes_per_second(self) -> int | None:
         """The bandwidth limit; None where there is none."""
         return round(self.bandwidth_mib * MIB) or None
+
+    @property
+    def exchange_bytes_per_second(self) -> int | None:
+        """The limit on what neighbours get; None where there is none."""
+        return round(self.exchange_mib * MIB) or None

@@ -10,7 +10,7 @@ import ipaddress
 import resource
 from collections import Counter
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
@@ -47,6 +47,20 @@ def places_with(files: int) -> int:
     return min(MAX_CONNECTIONS, files - min(RESERVED_FILES, files // 2))
 
 
+class Open(Protocol):
+    """A connection, as it is counted."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether no request is being answered."""
+        ...
+
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        """What closes it."""
+        ...
+
+
 class Connections:
     """The connections of one port that are open, oldest first."""
 
@@ -56,13 +70,13 @@ class Connections:
         self._total = total
         self._each = each
         self._is_many = is_many
-        self._open: dict[Connection, str] = {}
+        self._open: dict[Open, str] = {}
         self._counts: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def admit(self, newcomer: "Connection", address: str) -> bool:
+    def admit(self, newcomer: Open, address: str) -> bool:
         """Tell whether there is room for one more; what waits longest gives way to it."""
         whose = _network(address)
         most = self._total if self._is_many(address) else self._each
@@ -74,7 +88,7 @@ class Connections:
         self._counts[whose] += 1
         return True
 
-    def leave(self, connection: "Connection") -> None:
+    def leave(self, connection: Open) -> None:
         """Forget a connection, which may be forgotten already."""
         whose = self._open.pop(connection, None)
         if whose is None:
@@ -83,7 +97,7 @@ class Connections:
         if not self._counts[whose]:
             del self._counts[whose]
 
-    def touch(self, connection: "Connection") -> None:
+    def touch(self, connection: Open) -> None:
         """Note that a connection waits anew from now on."""
         if connection in self._open:
             self._open[connection] = self._open.pop(connection)

@@ -25,6 +25,8 @@ BUCKET_CONNECTED = Gauge("mm_bucket_connected", "1 while the bucket answers")
 PUBSUB_CONNECTED = Gauge("mm_pubsub_connected", "1 while the stream of notifications is open")
 DISK_FREE_BYTES = Gauge("mm_disk_free_bytes", "Free bytes where the models are")
 MODELS_BYTES = Gauge("mm_models_bytes", "Bytes of the published versions, equal files counted once")
+EXCHANGE_SENT_BYTES = Counter("mm_exchange_sent_bytes", "Bytes of models given to neighbours of the site")
+EXCHANGE_REFUSED = Counter("mm_exchange_refused", "Requests to the exchange that were not signed by the site's secret")
 
 # Configurator
 SERVING_CONNECTED = Gauge("mm_serving_connected", "1 while TensorFlow Serving answers")

@@ -39,6 +39,7 @@ class Parts:
     report: Callable[[], Report]
     tasks: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
     commands: Mapping[type[Command], Handle] = field(default_factory=dict)
+    sign: Presence | None = None  # in the place of the core's, where the service has more to say of itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ async def _work(core: Core, listener: socket.socket, *, build: Callable[[Core], 
         core.bus.run(),
         run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
         reporting.send_reports(core.bus, core.sign, report=parts.report, changed=core.changed),
-        reporting.keep_beating(core.bus, core.sign),
+        reporting.keep_beating(core.bus, parts.sign or core.sign),
         folder_lock.keep(lock),
         *(task() for task in parts.tasks),
     )

@@ -80,7 +80,7 @@ def load(kind: type[S], environment: Mapping[str, str]) -> S:
         raise BadSettings(wording.problems(error, whole="settings", rename=_variable)) from error
     if loaded.command_token_file is None:
         return loaded
-    return loaded.model_copy(update={"command_token": _read_secret(loaded.command_token_file, "command_token_file")})
+    return loaded.model_copy(update={"command_token": read_secret(loaded.command_token_file, "command_token_file")})
 
 
 def start(kind: type[S], *, arguments: list[str], environment: Mapping[str, str], purpose: str) -> S:
@@ -113,7 +113,7 @@ def describe(kind: type[Settings]) -> str:
     return "".join(f"  {variable:<{width}}  {meaning}{default}\n" for variable, default, meaning in rows)
 
 
-def _read_secret(path: Path, name: str) -> SecretStr:
+def read_secret(path: Path, name: str) -> SecretStr:
     """Read a secret from its file, as container engines hand them over."""
     try:
         text = path.read_text().strip()
