@@ -5,10 +5,12 @@ the compatible server. The ratio tells how much longer it takes until the config
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from bench import trees
 from bench.figures import Figure, Row
+from bench.meter import peak_memory_mib
 from bench.site import NODE
 from events.names import ModelName, Version
 from infra.local import node, parts
@@ -34,20 +36,30 @@ def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature fo
         for count in QUICK_COUNTS if is_quick else COUNTS:
             runs = QUICK_RUNS if is_quick else RUNS
             url = f"nats://{LOOPBACK}:{nats_port}"
-            yield from rows(count, tuple(introduce(supervisor, url, count) for _ in range(runs)))
+            yield from rows(count, [introduce(supervisor, url, count) for _ in range(runs)])
 
 
-def rows(count: int, seconds: tuple[float, ...]) -> Iterator[Row]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How long it took until all were confirmed, and the most memory the configurator had until then."""
+
+    seconds: float
+    peak_mib: float
+
+
+def rows(count: int, runs: Sequence[Run]) -> Iterator[Row]:
     """Put one number of models into figures."""
+    seconds = tuple(run.seconds for run in runs)
     label, least = f"{count:,} new model{'s' if count > 1 else ''}", POLL_SECONDS + count * TURN_SECONDS
     yield Figure(f"{label}: all confirmed", "s", seconds, note="from the start of the configurator")
     yield Figure(f"{label}: rate", "/s", tuple(count / one for one in seconds))
     ratios = tuple(one / least for one in seconds)
     target = AT_MOST_RATIO if count >= max(QUICK_COUNTS) else None  # of one model the start is the greatest part
     yield Figure(f"{label}: time / TensorFlow Serving's own", "", ratios, target, note=f"its own: {least:.1f} s")
+    yield Figure(f"{label}: peak memory of the configurator", "MiB", tuple(run.peak_mib for run in runs))
 
 
-def introduce(supervisor: Supervisor, nats_url: str, count: int) -> float:
+def introduce(supervisor: Supervisor, nats_url: str, count: int) -> Run:
     """Put the models on disk, start both programs, and time the configurator until the config file names all."""
     folder = supervisor.new_folder("node")
     plan = node.plan(NODE, folder=folder, ports=supervisor.ports, settings={"MM_NATS_URL": nats_url})
@@ -61,10 +73,10 @@ def introduce(supervisor: Supervisor, nats_url: str, count: int) -> float:
         if time.monotonic() > started + PATIENCE_SECONDS:
             raise TimeoutError(f"the models are not served. Last words:\n{configurator.tail()}")
         time.sleep(LOOK_SECONDS)
-    seconds = time.monotonic() - started
+    run = Run(time.monotonic() - started, peak_memory_mib(configurator.pid))
     supervisor.stop(configurator)
     supervisor.stop(serving)
-    return seconds
+    return run
 
 
 def confirmed(plan: NodePlan) -> int:

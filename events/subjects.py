@@ -52,14 +52,17 @@ def event(node: NodeName, service: str, event_type: str, about: About = NOTHING)
 
 def events(node: NodeName | None = None, service: str | None = None, event_type: str | None = None) -> str:
     """The pattern of subjects of these events; what is None does not matter. Masters' are apart from all others."""
-    return f"{head(node, service, event_type)}.>"
+    (pattern,) = events_about(None, of=head(node, service, event_type))
+    return pattern
 
 
-def events_about(model: ModelName, version: Version | None = None, *, of: str) -> tuple[str, ...]:
-    """The patterns of subjects of what is about a model, or one version of it; `of` is what `head` gives.
+def events_about(model: ModelName | None, version: Version | None = None, *, of: str) -> tuple[str, ...]:
+    """The patterns of subjects of what is about a model, or one version of it, or anything; `of` is what `head` gives.
 
     The release before wrote no version there: its events of a model are among those of any version.
     """
+    if model is None:
+        return (f"{of}.>",)
     return f"{of}.{token(model)}", f"{of}.{token(model)}.{'*' if version is None else version}"
 
 
@@ -67,6 +70,12 @@ def head(node: NodeName | None = None, service: str | None = None, event_type: s
     """The beginning of the subjects of such events: all but what they are about."""
     kept = AUDIT if service == MASTER else EVENTS
     return ".".join((kept, token(node) if node else "*", service or "*", event_type or "*.*"))
+
+
+def source(subject: str) -> tuple[NodeName, str]:
+    """Read out of an event's subject whose it is: the node and its service."""
+    node, service = subject.split(".")[3:5]
+    return NodeName(name(node)), service
 
 
 def event_type(subject: str) -> str:

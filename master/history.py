@@ -43,10 +43,8 @@ class Filter:
     def subjects(self) -> tuple[str, ...]:
         """What the server filters by."""
         kinds = (self.kind,) if self.kind else TOLD
-        heads = [subjects.head(self.node, messages.speaker(kind), kind) for kind in kinds]
-        if self.model is None:
-            return tuple(f"{head}.>" for head in heads)
-        return tuple(pattern for head in heads for pattern in subjects.events_about(self.model, self.version, of=head))
+        heads = (subjects.head(self.node, messages.speaker(kind), kind) for kind in kinds)
+        return tuple(pattern for of in heads for pattern in subjects.events_about(self.model, self.version, of=of))
 
     @property
     def stream(self) -> str:
@@ -159,12 +157,12 @@ def _may_be_of(data: bytes, version: Version) -> bool:
 
 def _entry(message: Msg) -> Entry | None:
     """Read an event; one of a kind that only a newer version knows, or is not its speaker's to say, is passed over."""
-    _, _, _, node, service, *_ = message.subject.split(".")
+    node, service = subjects.source(message.subject)
     try:
         envelope, event = cloudevents.parse(message.data)
     except cloudevents.BadMessage:
         return None
-    own = subjects.event(NodeName(subjects.name(node)), service, event.type, messages.about(event))
+    own = subjects.event(node, service, event.type, messages.about(event))
     if messages.speaker(event.type) != service or message.subject not in {own, own.rpartition(".")[0]}:
         return None
     fields = event.model_dump(mode="json", exclude={"model", "version"})
@@ -172,7 +170,7 @@ def _entry(message: Msg) -> Entry | None:
         sequence=message.metadata.sequence.stream,
         id=envelope.id,
         time=envelope.time,
-        node=NodeName(subjects.name(node)),
+        node=node,
         service=service,
         kind=event.type,
         model=messages.model_of(event),

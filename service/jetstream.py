@@ -48,26 +48,29 @@ class State:
     last: int
 
 
-async def ensure_streams(jetstream: JetStreamContext, *, replicas: int = 1) -> None:
-    """Make the streams of events and of the audit where they are missing, kept by so many servers."""
+async def ensure_streams(jetstream: JetStreamContext, *, is_node: bool = False) -> None:
+    """Make the streams of events and of the audit where they are missing.
+
+    A node may ask of that of events alone, and where that is there, asks no more: the audit is the masters'.
+    """
+    if is_node and await _is_there(jetstream, subjects.EVENT_STREAM):
+        return
     for name in (subjects.AUDIT_STREAM, subjects.EVENT_STREAM):
-        await ensure_stream(jetstream, name, replicas=replicas)
-
-
-async def ensure_events(jetstream: JetStreamContext) -> None:
-    """Make the streams where that of events is missing, of which alone a node may ask."""
-    try:
-        await jetstream.stream_info(subjects.EVENT_STREAM)
-    except NotFoundError:
-        await ensure_streams(jetstream)
+        await ensure_stream(jetstream, name)
 
 
 async def ensure_stream(jetstream: JetStreamContext, name: str, *, replicas: int = 1) -> None:
     """Make a stream where it is missing, kept by so many servers."""
+    if not await _is_there(jetstream, name):
+        await jetstream.add_stream(replace(STREAMS[name], num_replicas=replicas))
+
+
+async def _is_there(jetstream: JetStreamContext, name: str) -> bool:
     try:
         await jetstream.stream_info(name)
     except NotFoundError:
-        await jetstream.add_stream(replace(STREAMS[name], num_replicas=replicas))
+        return False
+    return True
 
 
 async def bucket(jetstream: JetStreamContext, name: str, *, replicas: int = 1) -> KeyValue:

@@ -53,7 +53,7 @@ class Outbox:
         """Return an attempt to send what waits, and then what comes."""
 
         async def send() -> None:
-            await jetstream.ensure_events(stream)  # a peer that listens would hide that no stream does
+            await jetstream.ensure_streams(stream, is_node=True)  # a peer that listens would hide that no stream does
             while True:
                 self._work.clear()
                 while self._letters:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from bench.meter import peak_memory_mib
 from infra.local import parts
 from infra.local.bucket import Bucket, make_topic
 from infra.local.ports import LOOPBACK
@@ -22,7 +23,8 @@ def cluster(supervisor: Supervisor, pubsub_server: PubSubServer) -> Iterator[Clu
         started = clusters.start(supervisor, gcs)
         yield started
         for _, child in started.services:
-            sys.stdout.write(f"\n----- {child.name}\n{child.tail()}\n")  # pytest shows it where a test failed
+            peak = peak_memory_mib(child.pid) if child.exit_code is None else 0
+            sys.stdout.write(f"\n----- {child.name}: {peak:.0f} MiB at most\n{child.tail()}\n")  # shown after a failure
         clusters.stop(supervisor, started)
 
 

@@ -90,9 +90,11 @@ def test_subject_of_an_event_names_node_service_type_model_and_version() -> None
     assert subjects.event(node, "configurator", "serving.lost").endswith(".serving.lost._._")
     head = "mm.v1.event.rack1=2Eexample.puller.version.published"
     assert subjects.events(node, "puller", "version.published") == f"{head}.>"
+    assert subjects.events_about(None, of=head) == (f"{head}.>",)
     assert subjects.events_about(model, of=head) == (f"{head}.half=2Eplus", f"{head}.half=2Eplus.*")
     assert subjects.events_about(model, Version(0), of=head) == (f"{head}.half=2Eplus", f"{head}.half=2Eplus.0")
     assert subjects.event_type(about) == "version.published"
+    assert subjects.source(about) == (node, "puller")
 
 
 LONGEST = tuple(NodeName(f"{number:05}" + "x" * 248) for number in range(10_000))
