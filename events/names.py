@@ -26,6 +26,9 @@ _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
 _VERSION = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
+PLACEHOLDER = "folder placeholder"  # the reason of an object that stands for a folder alone
+
+
 class BadName(ValueError):
     """A text that is not a valid name of its kind."""
 
@@ -143,7 +146,7 @@ def locate(object_name: str, prefix: str) -> ObjectPath | Ignored:
         return Ignored("outside the prefix")
     path = object_name[len(prefix) :]
     if path.endswith("/"):
-        return Ignored("folder placeholder")
+        return Ignored(PLACEHOLDER)
     model, _, below = path.partition("/")
     version, _, file = below.partition("/")
     if not file:

@@ -57,6 +57,7 @@ class Cell:
     labels: tuple[tuple[str, Version], ...] = ()
     difference: str = ""
     places: tuple[tuple[Version, Place], ...] = ()
+    mutated: tuple[Version, ...] = ()  # those on disk of which the bucket holds other bytes now
     lag: Lag | None = None
 
     @property
@@ -81,6 +82,7 @@ class Cell:
             halves = Halves()
             verdict = Verdict(CellState.FAILED, f"{UNREADABLE}: {error.errors()[0]['msg']}", NEVER)
         self.state, self.reason, self.since = verdict.state, _shared(verdict.reason), verdict.since
+        self.mutated = _shared(tuple(one.version for one in halves.pulled if one.state is Stage.MUTATED))
         self.places = _shared(tuple(dict.fromkeys(places(halves))))
         if halves.served:
             self.desired, self.serving = _shared(halves.served.desired), _shared(halves.served.serving)

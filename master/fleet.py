@@ -9,14 +9,13 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from events.names import ModelName, NodeName, Version
-from master import compare, explain, nodes
+from master import compare, explain, nodes, troubles
 from master.cells import Cell
 from master.errors import NotFound
 from master.fold import Fold
 from master.news import News
 from master.nodes import Node, tally
 from master.tallies import Model, spread
-from master.troubles import troubles
 from master.views import (
     Board,
     BoardNews,
@@ -71,16 +70,17 @@ class Fleet:
         cells: Counter[CellState] = Counter()
         for model in self.fold.models.values():
             cells.update(model.tally)
+        of_nodes = islice(troubles.of_nodes(self.fold), MAX_SENTENCES)
+        found = chain(troubles.of_models(self.fold, now), troubles.of_uploads(self.fold), compare.orphans(self.fold))
+        of_models = tuple(islice(found, MAX_SENTENCES))
         return Overview(
             freshness=freshness,
             nodes={state: counts[state] for state in NodeState},
             models=len(self.fold.models),
             cells=tally(cells),
             warnings=self.warnings,
-            sentences=(
-                *self.warnings,
-                *islice(chain(troubles(self.fold, now), compare.orphans(self.fold)), MAX_SENTENCES),
-            ),
+            about_models=of_models,
+            sentences=(*self.warnings, *islice(chain(of_nodes, of_models), MAX_SENTENCES)),
         )
 
     def nodes(

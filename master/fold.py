@@ -208,22 +208,22 @@ class Fold:
         self._drop_if_unknown(name)
 
     def _settle(self, node: Node, name: ModelName, cell: Cell) -> None:
-        before = (cell.state, cell.serving)
+        before = (cell.state, cell.serving, cell.mutated)
         cell.settle(self._model(name).stored.document.on(node.name))
-        after = (cell.state, cell.serving)
+        after = (cell.state, cell.serving, cell.mutated)
         if before != after:
-            cell.state, cell.serving = before
+            cell.state, cell.serving, cell.mutated = before
             self._count(node, name, cell=cell, by=-1)
-            cell.state, cell.serving = after
+            cell.state, cell.serving, cell.mutated = after
             self._count(node, name, cell=cell, by=1)
         self.readers.cell(name, node.name)
 
     def _count(self, node: Node, name: ModelName, *, cell: Cell, by: int) -> None:
-        model = self._model(name)
-        state = CellState.LOST if node.hidden_since else cell.state
+        model, state = self._model(name), CellState.LOST if node.hidden_since else cell.state
         node.tally[state] += by
         model.tally[state] += by
         if node.hidden_since is None:
+            model.mutated += by if cell.mutated else 0
             for version in cell.serving:
                 model.serving[version] += by
             if (default := default_version(cell.serving)) is not None:

@@ -3,9 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
+from events.bounds import MAX_REASONS, AtMost, Count
 from events.names import ModelName, NodeName
 from events.status import Connection, Disk, Pass, ReloadLock, Report, Source
 from master.cells import NEVER, Cell
@@ -25,6 +27,7 @@ class Head(Report):
     disk: Disk | None = None
     source: Source | None = None
     reload_lock: ReloadLock | None = None
+    ignored_objects: Annotated[dict[str, Count], AtMost(MAX_REASONS)] = Field(default_factory=dict)
 
     @property
     def connections(self) -> dict[str, Connection]:

@@ -22,6 +22,7 @@ class Model:
     tally: Counter[CellState] = field(default_factory=Counter)
     serving: Counter[Version] = field(default_factory=Counter)
     defaults: Counter[Version] = field(default_factory=Counter)  # on how many nodes a version is what clients get
+    mutated: int = 0  # nodes that have a version of which the bucket holds other bytes now
     has_lags: bool = False  # some node is behind others
 
 

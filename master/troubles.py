@@ -1,14 +1,16 @@
 """What is wrong in the cluster, in sentences, worst first. Pure.
 
 What is on its way is no trouble: an upload that comes in, a version that is fetched, loaded or unloaded. It is one when
-it has been on its way for too long, and then its age is told. Equal words of many nodes are told once.
+it has been on its way for too long, and then its age is told. Equal words of many nodes are told once. An upload that
+has no effect is one.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
-from events.names import ModelName
+from events.names import PLACEHOLDER, ModelName, Version
 from master.cells import Cell
 from master.fold import Fold
 from master.nodes import Node
@@ -16,18 +18,59 @@ from master.views import CellState, NodeState
 
 ON_ITS_WAY = frozenset({CellState.UPDATING, CellState.UPLOADING})
 STUCK = timedelta(minutes=15)  # as the alerts of Prometheus count
+MOST_VERSIONS = 3  # of a model that are told one by one
+MOST_REASONS = 8
 GOOD = frozenset({CellState.SERVING, CellState.ABSENT, CellState.LOST})  # lost: told of the node
 
 
-def troubles(fold: Fold, now: datetime | None) -> Iterator[str]:
-    """Say what is wrong; without a time, as if nothing had been on its way for long."""
+def of_nodes(fold: Fold) -> Iterator[str]:
+    """Say which nodes are lost or in trouble."""
     for wanted in (NodeState.LOST, NodeState.TROUBLED):
         for name in sorted(name for name, node in fold.nodes.items() if node.verdict.state is wanted):
             yield f"Node {name} is {wanted}: {fold.nodes[name].verdict.reason}."
+
+
+def of_models(fold: Fold, now: datetime | None) -> Iterator[str]:
+    """Say what is wrong with models; without a time, as if nothing had been on its way for long."""
     for state in (state for state in CellState if state not in GOOD):
         for model, known in sorted(fold.models.items()):
             if known.tally[state]:
                 yield from _sentence(model, state, list(_cells(fold, model, state)), now)
+
+
+def of_uploads(fold: Fold) -> Iterator[str]:
+    """Say which uploads have no effect: new bytes under a number that is published, and what is no version at all."""
+    for model, known in sorted(fold.models.items()):
+        if known.mutated:
+            yield from islice(_mutated(fold, model), MOST_VERSIONS)
+    if passed_over := _passed_over(fold):
+        named = ", ".join(f"{reason} ({count})" for reason, count in passed_over.most_common(MOST_REASONS))
+        yield f"Of what is in the bucket some is passed over: {named}. A version is a folder MODEL/NUMBER."
+
+
+def _mutated(fold: Fold, model: ModelName) -> Iterator[str]:
+    found: defaultdict[Version, list[Cell]] = defaultdict(list)
+    for node in fold.nodes.values():
+        if (cell := node.cells.get(model)) and not node.hidden_since:
+            for version in cell.mutated:
+                found[version].append(cell)
+    for version, cells in sorted(found.items(), reverse=True):
+        reasons = Counter(one.reason for cell in cells for one in cell.halves.pulled if one.version == version)
+        words = reasons.most_common(1)[0][0]
+        yield (
+            f"Model {model}: version {version} is mutated on {_nodes(len(cells))}: {words}."
+            " Upload the change as a new version."
+        )
+
+
+def _passed_over(fold: Fold) -> Counter[str]:
+    """Count by reason what is no version; nodes that look at the same bucket count the same."""
+    found: Counter[str] = Counter()
+    for node in fold.nodes.values():
+        if (puller := node.services.get("puller")) and not puller.silence:
+            found |= Counter(puller.head.ignored_objects)
+    del found[PLACEHOLDER]
+    return +found
 
 
 def _cells(fold: Fold, model: ModelName, state: CellState) -> Iterator[tuple[Node, Cell]]:

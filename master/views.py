@@ -191,6 +191,7 @@ class Overview(View):
     cells: tuple[Tally, ...]
     sentences: tuple[str, ...] = Field(description="what is wrong, worst first; empty when all is well")
     warnings: tuple[str, ...] = Field(default=(), description="those of them that are about NATS itself")
+    about_models: tuple[str, ...] = Field(default=(), description="those of them that are about models and uploads")
 
 
 class Matrix(View):

@@ -38,6 +38,7 @@ class Simulated:
     progress: float = 0.0  # share of the bytes that is there
     quarantined: Mapping[Version, str] | None = None
     failed: tuple[Version, str] | None = None
+    mutated: Mapping[Version, str] | None = None
 
     def __hash__(self) -> int:
         """Hash by identity of content; the quarantine is small and rarely there."""
@@ -83,16 +84,7 @@ def report(speaker: Speaker, models: Mapping[ModelName, Simulated]) -> bytes:
 
 @lru_cache(maxsize=10_000)
 def _pulled(model: Simulated) -> str:
-    quarantined = model.quarantined or {}
-    lines = [
-        PulledVersion(
-            version=version,
-            state=Stage.QUARANTINED if version in quarantined else Stage.PUBLISHED,
-            reason=quarantined.get(version, ""),
-            since=model.since,
-        )
-        for version in model.on_disk
-    ]
+    lines = [_published(model, version) for version in model.on_disk]
     if model.downloading is not None:
         progress = Progress(
             bytes_done=round(model.progress * GIB), bytes_total=GIB, bytes_per_second=1e8, seconds_left=9.0
@@ -104,6 +96,13 @@ def _pulled(model: Simulated) -> str:
         version, reason = model.failed
         lines.append(PulledVersion(version=version, state=Stage.FAILED, reason=reason, since=model.since))
     return f"[{','.join(line.model_dump_json() for line in lines)}]"
+
+
+def _published(model: Simulated, version: Version) -> PulledVersion:
+    for state, reasons in ((Stage.QUARANTINED, model.quarantined), (Stage.MUTATED, model.mutated)):
+        if reasons and version in reasons:
+            return PulledVersion(version=version, state=state, reason=reasons[version], since=model.since)
+    return PulledVersion(version=version, state=Stage.PUBLISHED, since=model.since)
 
 
 @lru_cache(maxsize=10_000)

@@ -54,6 +54,7 @@ def check_fleet(master: Master, *, now: datetime) -> tuple[list[Finding], list[N
         good("token", "the master takes it"),
         *_nats(overview),
         *_nodes(nodes, now=now),
+        *_models(overview),
         *_software(nodes),
         *_sources(nodes),
     ], nodes
@@ -81,6 +82,14 @@ def _nodes(nodes: list[NodeRow], *, now: datetime) -> Iterator[Finding]:
     if nodes and not findings:
         who = f"all {len(nodes)} are" if len(nodes) > 1 else f"{nodes[0].node} is"
         yield good("nodes", f"{who} well, clocks and disks, too")
+
+
+def _models(overview: Overview) -> Iterator[Finding]:
+    """What `status` says of models: quarantined, behind, stuck, mutated, and uploads that are passed over."""
+    for sentence in overview.about_models:
+        yield wrong("models", sentence, "`explain MODEL` says more")
+    if overview.models and not overview.about_models:
+        yield good("models", "all are served as desired, or on their way")
 
 
 def _node(node: NodeRow, *, now: datetime) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ ServingFlags = Annotated[str, typer.Option("--serving-flags", help="TensorFlow S
 
 
 def doctor(session: Session, *, place: Place, serving_flags: ServingFlags = "", as_json: Json = False) -> Exit:
-    """Check master, token, NATS, nodes, clocks, disks, bucket, notification, subscriptions and TF Serving's flags."""
+    """Check master, token, NATS, nodes, models, clocks, disks, bucket, topic, subscriptions and TF Serving's flags."""
     findings = list(_findings(session, place, serving_flags))
     if as_json:
         session.screen.json([asdict(finding) for finding in findings])

@@ -34,6 +34,7 @@ export interface Overview {
   cells: Tally[];
   sentences: string[];
   warnings: string[];
+  about_models: string[];
 }
 
 export interface ModelRow {

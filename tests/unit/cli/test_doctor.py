@@ -48,6 +48,7 @@ def test_a_healthy_cluster_has_nothing_wrong() -> None:
         "good        token: the master takes it",
         "good        NATS: the master is connected, and what is kept there is set as it has to be",
         "good        nodes: n1 is well, clocks and disks, too",
+        "good        models: all are served as desired, or on their way",
         "not checked bucket: no bucket was named",
         "            -> --bucket, --project and --topic, or MM_BUCKET, MM_PROJECT, MM_TOPIC",
         "good        TF Serving flags (port 8500): as they should be",
@@ -55,6 +56,17 @@ def test_a_healthy_cluster_has_nothing_wrong() -> None:
         "nothing is wrong",
     ]
     assert code == Exit.DONE
+
+
+def test_what_is_wrong_with_models_and_uploads_is_found() -> None:
+    """The sentences are those of `status`, which ends its --check by them, too."""
+    transport = a_master(a_node(NodeName("n1")))
+    words = ("Model m serves 7; 9 refused: bad (on 2 nodes).", "Model m: version 7 is mutated on 1 node: changed.")
+    transport.answers["GET /v1/overview"] = ok(an_overview(*words).model_copy(update={"about_models": words}))
+    code, out = doctor(transport)
+    assert code == Exit.NOT_AS_DESIRED
+    assert all(f"wrong       models: {sentence}\n            -> `explain MODEL`" in out for sentence in words)
+    assert "good        models" not in out
 
 
 def test_an_unreachable_master_is_a_finding() -> None:

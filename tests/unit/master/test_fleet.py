@@ -1,5 +1,6 @@
 """The views of the fleet: pages, single things, and the whole at a glance."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,7 @@ from master.errors import NotFound
 from master.fleet import Fleet
 from master.requests import Step
 from master.views import CellState, Freshness, NodeState
-from tests.support.fleet import MODEL, START, at, fleet_of, lose, serving, stored, versions
+from tests.support.fleet import MODEL, PULLER, START, at, fleet_of, lose, said, serving, stored, tell, versions
 
 FRESH = Freshness(is_stale=False, since=START, age_seconds=0.0)
 V6, V7, V8 = versions(6, 7, 8)
@@ -64,6 +65,39 @@ def test_equal_words_of_many_nodes_are_told_once() -> None:
     assert [sentence for sentence in shown.sentences if "refused" in sentence] == [
         "Model m serves 7; 9 refused: bad (on 2 nodes)."
     ]
+
+
+def test_an_upload_under_a_number_that_is_published_is_told() -> None:
+    """It changes nothing on the nodes, so nobody would hear of it: which version, on how many, and what to do."""
+    words = "objects changed: a; the disk's stay"
+    mutated = serving(6, 7, mutated={V6: words, V7: "objects changed: b"})
+    known = fleet_of({"a": mutated, "b": serving(6, 7, mutated={V6: words})})
+    told = (
+        "Model m: version 7 is mutated on 1 node: objects changed: b. Upload the change as a new version.",
+        f"Model m: version 6 is mutated on 2 nodes: {words}. Upload the change as a new version.",
+    )
+    assert known.overview(FRESH).sentences == known.overview(FRESH).about_models == told
+    tell(known.fold, "a", {MODEL: serving(6, 7)}, seconds=1)
+    assert len(known.overview(FRESH).sentences) == 1
+    lose(known.fold, "b", seconds=2)
+    assert known.overview(FRESH).about_models == ()
+
+
+def test_what_is_passed_over_in_the_bucket_is_told() -> None:
+    """Once, though every node counts it; folders' placeholders are no upload, and a silent puller says nothing."""
+    known = fleet_of({"a": serving(7), "b": serving(7)})
+    for node, counts in {
+        "a": {"not a version number": 2, "folder placeholder": 9},
+        "b": {"not a version number": 3},
+    }.items():
+        report = json.loads(said(node, PULLER, {MODEL: serving(7)}, seconds=1)) | {"ignored_objects": counts}
+        known.fold.report(NodeName(node), PULLER, json.dumps(report).encode())
+    words = (
+        "Of what is in the bucket some is passed over: not a version number (3). A version is a folder MODEL/NUMBER."
+    )
+    assert known.overview(FRESH).sentences == known.overview(FRESH).about_models == (words,)
+    known.fold.silent(NodeName("b"), PULLER, at(2))
+    assert known.overview(FRESH).about_models == (words.replace("(3)", "(2)"),)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
