@@ -124,6 +124,7 @@ class Observer:
         models = {
             name: Model(
                 policy=policies.get(name, DEFAULT),
+                revision=self._desired().revision(name) if name in policies else 0,
                 on_disk=folder.versions,
                 by_hand=folder.by_hand,
                 has_folder=folder.is_there,

@@ -86,6 +86,7 @@ def _model(view: View, name: ModelName, idle: Mapping[Key, str], ages: Ages) -> 
     serving = tuple(sorted(version for version in model.statuses if model.is_available(version)))
     return ServedModel(
         desired=tuple(sorted(explain.desired(model))),
+        revision=model.revision,
         serving=serving,
         default_version=default_version(serving),
         labels=dict(entry.labels) if entry else {},

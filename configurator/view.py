@@ -57,6 +57,7 @@ class Model:
     """All that is known of one model."""
 
     policy: Policy = DEFAULT
+    revision: int = 0  # of the desired document that the policy is of
     on_disk: frozenset[Version] = frozenset()
     by_hand: frozenset[Version] = frozenset()  # on disk without our receipt
     has_folder: bool = True  # its base path is there; without one TensorFlow Serving updates no model at all

@@ -77,9 +77,12 @@ class Desired(_Document):
 class DesiredState:
     """All models' documents as one node sees them; a model without one has the default policy."""
 
-    def __init__(self, node: NodeName, documents: Mapping[ModelName, Desired]) -> None:
+    def __init__(
+        self, node: NodeName, documents: Mapping[ModelName, Desired], revisions: Mapping[ModelName, int] | None = None
+    ) -> None:
         self._node = node
         self._documents = documents
+        self._revisions = revisions or {}
 
     def of(self, model: ModelName) -> Policy:
         """Return a model's policy on this node."""
@@ -90,6 +93,10 @@ class DesiredState:
         """Return the policies of all nodes for a model."""
         document = self._documents.get(model)
         return (document.policy, *document.nodes.values()) if document else (_DEFAULT,)
+
+    def revision(self, model: ModelName) -> int:
+        """Return the revision of a model's document; 0 where there is none, or NATS has not told it yet."""
+        return self._revisions.get(model, 0)
 
     @property
     def models(self) -> frozenset[ModelName]:

@@ -175,11 +175,14 @@ class ServedModel(_Report):
     """A model as the configurator sees it; `difference` says why serving is not what is desired, empty when it is.
 
     `default_version` is what a client gets that names neither version nor label; None where nothing is served.
+    `revision` is that of the desired document that it is made from: 0 where there is none or NATS has not told it yet,
+    None where a configurator does not say.
     `is_moving`: the difference is on its way to go; a reload, a load or an unload is under way or has its turn.
     """
 
     desired: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
     serving: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
+    revision: Count | None = None
     default_version: Version | None = None
     labels: Annotated[dict[str, Version], AtMost(bounds.MAX_LABELS)] = Field(default_factory=dict)
     difference: str = ""

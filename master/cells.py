@@ -56,6 +56,7 @@ class Cell:
     serving: tuple[Version, ...] = ()
     labels: tuple[tuple[str, Version], ...] = ()
     difference: str = ""
+    revision: int | None = None
     places: tuple[tuple[Version, Place], ...] = ()
     mutated: tuple[Version, ...] = ()  # those on disk of which the bucket holds other bytes now
     lag: Lag | None = None
@@ -87,9 +88,9 @@ class Cell:
         if halves.served:
             self.desired, self.serving = _shared(halves.served.desired), _shared(halves.served.serving)
             self.labels = _shared(tuple(sorted(halves.served.labels.items())))
-            self.difference = _shared(halves.served.difference)
+            self.difference, self.revision = _shared(halves.served.difference), _shared(halves.served.revision)
         else:
-            self.desired, self.serving, self.labels, self.difference = (), (), (), ""
+            self.desired, self.serving, self.labels, self.difference, self.revision = (), (), (), "", None
         if self.lag and follows(policy) and self._is_outdone_by(self.lag):
             self.state, self.reason, self.since = CellState.BEHIND, self.lag.reason, self.lag.since
 

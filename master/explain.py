@@ -33,6 +33,7 @@ def row(node: Node, name: ModelName, cell: Cell) -> CellRow:
         serving=cell.serving,
         default_version=default_version(cell.serving),
         difference=cell.difference,
+        revision=cell.revision,
         labels=dict(cell.labels),
         progress=_progress(cell),
     )

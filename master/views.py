@@ -134,6 +134,9 @@ class CellRow(View):
     desired: tuple[Version, ...]
     serving: tuple[Version, ...]
     default_version: Version | None = Field(default=None, description="what a client gets that names no version")
+    revision: int | None = Field(
+        default=None, description="of the desired document that the node follows; null where it does not say"
+    )
     difference: str = Field(default="", description="why what is served is not what is desired; empty when it is")
     labels: dict[str, Version]
     progress: Progress | None = Field(default=None, description="of the transfer that goes on, if any")

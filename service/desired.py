@@ -33,12 +33,13 @@ class DesiredStore:
         self._path = layout.desired(service)
         self._on_change = on_change
         self._documents: dict[ModelName, Desired] = {}
+        self._revisions: dict[ModelName, int] = {}  # of the documents; a copy on disk has none
         self.problems: tuple[str, ...] = ()  # documents that cannot be read, and what holds in their place
 
     @property
     def state(self) -> DesiredState:
         """What operators want, on this node."""
-        return DesiredState(self._node, self._documents)
+        return DesiredState(self._node, self._documents, self._revisions)
 
     def load(self) -> None:
         """Start from the copy on disk; a copy that is missing or broken counts as no document at all."""
@@ -76,8 +77,15 @@ class DesiredStore:
         for problem in set(problems) - set(self.problems):
             metrics.BAD_MESSAGES.labels(subject=subjects.DESIRED_BUCKET).inc()
             log.warning("desired state is not as it should be; the document before it holds", reason=problem)
-        if (documents, problems) == (self._documents, self.problems):
+        revisions = {model: revision for model, revision in self._revisions.items() if model in documents}
+        revisions |= {
+            ModelName(subjects.name(key)): entry.revision
+            for key, entry in content.items()
+            if entry.value is not None and key not in unreadable
+        }
+        if (documents, revisions, problems) == (self._documents, self._revisions, self.problems):
             return
+        self._revisions = revisions
         if documents != self._documents:
             self._documents = documents
             self._save()

@@ -98,6 +98,7 @@ class Around:
     versions: frozenset[Version] | None = None  # of the model, as nodes have told; None where that was not asked
     quarantined: int = 0  # nodes that hold the version in quarantine
     desired: Desired = field(default_factory=Desired)
+    revision: int = 0  # of that document
 
 
 def judge(goal: Goal, cells: Iterable[CellRow], around: Around = Around()) -> Reach:
@@ -111,7 +112,7 @@ def judge(goal: Goal, cells: Iterable[CellRow], around: Around = Around()) -> Re
     if goal.ignore_lost:
         nodes, lost = nodes - lost, set()
     counted = sorted(node for node in nodes if goal.nodes or node not in rows or not _is_unwanted(rows[node]))
-    serving = [node for node in counted if node in rows and _serves(rows[node], goal.version)]
+    serving = [node for node in counted if node in rows and _serves(rows[node], goal.version, revision=around.revision)]
     needed = goal.share.of(len(counted))
     is_reached = bool(counted) and len(serving) >= needed
     obstacle, reason = ("", "") if is_reached else _hopeless(goal, around, counted=counted, nodes=nodes, rows=rows)
@@ -127,7 +128,11 @@ def judge(goal: Goal, cells: Iterable[CellRow], around: Around = Around()) -> Re
         obstacle=obstacle,
         is_unknown=around.versions is not None and goal.version not in around.versions,
         lost=len(lost & set(counted)),
-        missing=tuple(_missing(node, rows.get(node), goal) for node in counted if node not in set(serving)),
+        missing=tuple(
+            _missing(node, rows.get(node), goal, revision=around.revision)
+            for node in counted
+            if node not in set(serving)
+        ),
     )
 
 
@@ -154,23 +159,36 @@ def _hopeless(
     return "", ""
 
 
-def _serves(cell: CellRow, version: Version) -> bool:
+def _serves(cell: CellRow, version: Version, *, revision: int) -> bool:
     """Serve it, confirmed and as desired, and nothing above that clients would get. Of a lost node nobody knows.
 
-    One that is about to be unloaded does not count; nor does one beside which the version before still goes.
+    One that is about to be unloaded does not count; nor does one beside which the version before still goes, nor one
+    whose report is from before the last change of what is desired.
     """
-    if cell.state is CellState.LOST or version not in cell.serving or version not in cell.desired:
+    if (
+        cell.state is CellState.LOST
+        or _is_old(cell, revision)
+        or version not in cell.serving
+        or version not in cell.desired
+    ):
         return False
     return not cell.difference and max(cell.serving) <= max(cell.desired)
+
+
+def _is_old(cell: CellRow, revision: int) -> bool:
+    return cell.revision is not None and cell.revision < revision
 
 
 def _is_unwanted(cell: CellRow) -> bool:
     return cell.state is CellState.ABSENT and not cell.desired
 
 
-def _missing(node: NodeName, cell: CellRow | None, goal: Goal) -> Missing:
+def _missing(node: NodeName, cell: CellRow | None, goal: Goal, *, revision: int) -> Missing:
     if cell is None:
         return Missing(node=node, state=CellState.ABSENT, reason=f"has not heard of {goal.model}")
+    if _is_old(cell, revision) and cell.state is not CellState.LOST:
+        words = f"has not told yet that it follows revision {revision} of what is wanted"
+        return Missing(node=node, state=cell.state, reason=words)
     reason = cell.reason
     if cell.state is CellState.SERVING and goal.version not in cell.desired:
         wanted = ", ".join(str(version) for version in cell.desired)

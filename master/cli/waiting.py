@@ -19,6 +19,7 @@ from master.cli.goal import Around, Goal, Reach, judge
 from master.views import NodeState
 
 POLL_SECONDS = 3.0  # between looks while nothing rings
+UNSET = Stored(document=Desired(), revision=0)
 GAP_SECONDS = 0.3  # between looks while it rings all the time
 AGAIN_SECONDS = 2.0  # before a broken stream is opened anew
 UNKNOWN_SECONDS = 30.0  # a notification takes a few: a version of which no node has told by then is none
@@ -85,23 +86,23 @@ class Waiting:
         is_partial = total > len(cells) if not goal.nodes else bool(goal.nodes - {cell.node for cell in cells})
         rows = master.nodes() if is_partial else []
         spread = view.versions if view else ()
+        stored = self._desired(view.revision) if view else UNSET
         around = Around(
             nodes=frozenset(row.node for row in rows),
             lost=frozenset(row.node for row in rows if row.state is NodeState.LOST),
             total=total,
             versions=frozenset(one.version for one in spread),
             quarantined=sum(one.quarantined for one in spread if one.version == goal.version),
-            desired=self._desired(view.revision if view else 0),
+            desired=stored.document,
+            revision=stored.revision,
         )
         return judge(goal, cells, around)
 
-    def _desired(self, revision: int) -> Desired:
-        """Read what is wanted, once for each revision."""
-        if not revision:
-            return Desired()
+    def _desired(self, revision: int) -> Stored:
+        """Read what is wanted, once for each revision; at first, too: NATS knows of a change before its masters do."""
         if self._document is None or self._document.revision < revision:
             self._document = self.master.desired(self.goal.model)
-        return self._document.document
+        return self._document
 
     def _tell(self, sentence: str, told: Callable[[str], None]) -> None:
         if sentence != self._said:

@@ -63,6 +63,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
         self.layout = Layout(folder)
         self.serving = FakeServing()
         self.policies: dict[ModelName, Policy] = {}
+        self.revisions: dict[ModelName, int] = {}
         self.events: list[Event] = []
         self.was_unserved: list[str] = []
         self.rung = False
@@ -76,7 +77,9 @@ class Bench(AbstractAsyncContextManager["Bench"]):
     def begin(self) -> None:
         """Make a configurator that remembers nothing, as a start of the process does."""
         outside = Outside(
-            desired=lambda: DesiredState(NODE, {name: Desired(policy=one) for name, one in self.policies.items()}),
+            desired=lambda: DesiredState(
+                NODE, {name: Desired(policy=one) for name, one in self.policies.items()}, self.revisions
+            ),
             emit=self.events.append,
             ring=self._ring,
             clock=lambda: self.serving.now,

@@ -90,6 +90,7 @@ def test_events_of_later_are_read_as_far_as_they_are_known() -> None:
         ("configurator_report_with_address.json", ConfiguratorReport),
         ("configurator_report_with_default_version.json", ConfiguratorReport),
         ("configurator_report_with_reload_lock.json", ConfiguratorReport),
+        ("configurator_report_with_revision.json", ConfiguratorReport),
         ("desired.json", Desired),
         ("answer.json", Answer),
         ("hint.json", Hint),

@@ -248,6 +248,29 @@ def test_lost_nodes_are_counted_and_named_as_lost_or_left_out() -> None:
     assert (reach.is_reached, reach.summary) == (True, "1 of 1 node serves version 4 of line, 1 needed")
 
 
+def test_a_report_from_before_the_last_change_is_no_proof() -> None:
+    """After `unpin` a node still tells of the pin for a moment: that it serves the version then is soon over."""
+    old, new, silent = (cell(node, V4) for node in NODES[:3])
+    old, new = old.model_copy(update={"revision": 6}), new.model_copy(update={"revision": 7})
+    reach = judge(Goal(LINE, V4), [old, new, silent], Around(revision=7))
+    assert (reach.serving, reach.is_reached) == (2, False)
+    assert [(one.node, one.reason) for one in reach.missing] == [
+        (NODES[0], "has not told yet that it follows revision 7 of what is wanted")
+    ]
+
+
+def test_waiting_asks_for_the_document_though_the_master_shows_none_yet() -> None:
+    """The change was made a moment ago: NATS has it, and the master's own view may be older."""
+    stale = [cell(node, V4).model_copy(update={"revision": 0}) for node in NODES[:2]]
+    followed = [one.model_copy(update={"revision": 1}) for one in stale]
+    transport = a_fleet(stale, followed)
+    unset = a_view().model_copy(update={"revision": 0})
+    transport.answers["GET /v1/models/line"] = ok(unset)
+    told: list[str] = []
+    assert wait(transport, told=told.append).is_reached
+    assert told == [f"{serving} of 2 nodes serve version 4 of line, 2 needed" for serving in (0, 2)]
+
+
 def test_no_nodes_at_all_serve_nothing() -> None:
     """An empty fleet is never `all`."""
     assert not judge(Goal(LINE, V4), []).is_reached

@@ -64,6 +64,18 @@ async def test_a_pin_serves_exactly_that(tmp_path: Path) -> None:
         assert bench.available() == {1}
 
 
+async def test_the_report_says_of_which_revision_of_desired_state_it_is(tmp_path: Path) -> None:
+    """So that who waits can tell what is served from what was served before the change."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1)
+        assert bench.report()[MODEL].revision == 0
+        bench.revisions[MODEL] = 5
+        assert bench.report()[MODEL].revision == 0  # the pass has not seen it yet
+        await bench.turn()
+        await bench.run(20.0)
+        assert bench.report()[MODEL].revision == 5
+
+
 async def test_a_pin_to_what_is_not_there_changes_nothing_and_says_so(tmp_path: Path) -> None:
     """What serves goes on serving until the pinned version arrives."""
     async with Bench(tmp_path) as bench:

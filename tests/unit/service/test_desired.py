@@ -34,8 +34,8 @@ def store(tmp_path: Path, bell: Bell) -> DesiredStore:
     return DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
 
 
-def show(store: DesiredStore, key: str, value: bytes | None, *, spoiled: str = "") -> None:
-    store.show({key: Entry(key, value, 7, datetime.now(UTC), spoiled)})
+def show(store: DesiredStore, key: str, value: bytes | None, *, spoiled: str = "", revision: int = 7) -> None:
+    store.show({key: Entry(key, value, revision, datetime.now(UTC), spoiled)})
 
 
 def wants(store: DesiredStore, model: str) -> object:
@@ -54,6 +54,17 @@ def test_same_content_rings_no_second_time(store: DesiredStore, bell: Bell) -> N
     show(store, "m", PINNED)
     show(store, "m", PINNED)
     assert bell.rings == 1
+
+
+def test_the_revision_is_that_of_the_document_that_holds(tmp_path: Path, store: DesiredStore, bell: Bell) -> None:
+    """One written anew in the same words is told, too; one that cannot be read is not followed; a copy has none."""
+    for value, revision in ((PINNED, 7), (PINNED, 8), (b"no", 9)):
+        show(store, "m", value, revision=revision)
+    assert (store.state.revision(ModelName("m")), store.state.revision(ModelName("other"))) == (8, 0)
+    assert bell.rings == 3
+    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
+    again.load()
+    assert again.state.revision(ModelName("m")) == 0
 
 
 def test_copy_on_disk_serves_while_nats_is_away(tmp_path: Path, store: DesiredStore, bell: Bell) -> None:
