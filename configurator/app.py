@@ -29,7 +29,7 @@ from events import subjects
 from events.commands import ApplyRetention, Command, Reload
 from events.desired import DesiredState
 from events.messages import Event, VersionPublished
-from events.status import ConfiguratorReport, ServedStage
+from events.status import MAX_MODELS, ConfiguratorReport, ServedStage
 from events.status import Disk as DiskReport
 from service import logs, metrics
 from service.isolation import Troubles
@@ -136,9 +136,11 @@ class Reporter:
             ages=self._ages,
             troubles=self._edges.troubles,
         )
+        about = self._core.about()
+        warnings = (*about.warnings, *self._edges.hand_made.warnings)[:MAX_MODELS]
         moving = frozenset() if view.is_away else self._reconcile.moving - explain.held_up(view)
         return ConfiguratorReport(
-            **self._core.about().model_dump(),
+            **about.model_copy(update={"warnings": warnings}).model_dump(),
             serving=self._edges.news.serving,
             serving_address=self._settings.serving_address,
             disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._settings.reserve_bytes),

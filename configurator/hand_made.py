@@ -22,6 +22,13 @@ log = logs.get("configurator.hand_made")
 
 PARALLEL_CALLS = 16  # as the observer's
 MAX_SHOWN = 200  # characters of a name or path
+MOST_WARNINGS = 20
+
+
+ODD = (
+    "of the config file is not managed and stays as it is. No command takes its name: to let it go, stop the"
+    " configurator and take it out of the file"
+)
 
 
 class Serving(Protocol):
@@ -58,12 +65,9 @@ class HandMade:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Name the models that no command can name."""
-        odd = [entry for entry in self.entries if _model(entry) is None]
-        return tuple(
-            f"the config file names model '{in_one_line(entry.name, most=MAX_SHOWN)}', which is not managed and stays;"
-            " its name is none of ours, so to let it go stop the configurator and take it out of the file"
-            for entry in odd
-        )
+        odd = _shown(_names(self.entries) - self.models.keys())
+        more = (f"and {len(odd) - MOST_WARNINGS} more such models",) if len(odd) > MOST_WARNINGS else ()
+        return (*(f"model '{name}' {ODD}" for name in odd[:MOST_WARNINGS]), *more)
 
     async def ask(self) -> None:
         """Find out which of them TensorFlow Serving knows; who cannot be asked counts as known."""
@@ -102,6 +106,16 @@ def taken_over(model: Model, labels: Mapping[str, int]) -> Model:
     serving = frozenset(version for version in model.statuses if model.is_available(version))
     places = {label: Version(number) for label, number in labels.items() if number in serving}
     return replace(model, good=model.good | (serving - model.on_disk), labels={**places, **model.labels})
+
+
+def words(model: Model) -> str:
+    """Say of an unmanaged model that it is, and what ends that."""
+    path = in_one_line(model.hand_made or "", most=MAX_SHOWN)
+    unknown = "" if model.statuses else ", and TensorFlow Serving does not know it"
+    return (
+        f"a config file written by hand names it, at {path}{unknown}. It stays as it is until `remove` lets it go,"
+        " or `pin` puts a version on disk in its place"
+    )
 
 
 def _is_over(view: View, name: ModelName, startable: Mapping[ModelName, frozenset[Version]]) -> bool:

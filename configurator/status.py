@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
-from configurator import explain
+from configurator import explain, hand_made
 from configurator import plan as planning
 from configurator.disk import Folder
 from configurator.told import Key
@@ -51,7 +51,7 @@ def report(
     told = each(sorted(view.models), lambda name: _model(view, name, idle, ages))
     spoilt = {name: _spoilt(trouble, ages.of(name, "a bug")) for name, trouble in told.troubles.items()}
     models = {**troubles.take_all("report", told), **spoilt}
-    found = {name: model for name, model in models.items() if model.versions or model.desired or model.difference}
+    found = {name: model for name, model in models.items() if _is_anything(model)}
     ages.keep({LOCK, *found, *((name, line.version) for name, model in found.items() for line in model.versions)})
     return {name: _dated(model, folders.get(name)) for name, model in islice(found.items(), MAX_MODELS)}
 
@@ -74,6 +74,10 @@ def on_their_way(
     }
 
 
+def _is_anything(model: ServedModel) -> bool:
+    return bool(model.versions or model.desired or model.difference or model.not_managed)
+
+
 def _spoilt(trouble: Trouble, since: datetime) -> ServedModel:
     return ServedModel(desired=(), serving=(), difference=trouble.reason, differs_since=since)
 
@@ -92,6 +96,7 @@ def _model(view: View, name: ModelName, idle: Mapping[Key, str], ages: Ages) -> 
         labels=dict(entry.labels) if entry else {},
         difference=difference,
         differs_since=since if difference else None,
+        not_managed=hand_made.words(model) if model.is_unmanaged else "",
         versions=[
             ServedVersion(version=version, state=stage, reason=reason, since=ages.of((name, version), stage))
             for version, stage, reason in lines
@@ -111,11 +116,13 @@ def _version(
     if version in model.quarantined and not (status and status.is_active):
         return version, ServedStage.QUARANTINED, model.quarantined[version]
     if status and status.state in STAGES:
-        reason = "" if version in model.good else WORDS.get(status.state, "")
+        reason = "" if version in model.good or model.is_unmanaged else WORDS.get(status.state, "")
         return version, STAGES[status.state], model.quarantined.get(version, reason)
     if (name, version) in idle:
         return version, ServedStage.REMOVING, idle[name, version]
     reason = "put there by hand; never removed" if version in model.by_hand else "kept for a rollback"
+    if model.is_unmanaged and version in model.wanted:
+        return version, ServedStage.ON_DISK, "not served: a model of this name is not managed"
     return version, ServedStage.ON_DISK, "wanted" if version in model.wanted else reason
 
 

@@ -178,6 +178,7 @@ class ServedModel(_Report):
     `revision` is that of the desired document that it is made from: 0 where there is none or NATS has not told it yet,
     None where a configurator does not say.
     `is_moving`: the difference is on its way to go; a reload, a load or an unload is under way or has its turn.
+    `not_managed`: that a config file written by hand names it, and stays as it is; empty where it is managed.
     """
 
     desired: Annotated[tuple[Version, ...], AtMost(bounds.MAX_VERSIONS)]
@@ -188,6 +189,7 @@ class ServedModel(_Report):
     difference: str = ""
     is_moving: bool = False
     differs_since: AwareDatetime | None = None
+    not_managed: str = ""
     versions: Listed[ServedVersion] = Field(default_factory=list)
 
 

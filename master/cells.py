@@ -210,8 +210,11 @@ def _at_rest(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict:
     changed = [one for one in pulled if one.state is Stage.MUTATED and one.version in served.serving]
     reason = f"version {changed[-1].version}: {changed[-1].reason}" if changed else ""
     serving = [line for line in served.versions if line.version in served.serving]
+    since = max((line.since for line in serving), default=NEVER)
+    if served.not_managed:
+        return Verdict(CellState.NOT_MANAGED, served.not_managed, since)
     if served.serving:
-        return Verdict(CellState.SERVING, reason, max((line.since for line in serving), default=NEVER))
+        return Verdict(CellState.SERVING, reason, since)
     since = max((one.since for one in pulled), default=_oldest(served.versions))
     return Verdict(CellState.ABSENT, "no version is wanted here", since)
 

@@ -20,7 +20,8 @@ ON_ITS_WAY = frozenset({CellState.UPDATING, CellState.UPLOADING})
 STUCK = timedelta(minutes=15)  # as the alerts of Prometheus count
 MOST_VERSIONS = 3  # of a model that are told one by one
 MOST_REASONS = 8
-GOOD = frozenset({CellState.SERVING, CellState.ABSENT, CellState.LOST})  # lost: told of the node
+# Lost: that is told of the node. Not managed: it serves as it did.
+GOOD = frozenset({CellState.SERVING, CellState.NOT_MANAGED, CellState.ABSENT, CellState.LOST})
 
 
 def of_nodes(fold: Fold) -> Iterator[str]:

@@ -32,6 +32,7 @@ class CellState(StrEnum):
     HELD_BACK = "held back"  # a good version serves; a wanted one was refused, or could not be fetched
     UPDATING = "updating"  # rolling out: a version is fetched, loaded, confirmed, or the one before unloaded
     UPLOADING = "uploading"  # some files of a newer version are in the bucket, and the others are awaited
+    NOT_MANAGED = "not managed"  # a config file written by hand names it, and an operator has not said otherwise
     SERVING = "serving"
     ABSENT = "absent"  # neither wanted nor served
 

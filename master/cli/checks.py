@@ -9,7 +9,7 @@ from master.cli import words
 from master.cli.client import Master
 from master.cli.ends import Exit, Failure
 from master.cli.finding import Finding, good, unknown, warning, wrong
-from master.views import NodeRow, NodeState, Overview
+from master.views import CellState, NodeRow, NodeState, Overview
 
 SKEW = timedelta(seconds=5)
 TIGHT = 0.1  # of a disk free
@@ -57,6 +57,7 @@ def check_fleet(master: Master, *, now: datetime) -> tuple[list[Finding], list[N
         *_models(overview),
         *_software(nodes),
         *_sources(nodes),
+        *_unmanaged(overview),
     ], nodes
 
 
@@ -138,6 +139,17 @@ def _sources(nodes: list[NodeRow]) -> Iterator[Finding]:
     elif len(topics) > 1:
         advice = "set MM_PROJECT and MM_TOPIC alike; a node without notifications has new versions by its poll alone"
         yield warning("topics", f"pullers hear of new versions in different ways: {_groups(topics)}", advice)
+
+
+def _unmanaged(overview: Overview) -> Iterator[Finding]:
+    """Tell of models that a config file written by hand names; they are served, and nobody brings new versions."""
+    count = sum(tally.count for tally in overview.cells if tally.state is CellState.NOT_MANAGED)
+    if count:
+        many = f"{count} are" if count > 1 else "one is"
+        sentence = f"of the models on nodes, {many} not managed: a config file written by hand names them"
+        yield warning(
+            "models", sentence, "`status` lists them; docs/hand-made.md says how to take them over or let them go"
+        )
 
 
 def _groups(found: Mapping[str, Sequence[str]]) -> str:

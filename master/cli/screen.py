@@ -20,6 +20,7 @@ PLAIN_WIDTH = 200  # columns where the output is no terminal: a table in a log s
 
 STYLES = {
     "serving": "green",
+    "not managed": "magenta",
     "well": "green",
     "updating": "cyan",
     "uploading": "cyan",

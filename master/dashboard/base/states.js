@@ -16,6 +16,7 @@ export const CELLS = {
   },
   updating: { sign: "↑", words: "updating: a version is fetched, loaded or unloaded" },
   uploading: { sign: "…", words: "uploading: the rest of a newer version is awaited in the bucket" },
+  "not managed": { sign: "○", words: "not managed: a config file written by hand names it, and it stays as it is" },
   serving: { sign: "•", words: "serving what is wanted" },
   absent: { sign: "", words: "neither wanted nor served" },
 };

@@ -1,7 +1,7 @@
 /** The API's answers, as far as the dashboard reads them; test_dashboard.py holds these names to docs/openapi.json. */
 
 type NotAsDesired = "lost" | "failed" | "quarantined" | "behind" | "held back";
-export type CellState = NotAsDesired | "updating" | "uploading" | "serving" | "absent";
+export type CellState = NotAsDesired | "updating" | "uploading" | "not managed" | "serving" | "absent";
 
 /** An int64: where a number would be rounded, a bigint (base/json.js). */
 export type Version = number | bigint;

@@ -13,7 +13,7 @@ from master.cli.checks import check_clock
 from master.cli.ends import Exit, Unreachable
 from master.cli.finding import Level
 from master.cli.http import Reply
-from master.views import Freshness, NodeRow, NodeState
+from master.views import CellState, Freshness, NodeRow, NodeState, Tally
 from tests.fakes.master import NOW, FakeTransport, ok, page, problem, run
 from tests.support.shown import a_node, a_service, an_overview
 
@@ -67,6 +67,17 @@ def test_what_is_wrong_with_models_and_uploads_is_found() -> None:
     assert code == Exit.NOT_AS_DESIRED
     assert all(f"wrong       models: {sentence}\n            -> `explain MODEL`" in out for sentence in words)
     assert "good        models" not in out
+
+
+def test_models_that_nobody_manages_are_pointed_out() -> None:
+    """They serve, so nothing is wrong; that nobody brings new versions is worth a look."""
+    tallies = (Tally(state=CellState.NOT_MANAGED, count=3),)
+    overview = an_overview().model_copy(update={"cells": tallies})
+    master = a_master(a_node(NodeName("n1")))
+    master.answers["GET /v1/overview"] = ok(overview)
+    code, out = doctor(master)
+    assert "warning     models: of the models on nodes, 3 are not managed: a config file written by hand" in out
+    assert code == Exit.DONE
 
 
 def test_an_unreachable_master_is_a_finding() -> None:

@@ -67,6 +67,18 @@ async def test_a_first_start_unloads_nothing(bench: Bench) -> None:
     assert bench.file() == {MODEL: frozenset({Version(2)})}
 
 
+async def test_it_is_reported_as_not_managed(bench: Bench) -> None:
+    """With what serves, where it lies, and what to do; nothing of it differs from what is desired."""
+    await bench.serve(1)
+    shown = bench.report()[OLD]
+    assert (shown.serving, shown.default_version, shown.desired, shown.difference) == ((3,), 3, (), "")
+    assert shown.not_managed.startswith("a config file written by hand names it, at /")
+    assert not shown.is_moving
+    assert not bench.report()[MODEL].not_managed
+    bench.want(Policy(removed=True), model=OLD)
+    await bench.until(lambda: OLD not in bench.report())
+
+
 async def test_restarts_of_both_change_nothing(bench: Bench) -> None:
     """The file is the record."""
     await bench.serve(1)
@@ -106,6 +118,7 @@ async def test_a_model_of_the_same_name_waits_for_a_word(bench: Bench) -> None:
     await bench.run(10)
     assert bench.available(OLD) == {3}
     assert not bench.words(OLD)
+    assert bench.state(4, OLD).reason == "not served: a model of this name is not managed"
 
 
 async def test_a_pin_puts_ours_in_its_place_without_a_gap(bench: Bench) -> None:

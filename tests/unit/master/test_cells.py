@@ -45,6 +45,9 @@ REFUSED_6 = ServedModel(
 )
 WAITS = ServedModel(desired=versions(8), serving=versions(7), difference="version 8 waits", differs_since=NEW)
 GONE = ServedModel(desired=(), serving=())
+BY_HAND = ServedModel(
+    desired=(), serving=versions(3), not_managed="not managed: ask", versions=[line(3, ServedStage.SERVING)]
+)
 ON_DISK = pulled(7, Stage.PUBLISHED, since=OLD)
 
 SILENT = ServedModel(
@@ -122,6 +125,7 @@ CASES = {
         "",
         OLD,
     ),
+    "named by hand": (Halves((), BY_HAND), Policy(), CellState.NOT_MANAGED, "not managed: ask", OLD),
     "desired and not served": (Halves((), WAITS), Policy(), CellState.BEHIND, "version 8 waits", NEW),
     "an upload is not whole": (
         Halves((ON_DISK, pulled(8, Stage.INCOMPLETE, "no variables")), SERVES_7),
