@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
+from events import validation
+
 MAX_NAMED = 8
 MAX_ASKED = 100  # pydantic makes a dict of each error that it is asked for, of several kB
 MAX_QUOTED = 300  # of what a library says
@@ -36,8 +38,8 @@ def problems(error: ValidationError, *, whole: str = "document", rename: Callabl
     """
     if error.error_count() > MAX_ASKED:
         return f"{rename(whole)}: {error.error_count()} things are wrong with it"
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    named = [f"{_place(one['loc'], whole, rename)}: {_plain(one['msg'])}" for one in found[:MAX_NAMED]]
+    found = error.errors(include_url=False, include_input=False)
+    named = [f"{_place(one['loc'], whole, rename)}: {validation.sentence(one)}" for one in found[:MAX_NAMED]]
     more = [f"and {len(found) - MAX_NAMED} more"] if len(found) > MAX_NAMED else []
     return "; ".join([*named, *more])
 
@@ -113,7 +115,3 @@ def _place(path: tuple[int | str, ...], whole: str, rename: Callable[[str], str]
 
 def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
-
-
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from events import wording
 from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
@@ -81,7 +82,7 @@ class Cell:
             verdict = judge(halves, policy)
         except ValidationError as error:
             halves = Halves()
-            verdict = Verdict(CellState.FAILED, f"{UNREADABLE}: {error.errors()[0]['msg']}", NEVER)
+            verdict = Verdict(CellState.FAILED, f"{UNREADABLE}: {wording.problems(error)}", NEVER)
         self.state, self.reason, self.since = verdict.state, _shared(verdict.reason), verdict.since
         self.mutated = _shared(tuple(one.version for one in halves.pulled if one.state is Stage.MUTATED))
         self.places = _shared(tuple(dict.fromkeys(places(halves))))

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
+from events import validation
 from events.names import NodeName
 from master.errors import Conflict, NotFound, Refused
 from service.errors import Transient
@@ -144,8 +145,7 @@ def invalid(found: ValidationError | RequestValidationError, *, where: Sequence[
     """Say what is not right in a request, without showing it back."""
     errors = found.errors()
     wrong = tuple(
-        Wrong(where=_place((*where, *one["loc"])), problem=str(one["msg"]).removeprefix("Value error, "))
-        for one in errors[:MAX_NAMED]
+        Wrong(where=_place((*where, *one["loc"])), problem=validation.sentence(one)) for one in errors[:MAX_NAMED]
     )
     words = "; ".join(f"{one.where}: {one.problem}" for one in wrong)
     more = f"; and {len(errors) - MAX_NAMED} more" if len(errors) > MAX_NAMED else ""

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from events import wording
 from events.changes import Change
 from events.names import ModelName, NodeName, Version
 from master.answers import Entry, Forgotten, Gathered, HistoryPage, Made, Stored, Timeline
@@ -179,7 +180,7 @@ class Master:
             return parse(reply.body)
         except ValidationError as error:
             raise Failure(
-                f"the answer of {self.transport.url} is not understood: {error.errors(include_url=False)[0]['msg']}",
+                f"the answer of {self.transport.url} is not understood: {wording.problems(error, whole='answer')}",
                 advice="is it a model.manager master, and of the same version as this command?",
             ) from error
 

@@ -170,7 +170,10 @@ def test_a_sample_that_is_no_file_is_an_error(tmp_path: Path) -> None:
             b'{"instances": {}, "outputs": {"y": 1}' + b"".join(b',"%d":1' % n for n in range(50_000)) + b"}",
             "are wrong",
         ),
-        (json.dumps({"instances": {str(n): 1 for n in range(2000)}, "outputs": {"y": 1}}).encode(), "at most 1000"),
+        (
+            json.dumps({"instances": {str(n): 1 for n in range(2000)}, "outputs": {"y": 1}}).encode(),
+            "1000 entries at most",
+        ),
         (b'{"instances": {"x": [1' + b"0" * 5000 + b']}, "outputs": {"y": 1}}', "no sample"),
     ],
     ids=["many values", "deep", "many fields", "many inputs", "many digits"],

@@ -134,7 +134,7 @@ def test_a_change_that_contradicts_what_is_wanted_is_refused(policy: Policy, cha
 def test_what_no_reader_would_take_is_unreasonable() -> None:
     """A version too many in a list, or a policy of its own for a node too many, and the document could not be read."""
     full = Policy(refused=versions(*range(bounds.MAX_VERSIONS)))
-    with pytest.raises(Unreasonable, match="would not be readable: refused: Tuple should have at most 10000 items"):
+    with pytest.raises(Unreasonable, match="would not be readable: refused: may have 10000 entries at most"):
         changes.apply(Desired(policy=full), changes.RemoveVersion(versions(bounds.MAX_VERSIONS)[0]))
     nodes = frozenset(NodeName(f"n{number}") for number in range(bounds.MAX_NODES + 1))
     with pytest.raises(Unreasonable, match="would not be readable: nodes"):
