@@ -153,13 +153,21 @@ def _read(folder: Path) -> Policy | BadPolicy:
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
-    """What tells that a file of the folder was changed, added or taken away."""
+    """What tells that a file of the folder was changed, added or taken away; or that nobody may look any more."""
     places = (folder, folder / "keys", folder / "authorities")
     found = []
-    for path in (path for place in places if place.is_dir() for path in sorted(place.iterdir())):
+    for path in (path for place in places for path in _listed(place)):
         try:
             state = path.stat()
         except OSError:  # taken away meanwhile, or a link to nothing
             continue
         found.append((str(path), state.st_ino, state.st_size, state.st_mtime_ns))
     return tuple(found)
+
+
+def _listed(folder: Path) -> list[Path]:
+    """List a folder; of one that cannot be listed, whoever reads the policy says why."""
+    try:
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        return []

@@ -22,6 +22,7 @@ from events import wording
 from events.bounds import AtMost
 from events.names import ModelName
 from service.errors import ModelManagerError
+from service.files import is_folder
 from service.signatures import certificates, keys
 from service.signatures.keys import BadKey, PublicKey
 
@@ -77,7 +78,7 @@ class Policy:
 
 def load(folder: Path) -> Policy:
     """Read the folder; `BadPolicy` says what is wrong with which file."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise BadPolicy(f"{folder} is no folder")
     try:
         known = {path.stem: keys.load_public(path) for path in _pems(folder / "keys")}

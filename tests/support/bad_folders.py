@@ -39,6 +39,15 @@ def out_of_the_way(path: Path) -> None:
         path.rename(path.with_name(f"aside of {path.name}"))
 
 
+def mend(path: Path) -> None:
+    """Put back what was there, with its rights."""
+    aside = path.with_name(f"aside of {path.name}")
+    if aside.exists():
+        path.unlink()
+        aside.rename(path)
+    path.chmod(0o755)
+
+
 def a_file(path: Path) -> None:
     """Put a file there."""
     out_of_the_way(path)

@@ -64,11 +64,7 @@ def test_a_model_that_cannot_be_looked_at_says_so_and_is_fetched_when_it_can(tmp
             assert (puller.state(1, BAD), puller.state(2, BAD)) == ("published", "failed")
             assert "cannot list" in puller.version(1, BAD).reason  # type: ignore[union-attr] # it has a state
             fetched = len(puller.fetcher.fetched)
-            aside = folder.with_name(f"aside of {BAD}")
-            if aside.exists():
-                folder.unlink()
-                aside.rename(folder)
-            folder.chmod(0o755)
+            bad_folders.mend(folder)
             await asyncio.sleep(20)
             assert trouble(puller) == ""
             assert puller.published(BAD) == [1, 2]

@@ -13,6 +13,7 @@ from service.layout import read_receipt
 from service.signatures.keys import PrivateKey, generate
 from service.signatures.sign import sign
 from service.signatures.statement import SIGNATURE_NAME
+from tests.support.bad_folders import MAKES, as_anybody, mend
 from tests.support.pulling import FILES, MODEL, Puller, Tell
 from tests.support.signing import write
 
@@ -185,6 +186,28 @@ def test_a_policy_that_breaks_believes_nobody_until_it_is_whole(tell: Tell, poli
             assert puller.published() == [1]
 
     tell(story, signature_policy=policy)
+
+
+@pytest.mark.parametrize("make", ["unreadable", "a_link_to_no_name", "a_file"])
+def test_a_policy_folder_that_cannot_be_looked_at_believes_nobody_until_it_can(
+    tell: Tell, policy: Path, make: str
+) -> None:
+    """The puller goes on, says why, and looks again."""
+
+    async def story(puller: Puller) -> None:
+        async with puller.running():
+            MAKES[make](policy)
+            await asyncio.sleep(LOOK)
+            puller.upload(1, files=signed(1))
+            await asyncio.sleep(1)
+            assert puller.state(1) == "untrusted"
+            assert "policy cannot be read" in reason(puller, 1)
+            mend(policy)
+            await asyncio.sleep(LOOK)
+            assert puller.published() == [1]
+
+    with as_anybody():
+        tell(story, signatures="require", signature_policy=policy)
 
 
 def test_a_refused_version_does_not_hide_an_older_one(tell: Tell, policy: Path) -> None:
