@@ -92,7 +92,7 @@ def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServi
 
 def build(core: Core, settings: ConfiguratorSettings) -> Parts:
     """Put the service together."""
-    ring, serving = core.doorbell.ring, Serving(settings.serving_address)
+    ring, serving = core.doorbell.ring, Serving(settings.serving_address, settings.serving_tls)
     disk = Disk(Layout(settings.models_dir.absolute()), settings.config_file)
     outside = Outside(lambda: core.desired.state, core.bus.emit, ring)
     edges = wire(disk, settings, serving=serving, outside=outside)

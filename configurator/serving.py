@@ -4,6 +4,8 @@ One long-lived channel; `epoch` counts how often its connection was lost, since 
 Serving, which was told nothing, may be at the other end.
 """
 
+import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
@@ -22,15 +24,17 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from configurator.tls import Tls, find_cause
 from configurator.told import Key
 from configurator.view import State, Status
 from events.names import ModelName, Version
 from events.wording import clean
 from service import serving_status
-from service.errors import ModelManagerError, Transient
+from service.errors import BadSettings, ModelManagerError, Transient
 
 Answer_co = TypeVar("Answer_co", covariant=True)
 CALL_SECONDS = 5.0
+CAUSE_SECONDS = 1.0
 SIGNATURES = "signature_def"
 MODEL_SERVICE = "/tensorflow.serving.ModelService"
 UNREADABLE = "UNREADABLE"  # stands for a code where the answer is none
@@ -66,13 +70,35 @@ class ServingRefused(ModelManagerError):
         self.words = words
 
 
+class Causes:
+    """Finds why no connection comes about, by one look at a time, and not again within a second."""
+
+    def __init__(self, address: str, tls: Tls | None) -> None:
+        self._address = address
+        self._tls = tls
+        self._lock = asyncio.Lock()
+        self._found = ""
+        self._until = -math.inf
+
+    async def find(self) -> str:
+        """Return the cause in words; empty where there is none to be found."""
+        async with self._lock:
+            clock = asyncio.get_running_loop().time
+            if clock() >= self._until:
+                self._found = await asyncio.to_thread(find_cause, self._address, self._tls)
+                self._until = clock() + CAUSE_SECONDS
+            return self._found
+
+
 class Serving:
     """The node's TensorFlow Serving."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tls: Tls | None = None) -> None:
+        """Open the channel; nothing is connected yet. Raises `BadSettings` where a file cannot be read any more."""
         self.address = address
         self.epoch = 0
-        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+        self._channel = _channel(address, tls)
+        self._causes = Causes(address, tls)
         self._status = self._raw("GetModelStatus", GetModelStatusRequest.SerializeToString)
         self._reload = self._raw("HandleReloadConfigRequest", ReloadConfigRequest.SerializeToString)
         self._predictions = PredictionServiceStub(self._channel)
@@ -158,7 +184,7 @@ class Serving:
             words = clean(error.details() or "")
             match error.code():
                 case grpc.StatusCode.UNAVAILABLE:
-                    raise ServingAway(f"TensorFlow Serving at {self.address} does not answer: {words}") from error
+                    raise ServingAway(await self._why(words)) from error
                 case grpc.StatusCode.DEADLINE_EXCEEDED:
                     raise ServingLate(
                         f"TensorFlow Serving at {self.address} did not answer within {seconds:g} seconds"
@@ -169,10 +195,27 @@ class Serving:
             raise ServingRefused(UNREADABLE, f"{self.address} answers what is no answer")
         return answer
 
+    async def _why(self, words: str) -> str:
+        """Say why nothing comes; gRPC's words where there is no better cause."""
+        if cause := await self._causes.find():
+            return f"TensorFlow Serving at {self.address} is there, and no connection comes about: {cause}"
+        return f"TensorFlow Serving at {self.address} does not answer: {words}"
+
     def _raw(self, name: str, serialize: Callable[[Message], bytes]) -> "Method[bytes]":
         """A method of the ModelService whose answer comes as bytes."""
         method: Method[bytes] = self._channel.unary_unary(f"{MODEL_SERVICE}/{name}", request_serializer=serialize)
         return method
+
+
+def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=OPTIONS)
+    try:
+        files = [path.read_bytes() if path else None for path in (tls.ca_file, tls.key_file, tls.cert_file)]
+    except OSError as error:
+        raise BadSettings(f"MM_SERVING_CA_FILE, MM_SERVING_CERT_FILE, MM_SERVING_KEY_FILE: {error}") from error
+    named = ("grpc.ssl_target_name_override", tls.expects(address))
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(*files), options=(*OPTIONS, named))
 
 
 def _spec(key: Key) -> ModelSpec:

@@ -1,12 +1,13 @@
 """What the configurator needs to know beside what every service does; `--help` prints the descriptions."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
-from configurator import address
+from configurator import address, tls
 from events.names import CONFIG_NAME
+from service.google_access import check_ca_file
 from service.settings import NodeSettings, Port, Seconds
 
 MIB: Final = 1024 * 1024
@@ -17,6 +18,16 @@ class ConfiguratorSettings(NodeSettings):
 
     serving_address: Annotated[str, AfterValidator(address.check)] = Field(
         "127.0.0.1:8500", description="host:port of TensorFlow Serving's gRPC, or unix:/path of its socket"
+    )
+    serving_ca_file: Annotated[Path, AfterValidator(check_ca_file)] | None = Field(
+        None, description="CA certificates to check TensorFlow Serving by (turns TLS on)"
+    )
+    serving_cert_file: Path | None = Field(
+        None, description="client certificate shown to TensorFlow Serving, where its SSLConfig has client_verify"
+    )
+    serving_key_file: Path | None = Field(None, description="the key of that certificate")
+    serving_name: Annotated[str, Field(pattern=r"^(|[A-Za-z0-9*._:-]{1,253})$")] = Field(
+        "", description="name that TensorFlow Serving's certificate is for (default: the host of MM_SERVING_ADDRESS)"
     )
     model_config_file: Path | None = Field(
         None, description="file TensorFlow Serving starts with (default: MM_MODELS_DIR/models.config)"
@@ -39,6 +50,23 @@ class ConfiguratorSettings(NodeSettings):
         120.0, description="after so many seconds without TensorFlow Serving its config file is emptied"
     )
     http_port: Port = Field(8002, description="port of /livez, /readyz, /status and /metrics")
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.serving_cert_file or self.serving_key_file or self.serving_name) and not self.serving_ca_file:
+            raise ValueError("MM_SERVING_CERT_FILE, MM_SERVING_KEY_FILE and MM_SERVING_NAME need MM_SERVING_CA_FILE")
+        if bool(self.serving_cert_file) != bool(self.serving_key_file):
+            raise ValueError("MM_SERVING_CERT_FILE and MM_SERVING_KEY_FILE need each other")
+        if self.serving_cert_file and self.serving_key_file:
+            tls.check_pair(self.serving_cert_file, self.serving_key_file)
+        return self
+
+    @property
+    def serving_tls(self) -> tls.Tls | None:
+        """What TLS to TensorFlow Serving is made with; None where it is spoken to in the clear."""
+        if not self.serving_ca_file:
+            return None
+        return tls.Tls(self.serving_ca_file, self.serving_cert_file, self.serving_key_file, self.serving_name)
 
     @property
     def config_file(self) -> Path:

@@ -29,12 +29,22 @@ def command_lines(proc: Path = Path("/proc")) -> list[tuple[str, ...]]:
 
 
 def of_nodes(lines: list[tuple[str, ...]], nodes: Iterable[NodeRow]) -> list[tuple[str, ...]]:
-    """Choose the servers that nodes say they use, going by the port: other stacks may run on this host.
+    """Choose the servers that nodes say they use, going by port or socket: other stacks may run on this host.
 
-    All of them where no node says so, because none is known, or all are of an earlier release.
+    All of them where no node says so, because none is known, or all are of an earlier release. Of a socket's path the
+    file's name counts: in a container the folder may be another.
     """
-    ports = {service.serving_address.rpartition(":")[2] for node in nodes for service in node.services} - {""}
-    return [line for line in lines if not ports or parse(line).get("port", DEFAULT_PORT) in ports]
+    places = {_file(service.serving_address) for node in nodes for service in node.services} - {""}
+    return [line for line in lines if not places or not places.isdisjoint(_places(parse(line)))]
+
+
+def _places(flags: Mapping[str, str]) -> set[str]:
+    """Name where a server answers gRPC: its port, and the file name of its socket."""
+    return {flags.get("port", DEFAULT_PORT), _file(flags.get("grpc_socket_path", ""))} - {""}
+
+
+def _file(address: str) -> str:
+    return address.rpartition("/" if "/" in address else ":")[2]
 
 
 def check(lines: list[tuple[str, ...]]) -> Iterator[Finding]:
@@ -44,9 +54,14 @@ def check(lines: list[tuple[str, ...]]) -> Iterator[Finding]:
         yield unknown("TF Serving flags", "no TensorFlow Serving of a node runs on this host", advice)
     for line in lines:
         flags = parse(line)
-        subject = f"TF Serving flags (port {flags.get('port', DEFAULT_PORT)})"
+        subject = f"TF Serving flags ({_where(flags)})"
         hurting = list(judge(flags, subject))
         yield from hurting or [good(subject, "as they should be")]
+
+
+def _where(flags: Mapping[str, str]) -> str:
+    port, socket = flags.get("port", DEFAULT_PORT), flags.get("grpc_socket_path", "")
+    return f"socket {socket}" if socket and port == "0" else f"port {port}"
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -49,7 +49,8 @@ def test_every_port_has_its_row() -> None:
 def test_every_secret_is_named() -> None:
     """A setting that holds a secret, or names a file that does."""
     fields = {(name, field.annotation) for kind in SERVICES for name, field in kind.model_fields.items()}
-    files = {name for name, _ in fields if name.endswith("_file")} - {"nats_ca_file", "ca_file", "model_config_file"}
+    public = {"nats_ca_file", "ca_file", "serving_ca_file", "serving_cert_file", "model_config_file"}
+    files = {name for name, _ in fields if name.endswith("_file")} - public
     assert {name for name, annotation in fields if annotation is SecretStr} == {
         "nats_password",
         "command_token",

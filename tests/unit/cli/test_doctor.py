@@ -186,6 +186,16 @@ def test_servers_of_other_stacks_on_this_host_are_not_judged() -> None:
     assert flags.of_nodes(lines, []) == lines
 
 
+def test_a_server_behind_a_socket_is_judged() -> None:
+    """It is found by the socket's file name, since the folder may be another in the node's container."""
+    address = {"serving_address": "unix:/run/tfserving/grpc.sock"}
+    node = a_node(NodeName("n1")).model_copy(update={"services": (a_service().model_copy(update=address),)})
+    ours = (flags.PROGRAM, "--port=0", "--grpc_socket_path=/var/run/serving/grpc.sock")
+    others = [(flags.PROGRAM, "--grpc_socket_path=/tmp/other.sock"), (flags.PROGRAM, "--port=8500")]
+    assert flags.of_nodes([ours, *others], [node]) == [ours]
+    assert {one.subject for one in flags.check([ours])} == {"TF Serving flags (socket /var/run/serving/grpc.sock)"}
+
+
 def test_one_and_many_nodes_are_counted_in_words() -> None:
     """A sentence about one node is about one."""
     assert "nodes: all 2 are well" in doctor(a_master(a_node(NodeName("n1")), a_node(NodeName("n2"))))[1]
