@@ -5,15 +5,15 @@ object stands behind a comma, and the first one behind a bracket, so those are c
 Commas within texts are counted too; a bound has room for them.
 """
 
-MEGABYTE = 1_000_000
+MIB = 1024**2
 
 
 def problem(data: bytes, *, most_bytes: int, most_values: int) -> str:
     """Say why this is too big to be read; empty where it is not."""
     if len(data) > most_bytes:
-        if most_bytes < MEGABYTE:
+        if most_bytes < MIB:
             return f"too big: {len(data):,} bytes, at most {most_bytes:,}"
-        return f"too big: {len(data) / MEGABYTE:.1f} MB, at most {most_bytes / MEGABYTE:.1f} MB"
+        return f"too big: {len(data) / MIB:.1f} MiB, at most {most_bytes / MIB:.1f} MiB"
     count = values(data)
     return f"too big: {count:,} values, at most {most_values:,}" if count > most_values else ""
 

@@ -146,7 +146,7 @@ async def send(scene: Scene, version: Version, *, with_manifest: bool) -> dateti
 async def _operate(scene: Scene, words: str) -> None:
     """Run the operator's command and show what it says."""
     scene.screen.command(f"$ model-manager {words}")
-    scene.screen.said(await operate.run(scene.stack, words, width=scene.screen.width - 2))
+    scene.screen.said(await operate.run(scene.stack, words))
 
 
 async def _answered(scene: Scene, version: Version, *, since: datetime) -> Answer:

@@ -30,10 +30,9 @@ def line(words: str) -> str:
     return f"{INSTALLED if (ROOT / INSTALLED).exists() else shlex.join(_program())} {words}"
 
 
-async def run(stack: Stack, words: str, *, width: int) -> str:
+async def run(stack: Stack, words: str) -> str:
     """Run `model-manager` with these words and return all it printed; `ChildError` where it did not end with 0."""
-    environment = {**stack.operator(), "COLUMNS": str(width)}
-    command = Command("model-manager", (*_program(), *words.split()), ready=_never, environment=environment)
+    command = Command("model-manager", (*_program(), *words.split()), ready=_never, environment=stack.operator())
     with Supervisor() as supervisor:
         child = supervisor.launch(command)
         try:

@@ -100,8 +100,8 @@ def milliseconds(start: datetime, end: datetime) -> float:
 def size(count: int) -> str:
     """A number of bytes as people say it."""
     amount = float(count)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
+        amount /= 1024
+    return f"{amount:.1f} GiB"

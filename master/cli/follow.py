@@ -151,7 +151,7 @@ def _tell(session: Session, entry: Entry, *, as_json: bool) -> None:
     if as_json:
         session.screen.line(entry)
     else:
-        session.screen.say("  ".join(row(entry, now=session.now())))
+        session.screen.row(*row(entry))
 
 
 def _entry(session: Session, message: Message) -> Entry | None:

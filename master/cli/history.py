@@ -1,7 +1,6 @@
 """The command `history`: what happened, newest first, or the life of one version on every node."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -60,7 +59,7 @@ def history(
     if as_json:
         session.screen.json(page.entries)
         return Exit.DONE
-    rows = [row(entry, now=session.now()) for entry in reversed(page.entries)]
+    rows = [row(entry) for entry in reversed(page.entries)]
     session.screen.table("TIME", "NODE", "WHAT", rows=rows)
     _say_how_far(session, page)
     return Exit.DONE
@@ -68,21 +67,20 @@ def history(
 
 def _say_how_far(session: Session, part: HistoryPage | Timeline) -> None:
     if part.looked_back_to and part.before:
-        clock = words.clock(part.looked_back_to, now=session.now())
-        session.screen.say("", f"looked back to {clock}; what was earlier: --before {part.before}", style="dim")
+        moment = words.moment(part.looked_back_to)
+        session.screen.say("", f"looked back to {moment}; what was earlier: --before {part.before}", style="dim")
 
 
-def row(entry: Entry, *, now: datetime) -> tuple[str, str, str]:
+def row(entry: Entry) -> tuple[str, str, str]:
     """An event in a table: when, where, what."""
-    return (words.clock(entry.time, now=now), entry.node, entry.sentence)
+    return (words.moment(entry.time), entry.node, entry.sentence)
 
 
 def _timeline(session: Session, life: Timeline, *, as_json: bool) -> Exit:
     if as_json:
         session.screen.json(life)
         return Exit.DONE
-    now = session.now()
-    uploaded = f"uploaded {words.clock(life.uploaded, now=now)}" if life.uploaded else "the upload was not heard of"
+    uploaded = f"uploaded {words.moment(life.uploaded)}" if life.uploaded else "the upload was not heard of"
     session.screen.say(f"version {life.version} of {life.model}: {uploaded}", style="bold")
     session.screen.table(
         "NODE",
@@ -92,30 +90,28 @@ def _timeline(session: Session, life: Timeline, *, as_json: bool) -> Exit:
         "SERVED",
         "UPLOAD TO SERVED",
         "ENDED",
-        rows=[_node_row(one, now=now) for one in life.nodes],
+        rows=[_node_row(one) for one in life.nodes],
     )
     if life.changes:
         session.screen.say("", "Changes of the model meanwhile:")
-        session.screen.table("TIME", "NODE", "WHAT", rows=[row(entry, now=now) for entry in life.changes])
+        session.screen.table("TIME", "NODE", "WHAT", rows=[row(entry) for entry in life.changes])
     _say_how_far(session, life)
     return Exit.DONE
 
 
-def _node_row(one: NodeTimeline, *, now: datetime) -> tuple[str, ...]:
+def _node_row(one: NodeTimeline) -> tuple[str, ...]:
     moments = (one.notified, one.published, one.available, one.served)
     took = f"{one.seconds_to_serve:.1f}s" if one.seconds_to_serve is not None else "-"
     return (
         one.node,
-        *(words.clock(moment, now=now) if moment else "-" for moment in moments),
+        *(words.moment(at) if at else "-" for at in moments),
         took,
-        _end(one, now=now),
+        _end(one),
     )
 
 
-def _end(one: NodeTimeline, *, now: datetime) -> str:
+def _end(one: NodeTimeline) -> str:
     ended = [
-        f"{what} {words.clock(moment, now=now)}"
-        for what, moment in (("quarantined", one.quarantined), ("removed", one.removed))
-        if moment
+        f"{what} {words.moment(at)}" for what, at in (("quarantined", one.quarantined), ("removed", one.removed)) if at
     ]
     return ": ".join(filter(None, [", ".join(ended), one.reason]))

@@ -132,7 +132,7 @@ def from_environment(*, url: str = "", seconds: float = TIMEOUT_SECONDS) -> Sess
     transport = Http(url or settings.master_url, token=settings.token, timeout_seconds=seconds)
     return Session(
         settings,
-        terminal(has_columns=settings.has_columns),
+        terminal(),
         Master(transport),
         now=lambda: datetime.now(UTC),
         pause=time.sleep,

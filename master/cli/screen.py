@@ -1,5 +1,7 @@
 """What people see: sentences and tables on standard output, failures and questions on standard error.
 
+Where standard output is no terminal a table has a tab between its cells, and no space that only aligns.
+
 Programs read `--json` on standard output, where nothing else is then written. Everything goes through here, and nothing
 that is said of nodes, models or the bucket reaches a terminal as it came: it could move the cursor or turn the line.
 """
@@ -15,8 +17,6 @@ from rich.text import Text
 
 from events.wording import for_terminal, json_for_terminal
 from master.cli.ends import Exit, Failure
-
-PLAIN_WIDTH = 200  # columns where the output is no terminal: a table in a log shall not be cut
 
 STYLES = {
     "serving": "green",
@@ -67,7 +67,14 @@ class Screen:
             _print(self.errors, f"  {failure.advice}")
 
     def table(self, *columns: str, rows: Iterable[Sequence[str | Text]]) -> None:
-        """Print a table; the last column takes what is left of the line and is folded."""
+        """Print a table; the last column takes what is left of the line and is folded.
+
+        For a program, which reads what is no terminal, a row is one line with a tab between cells, and nothing is cut.
+        """
+        if not self.out.is_terminal:
+            for row in (columns, *rows):
+                self.row(*(cell.plain if isinstance(cell, Text) else cell for cell in row))
+            return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in columns[:-1]:
             table.add_column(name, overflow="fold")
@@ -75,6 +82,16 @@ class Screen:
         for row in rows:
             table.add_row(*[cell if isinstance(cell, Text) else Text(for_terminal(cell)) for cell in row])
         self.out.print(table)
+
+    def row(self, *cells: str) -> None:
+        """Print a line of a table that goes on."""
+        shown = [for_terminal(cell) for cell in cells]
+        if self.out.is_terminal:
+            _print(self.out, "  ".join(shown))
+            return
+        line = "\t".join(cell.replace("\n", " ") for cell in shown)
+        self.out.file.write(f"{line}\n")
+        self.out.file.flush()
 
     def json(self, answer: object) -> None:
         """Print an answer for a program."""
@@ -110,9 +127,7 @@ def state(name: str) -> Text:
     return Text(for_terminal(name), style=STYLES.get(name, ""))
 
 
-def terminal(*, has_columns: bool) -> Screen:
-    """The screen of this process; `has_columns` says that the environment fixes its width."""
+def terminal() -> Screen:
+    """The screen of this process."""
     out, errors = Console(highlight=False), Console(stderr=True, highlight=False)
-    if not out.is_terminal and not has_columns:
-        out = Console(highlight=False, width=PLAIN_WIDTH)
     return Screen(out, errors, answers=sys.stdin if sys.stdin.isatty() else None)

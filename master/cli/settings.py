@@ -18,7 +18,6 @@ class Settings:
     ca_file: str = ""
     signing_password: str = field(default="", repr=False)
     signature_policy: str = ""
-    has_columns: bool = False  # the width of the output is given
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -32,5 +31,4 @@ def load(environment: Mapping[str, str]) -> Settings:
         ca_file=environment.get("MM_CA_FILE", ""),
         signing_password=environment.get("MM_SIGNING_PASSWORD", ""),
         signature_policy=environment.get("MM_SIGNATURE_POLICY", ""),
-        has_columns=bool(environment.get("COLUMNS")),
     )

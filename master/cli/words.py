@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from events.names import NodeName, Version
@@ -26,19 +26,18 @@ def age(since: datetime, *, now: datetime) -> str:
     return f"{days}d {hours % 24}h"
 
 
-def clock(moment: datetime, *, now: datetime) -> str:
-    """A moment in local time; the day is left out where it is today."""
-    local, today = moment.astimezone(), now.astimezone()
-    return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%Y-%m-%d %H:%M:%S}"
+def moment(at: datetime) -> str:
+    """A moment with its date and zone, as in the reasons that the master gives."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def size(count: float) -> str:
-    """Bytes: `312 B`, `4.2 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
+    """Bytes: `312 B`, `4.2 MiB`; a unit is 1024 of the one before, as in settings and reasons."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+        count /= 1024
+    return f"{count:.1f} TiB"
 
 
 def versions(numbers: Iterable[Version]) -> str:
@@ -84,7 +83,7 @@ def named(nodes: Sequence[NodeName], *, most: int = 5) -> str:
 
 
 def progress(transfer: Progress) -> str:
-    """How far a transfer is: `42 % of 1.2 GB, 80.0 MB/s, 9s left`."""
+    """How far a transfer is: `42 % of 1.2 GiB, 80.0 MiB/s, 9s left`."""
     share = 100 * transfer.bytes_done // transfer.bytes_total if transfer.bytes_total else 100
     left = f", {transfer.seconds_left:.0f}s left" if transfer.seconds_left is not None else ""
     return f"{share} % of {size(transfer.bytes_total)}, {size(transfer.bytes_per_second)}/s{left}"

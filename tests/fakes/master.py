@@ -99,11 +99,13 @@ class Outcome:
     errors: str
 
 
-def run(transport: FakeTransport, *arguments: str, typed: str | None = None, width: int = 120) -> Outcome:
-    """Run the command; `typed` is what a person answers, None where no person is there."""
+def run(
+    transport: FakeTransport, *arguments: str, typed: str | None = None, width: int = 120, piped: bool = False
+) -> Outcome:
+    """Run the command; `typed` is what a person answers, None where no person is there; `piped`: a program reads."""
     out, errors = StringIO(), StringIO()
     screen = Screen(
-        Console(file=out, width=width, highlight=False, color_system=None),
+        Console(file=out, width=width, highlight=False, color_system=None, force_terminal=not piped),
         Console(file=errors, width=width, highlight=False, color_system=None),
         answers=None if typed is None else StringIO(typed),
     )

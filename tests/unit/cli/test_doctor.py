@@ -128,7 +128,7 @@ def test_troubled_nodes_are_told_with_their_reason() -> None:
     assert "node lost: lost since 3h 5m: no sign of life" in out
     assert "model-manager forget lost" in out
     assert "node cut: the bucket does not answer" in out
-    assert "node full: its disk is full: 100.0 MB of 100.0 GB are free, the reserve is 1.0 GB" in out
+    assert "node full: its disk is full: 95.4 MiB of 93.1 GiB are free, the reserve is 953.7 MiB" in out
     assert "node ahead: its clock is ahead" in out
     assert "4 things are wrong" in out
 

@@ -70,9 +70,21 @@ def test_nodes_are_listed_with_reason() -> None:
     lost = a_node(N2, state=NodeState.LOST, reason="no sign of life")
     transport = FakeTransport({"GET /v1/nodes": page(a_node(N1), lost)})
     assert run(transport, "nodes").out.splitlines() == [
-        "NODE  STATE  SINCE  DISK FREE            MODELS     REASON",
-        "n1    well   3h 5m  40.0 GB of 100.0 GB  2 serving",
-        "n2    lost   3h 5m  40.0 GB of 100.0 GB  2 serving  no sign of life",
+        "NODE  STATE  SINCE  DISK FREE             MODELS     REASON",
+        "n1    well   3h 5m  37.3 GiB of 93.1 GiB  2 serving",
+        "n2    lost   3h 5m  37.3 GiB of 93.1 GiB  2 serving  no sign of life",
+    ]
+
+
+def test_a_table_for_a_program_has_tabs_and_nothing_that_only_aligns() -> None:
+    """A row is one line whatever stands in it, and as long as it is; a tab in a reason is written as an escape."""
+    reason = f"no\tsign\nof {'life ' * 60}end"
+    lost = a_node(N2, state=NodeState.LOST, reason=reason)
+    out = run(FakeTransport({"GET /v1/nodes": page(a_node(N1), lost)}), "nodes", piped=True).out
+    assert [line.split("\t") for line in out.splitlines()] == [
+        ["NODE", "STATE", "SINCE", "DISK FREE", "MODELS", "REASON"],
+        ["n1", "well", "3h 5m", "37.3 GiB of 93.1 GiB", "2 serving"],
+        ["n2", "lost", "3h 5m", "37.3 GiB of 93.1 GiB", "2 serving", f"no\\tsign of {'life ' * 60}end"],
     ]
 
 

@@ -19,7 +19,7 @@ def test_ages_have_their_two_largest_units(seconds: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (999, "999 B"), (4200, "4.2 kB"), (10**9, "1.0 GB"), (3 * 10**13, "30.0 TB")]
+    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (4300, "4.2 KiB"), (2**30, "1.0 GiB"), (3 * 2**43, "24.0 TiB")]
 )
 def test_sizes_have_a_unit(count: int, text: str) -> None:
     """Bytes as people read them."""

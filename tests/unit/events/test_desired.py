@@ -107,7 +107,7 @@ def test_wrong_document_is_refused_with_its_place(data: bytes) -> None:
 def test_what_no_reader_takes_is_not_written() -> None:
     """The bounds of reading hold for writing."""
     document = Desired(nodes={NodeName(f"node-{number}"): Policy(paused=True) for number in range(9_000)})
-    with pytest.raises(BadDesired, match=r"desired state is too big: 1\.\d MB, at most 1\.0 MB"):
+    with pytest.raises(BadDesired, match=r"desired state is too big: 1\.\d MiB, at most 1\.0 MiB"):
         desired.render(document)
 
 

@@ -57,7 +57,7 @@ def test_only_the_notification_that_started_the_download_is_told() -> None:
     ]
     assert [(moment.what, moment.detail) for moment in moments(happened)] == [
         ("notification received", "line/1/manifest.json"),
-        ("download started", "5 files, 13.0 kB"),
+        ("download started", "5 files, 12.7 KiB"),
         ("download finished", "100 %, 1 B moved in 1000 ms"),
         ("published on disk", ""),
     ]
@@ -87,9 +87,9 @@ def test_without_a_notification_the_rest_is_told() -> None:
 
 def test_sizes_are_readable() -> None:
     """Sizes carry the unit people would choose."""
-    assert [size(count) for count in (999, 1_000, 12_345_678, 5_000_000_000)] == [
-        "999 B",
-        "1.0 kB",
-        "12.3 MB",
-        "5.0 GB",
+    assert [size(count) for count in (1023, 1024, 12_345_678, 5 * 1024**3)] == [
+        "1023 B",
+        "1.0 KiB",
+        "11.8 MiB",
+        "5.0 GiB",
     ]
