@@ -11,11 +11,12 @@ from master.answers import Made
 from master.api import bodies, problems
 from master.api.bodies import Body, Described
 from master.api.examples import MADE, shown
+from master.api.looks import Asked
 from master.api.preconditions import Conditional
 from master.api.problems import Kind
 from master.api.reach import Reached
 from master.api.respond import etag, respond
-from master.api.rights import Operator
+from master.api.rights import permit_change
 from master.orders import Order
 
 router = APIRouter(prefix="/v1", tags=["desired state"])
@@ -56,16 +57,17 @@ BODY = Described(
 async def make_change(
     master: Reached,
     model: ModelName,
-    caller: Operator,
+    asked: Asked,
     conditions: Conditional,
     body: Annotated[ChangeBody, Depends(bodies.read(ChangeBody))],
 ) -> Response:
-    """Make a change and say what it does, node by node. Needs the role operator.
+    """Make a change and say what it does, node by node. Needs the role operator, a dry run the role viewer.
 
     The nodes follow by themselves: this answers when the change is written, not when it is served.
     """
+    permit_change(asked.caller, model, is_dry_run=body.dry_run)
     order = Order(
-        actor=caller.name,
+        actor=asked.caller.name,
         model=model,
         change=body.change,
         nodes=body.nodes or (),
@@ -73,5 +75,6 @@ async def make_change(
         if_revision=conditions.revision,
         key=conditions.key,
     )
-    made = await master.orders.follow(order)
+    async with asked.turn():
+        made = await master.orders.follow(order)
     return respond(made, master, headers=etag(made.revision_after))

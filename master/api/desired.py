@@ -10,11 +10,12 @@ from master.answers import Made, Stored
 from master.api import bodies, problems
 from master.api.bodies import Described
 from master.api.examples import DESIRED, MADE, shown
+from master.api.looks import Asked
 from master.api.preconditions import Tied
 from master.api.problems import Kind
 from master.api.reach import Master, Reached
 from master.api.respond import etag, respond
-from master.api.rights import Operator, needs
+from master.api.rights import needs, permit_change
 from master.auth import Role
 from master.orders import Order
 from master.tallies import UNSET
@@ -49,21 +50,26 @@ async def get_desired(master: Reached, model: ModelName) -> Response:
 async def put_desired(
     master: Reached,
     model: ModelName,
-    caller: Operator,
+    asked: Asked,
     conditions: Tied,
     document: Annotated[Desired, Depends(bodies.read(Desired))],
     dry_run: Annotated[bool, Query(description="say what would happen, change nothing")] = False,  # noqa: FBT002
 ) -> Response:
-    """Replace the whole document. `If-Match` with its ETag is required; mostly a change is what you want."""
+    """Replace the whole document. Needs the role operator, a dry run the role viewer.
+
+    `If-Match` with its ETag is required; mostly a change is what you want.
+    """
+    permit_change(asked.caller, model, is_dry_run=dry_run)
     order = Order(
-        actor=caller.name,
+        actor=asked.caller.name,
         model=model,
         change=document,
         is_dry_run=dry_run,
         if_revision=conditions.revision,
         key=conditions.key,
     )
-    made = await master.orders.follow(order)
+    async with asked.turn():
+        made = await master.orders.follow(order)
     return respond(made, master, headers=etag(made.revision_after))
 
 

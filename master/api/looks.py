@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TypeVar, cast
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Annotated, TypeVar, cast
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 from starlette.types import Receive
 
 from master.api.limits import Turns
 from master.api.reach import Master
 from master.api.respond import respond
-from master.auth import Caller
+from master.api.rights import Viewer
+from master.auth import Caller, Role
 from service.tasks import end
 
 GONE = 499  # as proxies call it; nobody is there to read it
@@ -37,6 +40,26 @@ async def look(request: Request, caller: Caller, found: Coroutine[None, None, V]
     finally:
         await end([looking, leaving])
         found.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks for a change, or for what it would do."""
+
+    caller: Caller
+    turns: Turns
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Take a turn for the dry run of one who may only look; who may change things waits for nobody."""
+        is_operator = self.caller.role.includes(Role.OPERATOR)
+        return nullcontext() if is_operator else self.turns.one(self.caller.name)
+
+
+async def _asking(request: Request, caller: Viewer) -> Asking:
+    return Asking(caller, cast("Turns", request.app.state.turns))
+
+
+Asked = Annotated[Asking, Depends(_asking)]
 
 
 async def until_gone(receive: Receive) -> None:

@@ -12,8 +12,8 @@ from master.auth import Caller, Role
 _bearer = HTTPBearer(
     scheme_name="token",
     auto_error=False,  # the gate has looked already; this stands here for the OpenAPI document
-    description="`model-manager token NAME --role ROLE` makes one. Roles: viewer reads, operator changes what is"
-    " served, admin forgets nodes; each includes those before it.",
+    description="`model-manager token NAME --role ROLE` makes one. Roles: viewer reads and has dry runs, operator"
+    " changes what is served, admin forgets nodes; each includes those before it.",
 )
 
 
@@ -24,15 +24,26 @@ def needs(role: Role) -> Callable[..., Awaitable[Caller]]:
         request: Request, _credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
         caller = cast("Caller", request.state.caller)
-        if not caller.role.includes(role):
-            raise Problem(
-                Kind.NOT_ALLOWED, f"this needs the role {role}; the token {caller.name} is {caller.role}", needs=role
-            )
+        _demand(caller, role)
         if role is not Role.VIEWER and "model" in request.path_params:
             permit(caller, str(request.path_params["model"]))
         return caller
 
     return check
+
+
+def permit_change(caller: Caller, model: str, *, is_dry_run: bool) -> None:
+    """Refuse a change of a model to who may not make it. A dry run changes nothing: whoever looks may have one."""
+    if not is_dry_run:
+        _demand(caller, Role.OPERATOR)
+        permit(caller, model)
+
+
+def _demand(caller: Caller, role: Role) -> None:
+    if not caller.role.includes(role):
+        raise Problem(
+            Kind.NOT_ALLOWED, f"this needs the role {role}; the token {caller.name} is {caller.role}", needs=role
+        )
 
 
 def permit(caller: Caller, model: str | None) -> None:

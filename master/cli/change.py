@@ -1,7 +1,8 @@
 """The commands that change what is wanted of a model: pin, unpin, rollback, pull, label, pause, resume, retry, …
 
-Each says what it does, node by node, and `--dry-run` says the same without doing it. What removes something asks once,
-after showing what it would do; and it then changes exactly what it showed, or nothing.
+Each says what it does, node by node, and `--dry-run` says the same without doing it. In a terminal each asks once,
+after showing what it would do; and it then changes exactly what it showed, or nothing. Where nobody can be asked, what
+removes something needs `--yes`, and the others go on without.
 """
 
 from dataclasses import replace
@@ -161,11 +162,14 @@ def _label(name: str, version: Version | None, *, accept_default: bool) -> SetLa
 def _change(session: Session, model: ModelName, change: Change, *, how: How, question: str = "") -> Exit:
     change = _with_words(change, how)
     wish = Wish(change, nodes=how.where, is_dry_run=how.dry_run)
-    if question and not how.dry_run and not how.yes:
+    if not how.dry_run and not how.yes and (question or session.screen.has_person):
         foreseen = session.master.change(model, Wish(change, nodes=how.where, is_dry_run=True))
         if not how.as_json:
             _show(session, foreseen)
-        session.screen.confirm(question, yes=False)
+        if foreseen.is_changed:
+            session.screen.confirm(question or "Make this change?", yes=False)
+        elif not how.as_json:
+            return Exit.DONE
         wish = replace(wish, revision=foreseen.revision_before)
     made = session.master.change(model, wish)
     if how.as_json:
@@ -185,12 +189,12 @@ def _with_words(change: Change, how: How) -> Change:
 
 
 def _show(session: Session, made: Made) -> None:
-    if made.is_dry_run:
+    if not made.is_changed:
+        ending = "it is so already, nothing was changed" if made.is_dry_run else "it was so already"
+    elif made.is_dry_run:
         ending = "nothing was changed, this is what it would do"
-    elif made.is_changed:
-        ending = f"done, revision {made.revision_before} -> {made.revision_after}"
     else:
-        ending = "it was so already"
+        ending = f"done, revision {made.revision_before} -> {made.revision_after}"
     session.screen.say(f"{made.summary}: {ending}", style="bold")
     groups = words.grouped((one.node, one.sentences) for one in made.nodes)
     for names, sentences in groups:

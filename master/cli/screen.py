@@ -43,6 +43,11 @@ class Screen:
         self.errors = errors
         self._answers = answers
 
+    @property
+    def has_person(self) -> bool:
+        """Whether there is somebody to ask."""
+        return self._answers is not None
+
     def say(self, *sentences: str, style: str = "") -> None:
         """Print sentences, a line each."""
         for sentence in sentences:

@@ -116,6 +116,31 @@ def test_a_removal_without_a_yes_does_nothing() -> None:
     assert [request.body["dry_run"] for request in transport.requests] == [True]
 
 
+def test_in_a_terminal_every_change_asks_and_yes_leaves_the_question_out() -> None:
+    """A pin as a removal: what it would do is shown, and done exactly so, or not at all."""
+    for arguments in (
+        ("pin", "line", "2"),
+        ("rollback", "line"),
+        ("pause", "line"),
+        ("retention", "line", "--keep", "1"),
+    ):
+        transport = a_master(Foreseen(node=N1, sentences=("serves 2",)))
+        outcome = run(transport, *arguments, typed="y\n")
+        assert outcome.code == Exit.DONE
+        assert [request.body["dry_run"] for request in transport.requests] == [True, False]
+        assert "Make this change? [y/N]" in outcome.errors
+        assert run(a_master(), *arguments, typed="n\n").code == Exit.FAILED
+        assert "[y/N]" not in run(a_master(), *arguments, "--yes", typed="").errors
+
+
+def test_what_is_so_already_is_not_asked_about() -> None:
+    """There is nothing to decide."""
+    transport = FakeTransport({CHANGES: ok(made(changed=False).model_copy(update={"is_dry_run": True}))})
+    outcome = run(transport, "pin", "line", "2", typed="")
+    assert (outcome.code, outcome.out) == (Exit.DONE, "pin version 2: it is so already, nothing was changed")
+    assert len(transport.requests) == 1
+
+
 def test_nobody_is_asked_where_nobody_is() -> None:
     """A script that removes without --yes is told so, and nothing happens."""
     transport = a_master()

@@ -65,6 +65,23 @@ async def test_each_role_may_do_what_it_should() -> None:
     assert "operator-1" in refusal["detail"]
 
 
+async def test_who_may_only_look_may_have_a_dry_run() -> None:
+    """It changes nothing: a viewer, and an operator of other models, see what a change would do."""
+    digest = hashlib.sha256(b"bounded").hexdigest()
+    master = a_master({"MM_TOKENS": f"{GUARDED['MM_TOKENS']},ci:operator:{digest}:team-a-*"})
+    for token in ("viewer", "bounded"):
+        api = client(master, host=ELSEWHERE, token=token)
+        tied = {"If-Match": "*"}
+        answers = [
+            await api.post("/v1/models/m/changes", json={**PIN, "dry_run": True}),
+            await api.put("/v1/models/m/desired?dry_run=true", json={}, headers=tied),
+            await api.post("/v1/models/m/changes", json={**PIN, "dry_run": False}),
+            await api.put("/v1/models/m/desired?dry_run=false", json={}, headers=tied),
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 403, 403]
+    assert all(order.is_dry_run for order in master.orders.taken)
+
+
 async def test_a_bounded_operator_changes_its_own_models_alone() -> None:
     """On every route that changes anything; it reads all, and a refusal names the bound."""
     digest = hashlib.sha256(b"bounded").hexdigest()
