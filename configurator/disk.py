@@ -151,7 +151,7 @@ class Disk:
             for version in entry.versions:
                 real, place = self._layout.version(model, version), folder / str(version)
                 if is_folder(real) and not place.is_symlink():
-                    shutil.rmtree(place, ignore_errors=True)
+                    files.remove(place)
                     place.symlink_to(real)
                 elif not is_folder(real) and not is_folder(place):
                     place.unlink(missing_ok=True)
@@ -162,7 +162,8 @@ class Disk:
         """Remove the stand-ins of models that are not held any more. Raises `Transient`."""
         self._refuse_links(self._layout.own / "held")
         for model in models:
-            shutil.rmtree(self._held(model), ignore_errors=True)
+            with disk_errors(f"cannot remove {self._held(model)}"):
+                files.remove(self._held(model))
 
     def prop(self, model: ModelName, versions: Iterable[Version]) -> None:
         """Put empty folders where TensorFlow Serving waits for versions that vanished, so that it can go on.
@@ -227,9 +228,6 @@ class Disk:
 
 def _delete(path: Path) -> None:
     try:
-        if path.is_symlink():
-            path.unlink()
-        else:
-            shutil.rmtree(path)
+        files.remove(path)
     except OSError as error:
         log.warning("trash cannot be deleted yet", path=str(path), reason=error.strerror)

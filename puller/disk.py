@@ -5,7 +5,6 @@ or the whole version, and `sweep` at the start of a pass removes what was left.
 """
 
 import os
-import shutil
 import stat
 from collections.abc import Callable, Collection
 from functools import partial
@@ -114,8 +113,8 @@ def discard(layout: Layout, model: ModelName, version: Version) -> None:
     """Drop a version's stage: it is not wanted any more. Blocking."""
     refuse_links(layout.stage(model, version).parent, below=layout.models_dir)
     with disk_errors(f"cannot clear the stage of {model} version {version}"):
-        remove(layout.stage(model, version))
-        remove(journal(layout, model, version))
+        files.remove(layout.stage(model, version))
+        files.remove(journal(layout, model, version))
 
 
 def sweep(layout: Layout, *, keep: Collection[tuple[ModelName, Version]]) -> Each[Path, bool]:
@@ -144,14 +143,6 @@ def prune(stage: Path, *, keep: Collection[Path]) -> None:
                         path.unlink()
                 elif not any(path.iterdir()):
                     path.rmdir()
-
-
-def remove(path: Path) -> None:
-    """Remove a file, link or folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def sync_file(path: Path, *, mode: int | None = None) -> None:
@@ -228,7 +219,7 @@ def _sweep(layout: Layout, kept: Collection[Path], path: Path) -> bool:
     with disk_errors(f"cannot be swept; {AGAIN}"):
         if path in kept or (path.is_relative_to(layout.own / "receipts") and not _is_orphan(layout, path)):
             return False
-        remove(path)
+        files.remove(path)
         return True
 
 

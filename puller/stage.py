@@ -23,7 +23,7 @@ from puller.objects import RemoteFile
 from puller.ranges import RANGE_BYTES, Piece, disjoint, joined_crc32c, missing
 from puller.threads import in_thread
 from puller.together import together
-from service import logs
+from service import files, logs
 from service.files import disk_errors, refuse_links
 from service.layout import Layout, Receipt, read_receipt
 
@@ -196,7 +196,7 @@ def _drop_useless(file: StagedFile) -> None:
     with disk_errors(f"cannot clear {file.path}"):
         if not file.pieces or (file.missing and file.path.stat().st_nlink > 1):
             file.pieces = []
-            disk.remove(file.path)
+            files.remove(file.path)
         elif file.missing:
             file.path.chmod(0o644)  # a publication that was broken off may have closed it
 

@@ -54,8 +54,7 @@ class DesiredStore:
         self._documents = self._read(raw)[0]
 
     def _saved(self) -> bytes:
-        with self._path.open("rb") as file:
-            data = file.read(bounds.COPY.max_bytes + 1)
+        data = files.read(self._path, most_bytes=bounds.COPY.max_bytes + 1)
         if problem := bounds.COPY.problem(data):
             raise ValueError(f"it is {problem}")
         return data

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -29,6 +30,21 @@ def write(path: Path, content: bytes) -> bool:
             raise
         sync_folder(path.parent)
         return True
+
+
+def read(path: Path, *, most_bytes: int = -1) -> bytes:
+    """Read a file, or so many bytes of it; a pipe in its place is empty, and holds nobody up. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(most_bytes) or b""
+
+
+def remove(path: Path) -> None:
+    """Remove a file, link or folder, if it is there. Raises `OSError`."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -87,7 +103,7 @@ def disk_errors(what: str) -> Iterator[None]:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read(path)
     except FileNotFoundError:
         return None
 

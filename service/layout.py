@@ -31,6 +31,7 @@ from events import bounds
 from events.bounds import AtMost
 from events.names import BadName, FileName, ModelName, Version
 from events.wording import clean
+from service import files
 from service.files import disk_errors
 
 T = TypeVar("T", bound=BaseModel)
@@ -191,8 +192,7 @@ def _is_folder(entry: "os.DirEntry[str]", *, unknown: bool) -> bool:
 
 def _read(kind: type[T], path: Path) -> T | None:
     try:
-        with path.open("rb") as file:
-            data = file.read(bounds.RECORD.max_bytes + 1)
+        data = files.read(path, most_bytes=bounds.RECORD.max_bytes + 1)
         return None if bounds.RECORD.problem(data) else kind.model_validate_json(data)
     except (OSError, ValidationError):
         return None

@@ -79,6 +79,12 @@ def a_link_to_no_name(path: Path) -> None:
     path.symlink_to(TOO_LONG)
 
 
+def a_pipe(path: Path) -> None:
+    """Put a pipe there, of which nobody writes the other end."""
+    out_of_the_way(path)
+    os.mkfifo(path)
+
+
 def unreadable(path: Path) -> None:
     """Take all rights on what is there."""
     _make(path)
@@ -106,7 +112,17 @@ def _make(path: Path) -> None:
 
 MAKES: dict[str, Make] = {
     make.__name__: make
-    for make in (a_file, a_folder, a_dangling_link, a_link_to_itself, a_link_to_no_name, unreadable, read_only, no_utf8)
+    for make in (
+        a_file,
+        a_folder,
+        a_dangling_link,
+        a_link_to_itself,
+        a_link_to_no_name,
+        a_pipe,
+        unreadable,
+        read_only,
+        no_utf8,
+    )
 }
 
 
