@@ -84,12 +84,21 @@ class DownloadFinished(VersionEvent):
     bytes_linked: Count
     bytes_resumed: Count
     seconds: Finite
+    bytes_from_neighbours: Count = 0  # of the site; the moved ones are the bucket's
 
 
 class DownloadFailed(VersionEvent):
     """A transfer ended without success; the next pass tries again."""
 
     type: ClassVar[str] = "download.failed"
+    reason: str
+
+
+class NeighbourLied(VersionEvent):
+    """A neighbour of the site gave wrong bytes; nothing more of this version is taken from it."""
+
+    type: ClassVar[str] = "neighbour.lied"
+    neighbour: NodeName
     reason: str
 
 
@@ -246,6 +255,7 @@ _SPEAKERS: Mapping[str, tuple[type[Event], ...]] = {
         DownloadProgress,
         DownloadFinished,
         DownloadFailed,
+        NeighbourLied,
         VersionVerified,
         VersionPublished,
         VersionRefused,

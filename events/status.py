@@ -234,6 +234,16 @@ class BadPresence(ValueError):
     """What stands where a sign of life belongs and is none."""
 
 
+def any_presence(data: bytes) -> Presence:
+    """Read a sign of life, whoever gives it; `BadPresence` where it is none."""
+    if len(data) > MAX_PRESENCE_BYTES:
+        raise BadPresence(f"a sign of life of {len(data)} bytes, more than {MAX_PRESENCE_BYTES}")
+    try:
+        return Presence.model_validate_json(data)
+    except ValidationError as error:
+        raise BadPresence(f"not a sign of life: {wording.problems(error)}") from error
+
+
 def presence(data: bytes, node: NodeName, service: str) -> Presence:
     """Read a service's sign of life; `BadPresence` where it is none, or another's.
 

@@ -31,6 +31,7 @@ DESIRED_BUCKET = "mm_desired"  # key: <model>
 REQUEST_BUCKET = "mm_requests"  # key: hash of who asked and its idempotency key; goes after a day
 STATUS_BUCKET = "mm_status"  # key: <node>.<service>
 PRESENCE_BUCKET = "mm_presence"  # key: <node>.<service>; goes by itself, with a marker, when a service stops beating
+PULLERS_PRESENCE = f"$KV.{PRESENCE_BUCKET}.*.puller"  # the signs of life of all pullers
 
 
 def token(name: str) -> str:

@@ -23,6 +23,7 @@ ALONE = frozenset({"alone", "alone_async", "each", "each_async", "models"})  # r
 # Functions that read JSON which nobody weighs: where it comes from, that it is no danger.
 OURS: Mapping[str, str] = {
     "events/status.py:presence": "a kilobyte at most, measured there",
+    "events/status.py:any_presence": "a kilobyte at most, measured there",
     "service/jetstream.py:state": "the NATS server's own answer, a message at most",
     "service/google_access.py:credentials": "a file that the operator named",
     "service/desired.py:load": "this service's own copy of what was weighed before it was kept",

@@ -115,7 +115,9 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
     m.DownloadFinished: lambda event: (
         f"{_about('is staged')(event)} in {event.seconds:.1f} s: {_mib(event.bytes_moved)} moved,"
         f" {_mib(event.bytes_linked)} linked, {_mib(event.bytes_resumed)} resumed"
+        + (f", {_mib(event.bytes_from_neighbours)} from neighbours" if event.bytes_from_neighbours else "")
     ),
+    m.NeighbourLied: _because("came wrong from a neighbour"),
     m.DownloadFailed: _because("could not be fetched"),
     m.VersionVerified: lambda event: f"{_about('is verified')(event)}: {event.files} files, {_mib(event.bytes)}",
     m.VersionPublished: lambda event: (

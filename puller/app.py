@@ -81,9 +81,13 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
     bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
     rules = Rules(chosen.settle_seconds, require_assets=chosen.require_assets, limits=chosen.limits)
     sightings = Sightings(bucket, rules=rules, clock=_now)
+    site = exchange.open_site(chosen, core, table=sightings.table)
     trust = Trust(bucket, mode=chosen.signatures, folder=chosen.signature_policy)
     fetching = Fetching(
-        _transfer(chosen, core, access), sightings, _surroundings(core, hints, trust), parallel=chosen.parallel_versions
+        _transfer(chosen, core, access, site),
+        sightings,
+        _surroundings(core, hints, trust),
+        parallel=chosen.parallel_versions,
     )
     tools = Tools(
         observer=Observer(core.layout),
@@ -98,7 +102,6 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
     )
     core.bus.subscribe(subjects.HINT, peers.receive)
     _listen_to_configurator(core, hints, fetching)
-    site = exchange.open_site(chosen, core)
     reporter = Reporter(chosen, core, Reconciler(tools, poll_seconds=chosen.poll_seconds), intake, pubsub_link, site)
     return Parts(
         one_pass=reporter.one_pass,
@@ -130,10 +133,14 @@ def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: 
     return Subscription(names, link=link, receive=intake.receive, on_gap=hints.look_at_all)
 
 
-def _transfer(chosen: PullerSettings, core: Core, access: Access) -> Share:
+def _transfer(chosen: PullerSettings, core: Core, access: Access, site: exchange.Site) -> Share:
     engine = HttpEngine(chosen.bucket, access, bytes_per_second=chosen.bytes_per_second)
     transfer = Transfer(
-        engine, layout=core.layout, reserve_bytes=chosen.reserve_bytes, bytes_per_second=chosen.bytes_per_second
+        engine,
+        layout=core.layout,
+        reserve_bytes=chosen.reserve_bytes,
+        bytes_per_second=chosen.bytes_per_second,
+        exchange=site.exchange,
     )
 
     def held(model: ModelName) -> Coroutine[None, None, int]:

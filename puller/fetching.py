@@ -159,10 +159,13 @@ class Fetching:
                 bytes_moved=fetched.bytes_moved,
                 bytes_linked=fetched.bytes_linked,
                 bytes_resumed=fetched.bytes_resumed,
+                bytes_from_neighbours=fetched.bytes_from_neighbours,
                 seconds=round(seconds, 6),
             )
         )
-        metrics.DOWNLOADED_BYTES.inc(fetched.bytes_moved)
+        metrics.DOWNLOADED_BYTES.labels(source="bucket").inc(fetched.bytes_moved)
+        metrics.DOWNLOADED_BYTES.labels(source="neighbours").inc(fetched.bytes_from_neighbours)
+        metrics.DOWNLOADED_BYTES.labels(source="disk").inc(fetched.bytes_linked + fetched.bytes_resumed)
         metrics.DOWNLOAD_SECONDS.observe(seconds)
         belief = await around.trust.compare(belief, around.stage(model, version))
         receipt = wanted.receipt(staged=around.clock(), signed_by=belief.signed_by, doubt=belief.doubt)
@@ -191,7 +194,9 @@ class Fetching:
             raise _Changed(f"{model} version {version} changed in the bucket while it was fetched; looking at it again")
 
     async def _learn_graph(self, key: Key, graph: RemoteFile) -> None:
-        await self._fetcher.fetch(Wanted(*key, (graph,)), on_progress=lambda progress: self._show(key, progress))
+        await self._fetcher.fetch(
+            Wanted(*key, (graph,), is_whole=False), on_progress=lambda progress: self._show(key, progress)
+        )
         await self._read_graph(key, graph)
 
     async def _read_graph(self, key: Key, graph: RemoteFile) -> None:

@@ -43,7 +43,7 @@ class Lane:
         """Write the bytes [start, end); what was written is noted, however this ends."""
         with disk_errors(f"cannot write {file.path}"):
             descriptor = os.open(file.path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            writer = _Writer(file, descriptor, start, end)
+            writer = Writer(file, descriptor, start, end)
             try:
                 await self._fill(file, writer, end=end, meter=meter)
             finally:
@@ -51,7 +51,7 @@ class Lane:
                 if writer.position > start:
                     note(file, Piece(start, writer.position, writer.crc))
 
-    async def _fill(self, file: StagedFile, writer: "_Writer", *, end: int, meter: Meter) -> None:
+    async def _fill(self, file: StagedFile, writer: "Writer", *, end: int, meter: Meter) -> None:
         for tried in range(self._patience.tries):
             try:
                 await self._stream(file, writer, end=end, meter=meter)
@@ -62,7 +62,7 @@ class Lane:
                 return
             await asyncio.sleep(self._patience.pause_seconds * 2**tried * random.uniform(0.5, 1))  # noqa: S311
 
-    async def _stream(self, file: StagedFile, writer: "_Writer", *, end: int, meter: Meter) -> None:
+    async def _stream(self, file: StagedFile, writer: "Writer", *, end: int, meter: Meter) -> None:
         reading = self._engine.stream(file.file, start=writer.position, end=end, write=writer.write)
         async with aclosing(reading) as counts:
             while await self._next(file, counts, writer, meter):
@@ -70,7 +70,7 @@ class Lane:
         if writer.position < end:
             raise Interrupted(f"{file.file.object_name}: the answer ended {end - writer.position} bytes early")
 
-    async def _next(self, file: StagedFile, counts: AsyncGenerator[int, None], writer: "_Writer", meter: Meter) -> int:
+    async def _next(self, file: StagedFile, counts: AsyncGenerator[int, None], writer: "Writer", meter: Meter) -> int:
         """Wait for the next bytes; how many, none at the end. What was written counts, also where it is broken off."""
         before = writer.position
         try:
@@ -84,23 +84,23 @@ class Lane:
         return count
 
 
-class _Writer:
+class Writer:
     """Writes pieces one after the other, in whichever thread, and keeps the CRC32C of what was written."""
 
     def __init__(self, file: StagedFile, descriptor: int, start: int, end: int) -> None:
         self._file = file
-        self._descriptor = descriptor
-        self._end = end
+        self.descriptor = descriptor
+        self.end = end
         self.position = start
         self.crc = 0
 
     def write(self, data: memoryview) -> None:
         """Write a piece. Blocking."""
-        if self.position + len(data) > self._end:
+        if self.position + len(data) > self.end:
             raise Interrupted(f"{self._file.file.object_name}: more bytes came than were asked for")
         view = data
         with disk_errors(f"cannot write {self._file.path}"):
             while view:
-                view = view[os.pwrite(self._descriptor, view, self.position + len(data) - len(view)) :]
+                view = view[os.pwrite(self.descriptor, view, self.position + len(data) - len(view)) :]
         self.crc = crc32c.extend(self.crc, bytes(data))
         self.position += len(data)

@@ -15,6 +15,7 @@ class Meter:
 
     def __init__(self, total: int, *, done: int, clock: Callable[[], float], tell: Callable[[Progress], None]) -> None:
         self.moved = 0
+        self.from_neighbours = 0
         self._total = total
         self._done = done
         self._clock = clock
@@ -29,6 +30,16 @@ class Meter:
         self._done += count
         if self._clock() - self._told_at >= TELL_SECONDS:
             self.tell()
+
+    def take_from_neighbour(self, count: int) -> None:
+        """Count bytes that a neighbour gave."""
+        self.from_neighbours += count
+        self.add(count)
+
+    @property
+    def done(self) -> int:
+        """Bytes that are there."""
+        return self._done
 
     def lose(self, count: int) -> None:
         """Take back bytes that are to be fetched again."""

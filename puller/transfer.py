@@ -5,17 +5,19 @@ versions that are fetched at once. An `Engine` knows how to read a range of one 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from events.names import ModelName, Version
 from events.status import Progress
 from puller import disk
 from puller.bandwidth import Bandwidth
 from puller.engine import Engine
+from puller.exchange.work import Work
 from puller.lane import Lane, Patience
 from puller.objects import RemoteFile
 from puller.progress import Meter
@@ -30,6 +32,8 @@ from service.layout import FileRecord, Layout, Receipt
 # our memory and about as much in the engine's: 8 MiB in flight, whatever the size of the files.
 LANES: Final = 8
 
+Bring = Callable[[Work], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -38,6 +42,7 @@ class Wanted:
     model: ModelName
     version: Version
     files: tuple[RemoteFile, ...]
+    is_whole: bool = True  # these are all files of the version
 
     @property
     def size(self) -> int:
@@ -68,6 +73,20 @@ class Fetched:
     bytes_moved: int
     bytes_linked: int
     bytes_resumed: int
+    bytes_from_neighbours: int = 0  # of the site; the moved ones are the bucket's
+
+
+class Exchange(Protocol):
+    """What brings files with the help of the site's neighbours."""
+
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether there is anybody who may help."""
+        ...
+
+    async def fill(self, model: ModelName, version: Version, work: Work) -> None:
+        """Bring all that is missing, from whoever has it; raises as a fetch from the bucket does."""
+        ...
 
 
 class Transfer:
@@ -81,8 +100,10 @@ class Transfer:
         reserve_bytes: int,
         bytes_per_second: int | None,
         patience: Patience = Patience(),  # noqa: B008 - frozen
+        exchange: Exchange | None = None,
     ) -> None:
         """Keep what was given; `reserve_bytes` of the disk stay free, None for the rate means no limit."""
+        self._exchange = exchange
         self._lane = Lane(engine, bandwidth=Bandwidth(bytes_per_second), patience=patience)
         self._lanes = asyncio.Semaphore(LANES)
         self._layout = layout
@@ -116,14 +137,19 @@ class Transfer:
         resumed = sum(file.bytes_there for file in staged if not file.is_linked)
         clock = asyncio.get_running_loop().time
         meter = Meter(wanted.size, done=linked + resumed, clock=clock, tell=on_progress)
-        await self._move(stage, staged, meter)
+        await self._move(stage, staged, meter, wanted)
         meter.tell()
-        return Fetched(bytes_moved=meter.moved, bytes_linked=linked, bytes_resumed=resumed)
+        return Fetched(
+            bytes_moved=meter.moved - meter.from_neighbours,
+            bytes_linked=linked,
+            bytes_resumed=resumed,
+            bytes_from_neighbours=meter.from_neighbours,
+        )
 
-    async def _move(self, stage: Stage, staged: Sequence[StagedFile], meter: Meter) -> None:
-        """Fetch what is missing; a file that turns out wrong is fetched once more, from its start."""
+    async def _move(self, stage: Stage, staged: Sequence[StagedFile], meter: Meter, wanted: Wanted) -> None:
+        """Fetch what is missing; a file that turns out wrong is fetched once more, from its start and the bucket."""
         for is_last in (False, True):
-            await self._fill(stage, staged, meter)
+            await self._fill(stage, staged, meter, self._bring(wanted, is_last=is_last))
             damaged = [file for file in staged if not file.is_right]
             if not damaged:
                 return
@@ -136,25 +162,39 @@ class Transfer:
                     f"{names}: twice, what came was not what the bucket lists (CRC32C differs); trying again"
                 )
 
-    async def _fill(self, stage: Stage, staged: Sequence[StagedFile], meter: Meter) -> None:
-        largest_first = sorted(staged, key=lambda file: -file.file.content.size)
-        ranges = iter([(file, start, end) for file in largest_first for start, end in file.missing])
+    async def _fill(self, stage: Stage, staged: Sequence[StagedFile], meter: Meter, bring: Bring) -> None:
         syncer = Syncer()
         for file in staged:
             if file.is_right and not file.is_linked:
                 syncer.add(file.path, is_whole=True)
 
+        def written(file: StagedFile) -> None:
+            syncer.add(file.path, is_whole=file.is_right)
+
+        async def fetch(file: StagedFile, start: int, end: int) -> None:
+            async with self._lanes:
+                await self._lane.fetch(file, start=start, end=end, note=stage.note, meter=meter)
+            written(file)
+
         async def work() -> None:
-            await together(self._work(stage, ranges, syncer, meter) for _ in range(LANES))
+            await bring(Work(staged, meter, note=stage.note, fetch=fetch, written=written))
             syncer.finish()
 
         await together([work(), syncer.run()])
 
-    async def _work(
-        self, stage: Stage, ranges: Iterator[tuple[StagedFile, int, int]], syncer: Syncer, meter: Meter
-    ) -> None:
-        """Take one range after the other, as long as there are any."""
-        for file, start, end in ranges:
-            async with self._lanes:
-                await self._lane.fetch(file, start=start, end=end, note=stage.note, meter=meter)
-            syncer.add(file.path, is_whole=file.is_right)
+    def _bring(self, wanted: Wanted, *, is_last: bool) -> Bring:
+        """Choose how the files come: with the help of neighbours, or from the bucket alone."""
+        if self._exchange and self._exchange.has_neighbours and wanted.is_whole and not is_last:
+            return partial(self._exchange.fill, wanted.model, wanted.version)
+        return self._fetch_all
+
+    async def _fetch_all(self, work: Work) -> None:
+        """Fetch everything from the bucket."""
+        largest_first = sorted(work.staged, key=lambda file: -file.file.content.size)
+        ranges = iter([(file, start, end) for file in largest_first for start, end in file.missing])
+
+        async def take() -> None:
+            for file, start, end in ranges:
+                await work.fetch(file, start, end)
+
+        await together(take() for _ in range(LANES))

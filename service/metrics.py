@@ -16,7 +16,7 @@ BAD_MESSAGES = Counter("mm_bad_messages", "Messages that could not be read", ["s
 
 # Puller
 NOTIFICATIONS = Counter("mm_notifications", "Pub/Sub messages: fresh, repeated, ignored, unparseable", ["outcome"])
-DOWNLOADED_BYTES = Counter("mm_downloaded_bytes", "Bytes moved out of the bucket; linked and resumed ones do not count")
+DOWNLOADED_BYTES = Counter("mm_downloaded_bytes", "Bytes of fetched versions: bucket, neighbours, disk", ["source"])
 DOWNLOAD_SECONDS = Histogram("mm_download_seconds", "Duration of a version's successful transfer", buckets=_FAST)
 DOWNLOADS_FAILED = Counter("mm_downloads_failed", "Transfers that did not end in publication, by state", ["outcome"])
 PULLED_VERSIONS = Gauge("mm_pulled_versions", "Versions by their state on the puller's side", ["state"])
@@ -26,6 +26,7 @@ PUBSUB_CONNECTED = Gauge("mm_pubsub_connected", "1 while the stream of notificat
 DISK_FREE_BYTES = Gauge("mm_disk_free_bytes", "Free bytes where the models are")
 MODELS_BYTES = Gauge("mm_models_bytes", "Bytes of the published versions, equal files counted once")
 EXCHANGE_SENT_BYTES = Counter("mm_exchange_sent_bytes", "Bytes of models given to neighbours of the site")
+EXCHANGE_LIES = Counter("mm_exchange_lies", "Wrong bytes that neighbours gave, once for a neighbour and a version")
 EXCHANGE_REFUSED = Counter("mm_exchange_refused", "Requests to the exchange that were not signed by the site's secret")
 
 # Configurator

@@ -56,6 +56,7 @@ def detail(event: VersionEvent) -> str:
             text = f"{100 * done // max(total, 1)} %, {size(int(rate))}/s"
         case messages.DownloadFinished(bytes_moved=moved, bytes_linked=linked, bytes_resumed=resumed, seconds=seconds):
             text = f"100 %, {size(moved)} moved in {1000 * seconds:.0f} ms"
+            text += f", {size(event.bytes_from_neighbours)} from neighbours" if event.bytes_from_neighbours else ""
             text += f", {size(linked)} shared with another version" if linked else ""
             text += f", {size(resumed)} staged before" if resumed else ""
         case messages.VersionVerified(files=files):

@@ -43,12 +43,15 @@ class Rights:
 
 
 def puller(node: NodeName) -> Rights:
-    """Hints to and from all; its own events, status and commands; asks its configurator for room and hears its news."""
+    """Hints to and from all; its own events, status and commands; asks its configurator for room and hears its news.
+
+    It hears which other pullers live, for the exchange.
+    """
     return _worker(
         node,
         "puller",
         publish=(subjects.HINT, subjects.retention_request(node)),
-        subscribe=(subjects.HINT, subjects.events(node, "configurator")),
+        subscribe=(subjects.HINT, subjects.events(node, "configurator"), subjects.PULLERS_PRESENCE),
     )
 
 

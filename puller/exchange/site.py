@@ -1,13 +1,19 @@
-"""The exchange of one node: its port and what is said of it, put together."""
+"""The exchange of one node, put together: its port, its neighbours, and what is said of it."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 
+from events import subjects
 from events.desired import Policy
-from events.names import ModelName
+from events.names import ModelName, Version
+from events.pieces import Table
 from events.status import ExchangeReport, Presence
 from puller.exchange import port
+from puller.exchange.client import Client
+from puller.exchange.exchange import Exchange
+from puller.exchange.neighbourhood import Neighbourhood
 from puller.exchange.offers import Offers
 from puller.exchange.port import Off
 from puller.exchange.server import Server
@@ -26,15 +32,16 @@ class Site:
 
     port: port.Port | Off
     sign: Presence
+    exchange: Exchange | None = None
     tasks: tuple[Task, ...] = ()
 
     def report(self) -> ExchangeReport:
-        """Say whether this node takes part."""
-        return port.report(self.port, neighbours=0)
+        """Say whether this node takes part, and how many neighbours it hears."""
+        return port.report(self.port, neighbours=len(self.exchange.neighbourhood.live()) if self.exchange else 0)
 
 
-def open_site(chosen: PullerSettings, core: Core) -> Site:
-    """Take the port of the exchange, and serve there; where that is not to be, say why."""
+def open_site(chosen: PullerSettings, core: Core, *, table: Callable[[ModelName, Version], Table | None]) -> Site:
+    """Take the port of the exchange, serve there, and listen for neighbours; where that is not to be, say why."""
     taken = port.take(chosen, http=core.http)
     if isinstance(taken, Off):
         log.info("no exchange with other nodes", reason=taken.reason)
@@ -46,4 +53,10 @@ def open_site(chosen: PullerSettings, core: Core) -> Site:
     offers = Offers(core.layout, policies=policies)
     server = Server(offers, secret=taken.secret, bytes_per_second=chosen.exchange_bytes_per_second)
     sign = core.sign.model_copy(update={"site": taken.site, "exchange": taken.address})
-    return Site(taken, sign, (partial(server.serve, taken.listener),))
+    key = subjects.status_key(chosen.node, core.service)
+    clock = asyncio.get_running_loop().time
+    greet = partial(core.bus.publish, f"$KV.{subjects.PRESENCE_BUCKET}.{key}", sign.model_dump_json().encode())
+    neighbourhood = Neighbourhood(chosen.node, site=taken.site, clock=clock, greet=greet)
+    core.bus.subscribe(subjects.PULLERS_PRESENCE, neighbourhood.hear)
+    exchange = Exchange(chosen.node, neighbourhood, Client(taken.secret), offers, table=table, emit=core.bus.emit)
+    return Site(taken, sign, exchange, (partial(server.serve, taken.listener),))

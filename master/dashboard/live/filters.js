@@ -16,6 +16,7 @@ export const KINDS = [
   "download.progress",
   "download.finished",
   "download.failed",
+  "neighbour.lied",
   "version.verified",
   "version.published",
   "version.refused",

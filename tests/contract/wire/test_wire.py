@@ -51,7 +51,7 @@ def written(model: BaseModel) -> dict[str, object]:
 @pytest.mark.parametrize("kind", messages.ALL, ids=lambda kind: kind.type)
 def test_events_of_before_are_read(kind: type[Event]) -> None:
     """Each event type is read back with every field, and written as it was."""
-    files = ("events.jsonl", "events_of_loads.jsonl")
+    files = ("events.jsonl", "events_of_loads.jsonl", "events_of_exchange.jsonl")
     lines = [json.loads(line) for file in files for line in golden(file).splitlines()]
     line = next(line for line in lines if line["type"] == f"{cloudevents.TYPE_PREFIX}{kind.type}")
     assert_read_and_written(kind, line)

@@ -64,7 +64,7 @@ def test_a_node_has_no_right_that_names_another(tmp_path: Path) -> None:
         mine, others = role(A), role(B)
         for ours, theirs in ((mine.publish, others.publish), (mine.subscribe, others.subscribe)):
             assert [text.replace("node-a", "n=2Eb") for text in ours] == list(theirs)
-            shared = set(ours) & set(theirs) - {rights.ANSWERS_TO_OPERATORS}
+            shared = set(ours) & set(theirs) - {rights.ANSWERS_TO_OPERATORS, subjects.PULLERS_PRESENCE}
             assert not any(text.startswith(("$KV.", "_INBOX.", "mm.v1.event.", "mm.v1.cmd.")) for text in shared)
 
 

@@ -1,0 +1,86 @@
+"""Listens to whoever of the site lives, about one version, and tells its schedule what they have."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from events.names import NodeName
+from puller.exchange.client import Client, NotGiven
+from puller.exchange.neighbours import Word
+from puller.exchange.request import Place
+from puller.exchange.schedule import Schedule
+from service import logs
+from service.tasks import end
+
+log = logs.get("puller.exchange")
+
+LOOK_SECONDS: Final = 0.5
+TALK_SECONDS: Final = 0.1
+
+
+@dataclass(slots=True)
+class Listeners:
+    """One task for each neighbour. `on_news` is called when the schedule knows more."""
+
+    place: Place
+    units: int
+    schedule: Schedule
+    client: Client
+    live: Callable[[], Mapping[NodeName, str]]
+    on_news: Callable[[], None]
+    asked: set[NodeName] = field(default_factory=set)  # who has answered once, whatever it was
+    _tasks: dict[NodeName, tuple[str, "asyncio.Task[None]"]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        try:
+            while True:
+                await self._keep_up()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            await end([task for _, task in self._tasks.values()])
+
+    async def _keep_up(self) -> None:
+        """Listen to whoever lives, and to nobody else."""
+        live = self.live()
+        for node, (address, task) in tuple(self._tasks.items()):
+            if task.done():
+                task.result()
+            if live.get(node) != address:
+                await end([task])
+                del self._tasks[node]
+                self._lose(node)
+        for node in live.keys() - self._tasks.keys():
+            task = asyncio.get_running_loop().create_task(self._listen(node, live[node]))
+            self._tasks[node] = (live[node], task)
+
+    async def _listen(self, node: NodeName, address: str) -> None:
+        """Ask one neighbour again and again what it has."""
+        link, after = self.client.link(address, self.place), None
+        try:
+            while True:
+                word = None
+                try:
+                    word = await link.word(after=after)
+                except NotGiven as error:
+                    log.debug("a neighbour does not answer", neighbour=node, reason=str(error))
+                after = self._hear(node, word)
+                await asyncio.sleep(TALK_SECONDS if word else LOOK_SECONDS)
+        finally:
+            link.close()
+
+    def _hear(self, node: NodeName, word: Word | None) -> int | None:
+        self.asked.add(node)
+        if word is None:
+            self._lose(node)
+            return None
+        whole = (1 << self.units) - 1
+        known = Word(word.has & whole, word.coming & whole, word.bytes_there)
+        self.schedule.hear(node, known, now=asyncio.get_running_loop().time())
+        self.on_news()
+        return word.has.bit_count()
+
+    def _lose(self, node: NodeName) -> None:
+        self.schedule.lose(node)
+        self.on_news()
