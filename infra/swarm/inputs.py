@@ -40,6 +40,7 @@ SOURCES = (
     Source("secrets", "nats_certificate_key", "tls/server.key", CERTIFICATE),
     Source("secrets", "tokens", "tokens", "model-manager token NAME ROLE, and its line into {folder}/tokens"),
     Source("secrets", "command_token", "command-token", "openssl rand -hex 32 > {folder}/command-token"),
+    Source("secrets", "exchange_token", "exchange-token", "openssl rand -hex 32 > {folder}/exchange-token"),
 )
 GOOGLE_SOURCE = Source("secrets", GOOGLE, "google.json", "credentials of the nodes' account, where they have no others")
 

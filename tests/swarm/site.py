@@ -59,6 +59,7 @@ class Site:
         (self.folder / "tokens").write_text(f"{made['line']}\n")
         (self.folder / "admin-token").write_text(made["token"])
         self.change_command_token()
+        (self.folder / "exchange-token").write_text(f"{secrets.token_hex(32)}\n")
         (self.folder / "settings.env").write_text("".join(f"{name}={value}\n" for name, value in SETTINGS.items()))
 
     def change_command_token(self) -> None:

@@ -171,7 +171,7 @@ def test_deployment_hands_over_waits_and_sweeps(tool: Tool) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     (folder / "tls").mkdir()
-    for name in ("tls/ca.crt", "tls/server.crt", "tls/server.key", "tokens", "command-token"):
+    for name in ("tls/ca.crt", "tls/server.crt", "tls/server.key", "tokens", "command-token", "exchange-token"):
         (folder / name).write_text(name)
     (folder / "settings.env").write_text("MM_IMAGE=i:2\nMM_BUCKET=b\n")
     secrets = "id1 mm_token_1\nid2 mm_token_2"

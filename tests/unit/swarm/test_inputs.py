@@ -38,6 +38,7 @@ def test_every_file_is_read(folder: Path, found: Places) -> None:
         "nats_certificate_key",
         "tokens",
         "command_token",
+        "exchange_token",
     }
     assert b"nats-route://nats-a:6222" in contents["nats_cluster"].data
     assert contents["nats_users"].data == b"nats_users"
