@@ -55,6 +55,7 @@ class Progress(_Report):
     bytes_total: Count
     bytes_per_second: Finite
     seconds_left: Finite | None
+    bytes_from_neighbours: Count = 0  # of those that are done, what neighbours of the site gave
 
 
 class PulledVersion(_Report):

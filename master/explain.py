@@ -181,5 +181,7 @@ def _version(row: VersionRow) -> str:
 
 def _transfer(progress: Progress) -> str:
     left = f", about {progress.seconds_left:.0f} s left" if progress.seconds_left is not None else ""
+    given = progress.bytes_from_neighbours / MIB
+    source = f" ({given:.1f} MiB from neighbours)" if progress.bytes_from_neighbours else ""
     done, total = progress.bytes_done / MIB, progress.bytes_total / MIB
-    return f"{done:.1f} of {total:.1f} MiB at {progress.bytes_per_second / MIB:.1f} MiB/s{left}"
+    return f"{done:.1f} of {total:.1f} MiB{source} at {progress.bytes_per_second / MIB:.1f} MiB/s{left}"

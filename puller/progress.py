@@ -50,7 +50,15 @@ class Meter:
         self._smooth()
         rate = self._rate or 0.0
         left = (self._total - self._done) / rate if rate else None
-        self._tell(Progress(bytes_done=self._done, bytes_total=self._total, bytes_per_second=rate, seconds_left=left))
+        self._tell(
+            Progress(
+                bytes_done=self._done,
+                bytes_total=self._total,
+                bytes_per_second=rate,
+                seconds_left=left,
+                bytes_from_neighbours=min(self.from_neighbours, self._done),
+            )
+        )
 
     def _smooth(self) -> None:
         seconds = self._clock() - self._told_at

@@ -83,10 +83,11 @@ def named(nodes: Sequence[NodeName], *, most: int = 5) -> str:
 
 
 def progress(transfer: Progress) -> str:
-    """How far a transfer is: `42 % of 1.2 GiB, 80.0 MiB/s, 9s left`."""
+    """How far a transfer is: `42 % of 1.2 GiB, 80.0 MiB/s, 9s left, 300.0 MiB from neighbours`."""
     share = 100 * transfer.bytes_done // transfer.bytes_total if transfer.bytes_total else 100
     left = f", {transfer.seconds_left:.0f}s left" if transfer.seconds_left is not None else ""
-    return f"{share} % of {size(transfer.bytes_total)}, {size(transfer.bytes_per_second)}/s{left}"
+    given = f", {size(transfer.bytes_from_neighbours)} from neighbours" if transfer.bytes_from_neighbours else ""
+    return f"{share} % of {size(transfer.bytes_total)}, {size(transfer.bytes_per_second)}/s{left}{given}"
 
 
 def duration(text: str) -> timedelta:

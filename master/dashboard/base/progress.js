@@ -11,7 +11,10 @@ const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 export function bar(progress) {
   const { bytes_done: done, bytes_total: total, bytes_per_second: rate, seconds_left: left } = progress;
   const share = total ? Math.round((100 * done) / total) : 0;
-  const words = `${bytes(done)} of ${bytes(total)}, ${bytes(rate)}/s${left === null ? "" : `, about ${span(left)} left`}`;
+  const given = progress.bytes_from_neighbours ?? 0;
+  const source = given ? ` (${bytes(given)} from neighbours)` : "";
+  const rest = left === null ? "" : `, about ${span(left)} left`;
+  const words = `${bytes(done)} of ${bytes(total)}${source}, ${bytes(rate)}/s${rest}`;
   return h(
     "div",
     { class: "transfer" },

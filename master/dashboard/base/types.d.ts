@@ -107,6 +107,7 @@ export interface Progress {
   bytes_total: number;
   bytes_per_second: number;
   seconds_left: number | null;
+  bytes_from_neighbours?: number;
 }
 
 export interface CellRow {
@@ -236,7 +237,6 @@ export interface Gathered {
 }
 
 export type Role = "viewer" | "operator" | "admin";
-
 export interface Session {
   name: string;
   role: Role;

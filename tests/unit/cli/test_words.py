@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from events.status import Progress
 from master.cli import words
 from master.cli.sse import Message, messages
 from tests.fakes.master import NOW
@@ -45,3 +46,11 @@ def test_events_come_whole_and_comments_are_stepped_over() -> None:
     """Ids stay until the next one, data of several lines is joined, half a message is dropped."""
     lines = [": hello", "id: 7", "event: a", "data: one", "data: two", "", "data:three", "", "retry: 5", "data: half"]
     assert list(messages(lines)) == [Message("7", "a", "one\ntwo"), Message("7", "", "three")]
+
+
+def test_a_transfer_says_what_neighbours_gave() -> None:
+    """An operator sees whether the line to the bucket is spared."""
+    alone = Progress(bytes_done=42, bytes_total=100, bytes_per_second=10, seconds_left=5.8)
+    assert words.progress(alone) == "42 % of 100 B, 10 B/s, 6s left"
+    shared = alone.model_copy(update={"bytes_from_neighbours": 30})
+    assert words.progress(shared) == "42 % of 100 B, 10 B/s, 6s left, 30 B from neighbours"
