@@ -17,6 +17,7 @@ log = logs.get("puller.exchange")
 
 LOOK_SECONDS: Final = 0.5
 TALK_SECONDS: Final = 0.1
+BEGIN_SECONDS: Final = 2.0  # after the start neighbours may begin, too, at any moment
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class Listeners:
     client: Client
     live: Callable[[], Mapping[NodeName, str]]
     on_news: Callable[[], None]
-    asked: set[NodeName] = field(default_factory=set)  # who has answered once, whatever it was
+    settled: set[NodeName] = field(default_factory=set)  # who takes part, or cannot be reached; others may still begin
     _tasks: dict[NodeName, tuple[str, "asyncio.Task[None]"]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -58,6 +59,7 @@ class Listeners:
     async def _listen(self, node: NodeName, address: str) -> None:
         """Ask one neighbour again and again what it has."""
         link, after = self.client.link(address, self.place), None
+        began = asyncio.get_running_loop().time()
         try:
             while True:
                 word = None
@@ -65,16 +67,18 @@ class Listeners:
                     word = await link.word(after=after)
                 except NotGiven as error:
                     log.debug("a neighbour does not answer", neighbour=node, reason=str(error))
+                    self.settled.add(node)
                 after = self._hear(node, word)
-                await asyncio.sleep(TALK_SECONDS if word else LOOK_SECONDS)
+                is_young = asyncio.get_running_loop().time() - began < BEGIN_SECONDS
+                await asyncio.sleep(TALK_SECONDS if word or is_young else LOOK_SECONDS)
         finally:
             link.close()
 
     def _hear(self, node: NodeName, word: Word | None) -> int | None:
-        self.asked.add(node)
         if word is None:
             self._lose(node)
             return None
+        self.settled.add(node)
         whole = (1 << self.units) - 1
         known = Word(word.has & whole, word.coming & whole, word.bytes_there)
         self.schedule.hear(node, known, now=asyncio.get_running_loop().time())

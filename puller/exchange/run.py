@@ -98,10 +98,12 @@ class Run:
         done.set()
 
     async def _wait_for_words(self) -> None:
-        """Wait a moment until every neighbour has said whether it takes part."""
+        """Wait a moment until every neighbour takes part, so that nobody begins with the work of others."""
         size = sum(unit.size for unit in self.units)
         until_then = _now() + min(START_SECONDS, size / START_BYTES_PER_SECOND)
-        while _now() < until_then and not (self.site.is_settled() and self.site.live().keys() <= self._listeners.asked):
+        while _now() < until_then and not (
+            self.site.is_settled() and self.site.live().keys() <= self._listeners.settled
+        ):
             await self._wait(min(LOOK_SECONDS, until_then - _now()))
 
     async def _carry(self) -> None:
