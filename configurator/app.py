@@ -31,6 +31,7 @@ from events.desired import DesiredState
 from events.messages import Event, VersionPublished
 from events.status import MAX_MODELS, ConfiguratorReport, ServedStage
 from events.status import Disk as DiskReport
+from events.trouble import differs
 from service import logs, metrics
 from service.isolation import Troubles
 from service.layout import Layout
@@ -156,6 +157,7 @@ class Reporter:
             serving = self._edges.news.serving
             self._core.health.missing = "" if serving.is_connected else serving.reason
             report = self.report()
+            measure(report)
             shown = (report.models, report.serving, report.reload_lock)
             if self._shown != shown:
                 self._shown = shown
@@ -178,12 +180,16 @@ async def _retain(cleaner: Cleaner, ring: Callable[[], None], request: Command) 
     return sentences
 
 
+def measure(report: ConfiguratorReport) -> None:
+    """Keep the gauge up to date that changes by the mere passing of time."""
+    metrics.MODELS_DIFFERING.set(sum(differs(model, report.reported) for model in report.models.values()))
+
+
 def count(report: ConfiguratorReport) -> None:
-    """Keep the gauges up to date."""
+    """Keep the gauges up to date that change with the report."""
     states = [line.state for model in report.models.values() for line in model.versions]
     for state in ServedStage:
         metrics.SERVED_VERSIONS.labels(state=state).set(states.count(state))
-    metrics.MODELS_DIFFERING.set(sum(1 for model in report.models.values() if model.difference))
     _series(report)
 
 

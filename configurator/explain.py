@@ -45,6 +45,15 @@ def desired(model: Model) -> frozenset[Version]:
     return (wanted | frozenset(pinned)) - frozenset(model.policy.refused)
 
 
+def is_awaited(view: View, name: ModelName) -> bool:
+    """Tell whether a model waits for its puller alone: nothing that is missing of it is on disk, or was refused."""
+    model = view.models[name]
+    if view.is_away or model.policy.removed or _troubles(view, name):
+        return False
+    missing = desired(model) - model.confirmed
+    return bool(missing) and missing.isdisjoint(model.on_disk | model.quarantined.keys())
+
+
 def alarm(view: View, lost: Sequence[Key]) -> str:
     """Say which loads do not end, and what that costs; empty when there are none."""
     if not lost:

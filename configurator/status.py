@@ -95,6 +95,7 @@ def _model(view: View, name: ModelName, idle: Mapping[Key, str], ages: Ages) -> 
         default_version=default_version(serving),
         labels=dict(entry.labels) if entry else {},
         difference=difference,
+        is_moving=bool(difference) and explain.is_awaited(view, name),
         differs_since=since if difference else None,
         not_managed=hand_made.words(model) if model.is_unmanaged else "",
         versions=[

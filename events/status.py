@@ -178,7 +178,7 @@ class ServedModel(_Report):
     `default_version` is what a client gets that names neither version nor label; None where nothing is served.
     `revision` is that of the desired document that it is made from: 0 where there is none or NATS has not told it yet,
     None where a configurator does not say.
-    `is_moving`: the difference is on its way to go; a reload, a load or an unload is under way or has its turn.
+    `is_moving`: the difference is on its way to go; a fetch, reload, load or unload is under way or has its turn.
     `not_managed`: that a config file written by hand names it, and stays as it is; empty where it is managed.
     """
 

@@ -8,12 +8,12 @@ from typing import Annotated, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from events import wording
+from events import trouble, wording
 from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
 from events.status import NOT_IN_BUCKET, SERVING_AWAY, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
-from master.places import COMING, FAILING, Halves, Place, places
+from master.places import Halves, Place, places
 from master.views import CellState
 
 UNREADABLE = "the node's report cannot be read; update the master"
@@ -142,7 +142,7 @@ def _unheard(served: ServedModel) -> Verdict | None:
 
 
 def _failing(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | None:
-    failing = [one for one in pulled if one.state in FAILING]
+    failing = [one for one in pulled if one.state in trouble.FAILING]
     if not failing:
         return None
     worst = max(failing, key=lambda one: one.version)
@@ -179,10 +179,8 @@ def _quarantined(halves: Halves, served: ServedModel, *, policy: Policy) -> Verd
 
 
 def _moving(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | None:
-    coming = [one for one in pulled if one.state in COMING]
-    loading = [line for line in served.versions if line.state is ServedStage.LOADING and line.version in served.desired]
-    if loading:
-        line = max(loading, key=lambda line: line.version)
+    coming = [one for one in pulled if one.state in trouble.COMING]
+    if line := trouble.loading(served):
         return Verdict(CellState.UPDATING, f"version {line.version} is being loaded", line.since)
     if coming:
         one = max(coming, key=lambda one: one.version)
@@ -192,13 +190,20 @@ def _moving(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | N
 
 
 def _differing(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | None:
+    missing = sorted(set(served.desired) - set(served.serving))
     if served.difference:
         state = CellState.UPDATING if served.is_moving else CellState.BEHIND
-        return Verdict(state, served.difference, served.differs_since or _oldest(served.versions))
-    if missing := sorted(set(served.desired) - set(served.serving)):
+        late = _late(one for one in pulled if one.version in missing) if served.is_moving else None
+        return late or Verdict(state, served.difference, served.differs_since or _oldest(served.versions))
+    if missing:
         return Verdict(CellState.BEHIND, f"version {missing[-1]} is desired and not served", _oldest(served.versions))
     newest = max(served.serving, default=-1)
-    late = [one for one in pulled if one.state is Stage.INCOMPLETE and one.version > newest]
+    return _late(one for one in pulled if one.version > newest)
+
+
+def _late(pulled: Iterable[PulledVersion]) -> Verdict | None:
+    """Say that a version is not whole in the bucket, or not there at all."""
+    late = [one for one in pulled if one.state is Stage.INCOMPLETE]
     if not late:
         return None
     one = max(late, key=lambda one: one.version)

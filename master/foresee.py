@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from events.desired import Pinned, Policy, choose, default_version
 from events.names import ModelName, Version
 from events.status import ServedStage, Stage
+from events.trouble import COMING
 from master.explain import listed
 from master.nodes import Node, moment
-from master.places import COMING, ON_DISK, Halves
+from master.places import ON_DISK, Halves
 
 OFFERED = COMING | ON_DISK | frozenset({Stage.NOT_WANTED, Stage.FAILED, Stage.NO_SPACE})
 

@@ -6,9 +6,8 @@ from enum import Enum, auto
 
 from events.names import Version
 from events.status import PulledVersion, ServedModel, ServedStage, Stage
+from events.trouble import COMING, FAILING
 
-FAILING = frozenset({Stage.FAILED, Stage.NO_SPACE, Stage.INVALID, Stage.UNTRUSTED})
-COMING = frozenset({Stage.SETTLING, Stage.WAITING, Stage.DOWNLOADING})
 ON_DISK = frozenset({Stage.PUBLISHED, Stage.MUTATED})
 
 

@@ -7,17 +7,17 @@ has no effect is one.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from events.names import PLACEHOLDER, ModelName, Version
+from events.trouble import is_stuck
 from master.cells import Cell
 from master.fold import Fold
 from master.nodes import Node
 from master.views import CellState, NodeState
 
 ON_ITS_WAY = frozenset({CellState.UPDATING, CellState.UPLOADING})
-STUCK = timedelta(minutes=15)  # as the alerts of Prometheus count
 MOST_VERSIONS = 3  # of a model that are told one by one
 MOST_REASONS = 8
 # Lost: that is told of the node. Not managed: it serves as it did.
@@ -85,7 +85,7 @@ def _sentence(
     model: ModelName, state: CellState, found: list[tuple[Node, Cell]], now: datetime | None
 ) -> Iterator[str]:
     if state in ON_ITS_WAY:
-        found = [(node, cell) for node, cell in found if now and now - cell.since >= STUCK]
+        found = [(node, cell) for node, cell in found if now and is_stuck(cell.since, now)]
     if not found:
         return
     reason, count = Counter(cell.reason for _, cell in found).most_common(1)[0]

@@ -50,11 +50,12 @@ class Reporter:
             ignored_objects=tools.survey.sightings.ignored,
             unparseable_messages=self.intake.unparseable.total(),
         )
-        tools.ledger.measure()
+        tools.ledger.measure(about.reported)
         metrics.BUCKET_CONNECTED.set(report.bucket.is_connected)
         metrics.PUBSUB_CONNECTED.set(report.pubsub.is_connected)
         metrics.DISK_FREE_BYTES.set(report.disk.free)
         metrics.MODELS_BYTES.set(report.disk.models or 0)
+        metrics.IGNORED_OBJECTS.clear()  # of reasons there are none of any more
         for reason, count in report.ignored_objects.items():
             metrics.IGNORED_OBJECTS.labels(reason=reason).set(count)
         return report

@@ -12,6 +12,7 @@ from events.bounds import MAX_VERSIONS
 from events.messages import Event, VersionIncomplete, VersionMutated, VersionRefused
 from events.names import ModelName, Version
 from events.status import MAX_MODELS, Progress, PulledVersion, Stage
+from events.trouble import is_stuck_before_disk
 from puller.view import Decision
 from service import logs, metrics
 
@@ -70,11 +71,14 @@ class Ledger:
             if entry.state in TROUBLE
         )
 
-    def measure(self) -> None:
-        """Bring the gauge of versions by state up to date."""
-        counts = Counter(entry.state for entries in self._models.values() for entry in entries.values())
+    def measure(self, now: datetime) -> None:
+        """Bring the gauges of versions by state up to date."""
+        versions = [entry for entries in self._models.values() for entry in entries.values()]
+        counts = Counter(entry.state for entry in versions)
+        stuck = Counter(entry.state for entry in versions if is_stuck_before_disk(entry, now))
         for stage in Stage:
             metrics.PULLED_VERSIONS.labels(state=stage.value).set(counts[stage])
+            metrics.VERSIONS_STUCK.labels(state=stage.value).set(stuck[stage])
 
     def _tell(self, model: ModelName, entry: PulledVersion, *, is_new_state: bool) -> None:
         if is_new_state and entry.state is Stage.INCOMPLETE:

@@ -20,6 +20,7 @@ DOWNLOADED_BYTES = Counter("mm_downloaded_bytes", "Bytes of fetched versions: bu
 DOWNLOAD_SECONDS = Histogram("mm_download_seconds", "Duration of a version's successful transfer", buckets=_FAST)
 DOWNLOADS_FAILED = Counter("mm_downloads_failed", "Transfers that did not end in publication, by state", ["outcome"])
 PULLED_VERSIONS = Gauge("mm_pulled_versions", "Versions by their state on the puller's side", ["state"])
+VERSIONS_STUCK = Gauge("mm_versions_stuck", "Versions that are uploaded or fetched for 15 minutes", ["state"])
 IGNORED_OBJECTS = Gauge("mm_ignored_objects", "Objects in the bucket that are no file of a version", ["reason"])
 BUCKET_CONNECTED = Gauge("mm_bucket_connected", "1 while the bucket answers")
 PUBSUB_CONNECTED = Gauge("mm_pubsub_connected", "1 while the stream of notifications is open")
@@ -42,7 +43,9 @@ DEFAULT_VERSION = Gauge(
     "mm_default_version", "1 for the version that clients get who name none: the highest loaded", ["model", "version"]
 )
 SERVED_VERSIONS = Gauge("mm_served_versions", "Versions by their state on the configurator's side", ["state"])
-MODELS_DIFFERING = Gauge("mm_models_differing", "Models that are not served as desired")
+MODELS_DIFFERING = Gauge(
+    "mm_models_differing", "Models that are not served as desired, and not on their way, or for 15 minutes"
+)
 
 # Master
 API_REQUESTS = Counter("mm_api_requests", "Requests to the API, by route", ["route", "status"])

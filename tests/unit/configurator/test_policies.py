@@ -223,3 +223,17 @@ async def test_the_same_bytes_again_stay_in_quarantine(tmp_path: Path) -> None:
         await bench.run(3.0)
         assert bench.types().count("version.quarantined") == 1
         assert bench.available() == {1}
+
+
+async def test_a_version_that_is_awaited_is_on_its_way(tmp_path: Path) -> None:
+    """Until it is on disk, its upload and transfer are the puller's to tell; of a refused one nothing is on its way."""
+    async with Bench(tmp_path) as bench:
+        await bench.serve(1)
+        bench.want(Policy(want=Pinned(versions=(Version(9),))))
+        await bench.run(3.0)
+        assert "version 9 is not on disk yet" in bench.report()[MODEL].difference
+        assert bench.report()[MODEL].is_moving
+        bench.publish(9, fail=FAILS)
+        await bench.until(lambda: "version 9 is in quarantine" in bench.words())
+        await bench.run(5.0)
+        assert not bench.report()[MODEL].is_moving

@@ -1,10 +1,10 @@
 """The series that say which version each model serves on this node, and which one clients get who name none."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import Gauge
 
-from configurator.app import MOST_SERIES, count
+from configurator.app import MOST_SERIES, count, measure
 from events.names import ModelName, NodeName, Version
 from events.status import ConfiguratorReport, Connection, Disk, Pass, ServedModel
 from service import metrics
@@ -28,6 +28,7 @@ def told(models: dict[ModelName, ServedModel]) -> None:
         models=models,
     )
     count(report)
+    measure(report)
 
 
 def series(gauge: Gauge) -> set[tuple[str, str]]:
@@ -54,3 +55,12 @@ def test_there_are_no_more_series_than_a_prometheus_can_bear() -> None:
     told({ModelName(f"m{number:05}"): serving(1, 2) for number in range(MOST_SERIES + 5)})
     assert len(series(metrics.DEFAULT_VERSION)) == MOST_SERIES
     told({})
+
+
+def test_a_model_on_its_way_does_not_differ_until_it_is_stuck() -> None:
+    """The gauge goes by the rule of the page, on which the alert stands."""
+    behind = serving(1).model_copy(update={"difference": "version 2 waits", "differs_since": NOW})
+    moving = behind.model_copy(update={"is_moving": True})
+    stuck = moving.model_copy(update={"differs_since": NOW - timedelta(minutes=15)})
+    told({ModelName("a"): serving(1), ModelName("b"): behind, ModelName("c"): moving, ModelName("d"): stuck})
+    assert [one.value for family in metrics.MODELS_DIFFERING.collect() for one in family.samples] == [2]

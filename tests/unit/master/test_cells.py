@@ -134,6 +134,20 @@ CASES = {
         "version 8 is being uploaded: no variables",
         NEW,
     ),
+    "pinned, and still uploaded": (
+        Halves((ON_DISK, pulled(8, Stage.INCOMPLETE, "no variables")), WAITS.model_copy(update={"is_moving": True})),
+        Policy(want=Pinned(versions=versions(8))),
+        CellState.UPLOADING,
+        "version 8 is being uploaded: no variables",
+        NEW,
+    ),
+    "pinned, and in no bucket": (
+        Halves((ON_DISK, pulled(8, Stage.INCOMPLETE, NOT_IN_BUCKET)), WAITS.model_copy(update={"is_moving": True})),
+        Policy(want=Pinned(versions=versions(8))),
+        CellState.BEHIND,
+        f"version 8 is {NOT_IN_BUCKET}",
+        NEW,
+    ),
     "asked for, and in no bucket": (
         Halves((ON_DISK, pulled(8, Stage.INCOMPLETE, NOT_IN_BUCKET)), SERVES_7),
         Policy(),

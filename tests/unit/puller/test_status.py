@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from events.messages import Event, VersionIncomplete
 from events.names import ModelName, Version
 from events.status import Progress, Stage
+from events.trouble import STUCK
 from puller.link import Link
 from puller.status import MAX_NOT_WANTED, Ledger
 from puller.view import Decision
+from service import metrics
 from tests.fakes.bucket import EPOCH
 
 M = ModelName("m")
@@ -70,6 +72,26 @@ def test_a_model_that_is_gone_is_gone_from_the_report() -> None:
     ledger.record(M, (), now=EPOCH)
     ledger.record(M, (), now=EPOCH)
     assert ledger.models(lambda _model, _version: None) == {}
+
+
+def test_what_is_on_its_way_for_too_long_is_counted_as_stuck() -> None:
+    """By state, as the page tells it; what has arrived or is not wanted never is."""
+    ledger = Ledger(emit=lambda _: None, on_change=lambda: None)
+    stages = (Stage.INCOMPLETE, Stage.DOWNLOADING, Stage.PUBLISHED, Stage.NOT_WANTED, Stage.FAILED)
+    decisions = tuple(Decision(Version(number), stage) for number, stage in enumerate(stages))
+    ledger.record(M, decisions, now=EPOCH)
+    ledger.measure(EPOCH + STUCK - timedelta(seconds=1))
+    assert stuck() == {}
+    ledger.measure(EPOCH + STUCK)
+    assert stuck() == {"incomplete": 1, "downloading": 1}
+    ledger.record(M, (), now=EPOCH + STUCK)
+    ledger.measure(EPOCH + STUCK)
+    assert stuck() == {}
+
+
+def stuck() -> dict[str, float]:
+    samples = [one for family in metrics.VERSIONS_STUCK.collect() for one in family.samples]
+    return {one.labels["state"]: one.value for one in samples if one.value}
 
 
 def test_a_connection_keeps_its_age_while_the_reason_changes() -> None:
