@@ -61,7 +61,9 @@ class Cleaner:
         chosen = [key for key in sorted(self.idle) if model in {None, key[0]}]
         if not dry_run:
             self._since.update(dict.fromkeys(chosen, -math.inf))
-        return tuple(f"{name} version {version}: {self.idle[name, version]}" for name, version in chosen)
+        what = "would delete" if dry_run else "deletes"
+        told = tuple(f"{what} version {version} of {name}: {self.idle[name, version]}" for name, version in chosen)
+        return told or (f"{what} nothing: every version on disk is wanted or kept",)
 
     async def clean(self, view: View, seen: Seen) -> float | None:
         """Remove what is due, each version alone; tell in how many seconds there will be more to do."""
@@ -81,7 +83,7 @@ class Cleaner:
     async def _remove(self, key: Key) -> None:
         await asyncio.to_thread(self._disk.remove, key)
         self._news.removed(key, self.idle[key])
-        del self._since[key]
+        del self._since[key], self.idle[key]
         self._sweeper.start()
 
     def _tidy(self, view: View, folders: Mapping[ModelName, Folder], name: ModelName) -> None:

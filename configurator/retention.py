@@ -52,7 +52,7 @@ def _surplus(model: Model, kept: int) -> dict[Version, str]:
     useless = {version: _reason(model, version) for version in rest}
     spare = sorted(version for version, reason in useless.items() if not reason)
     surplus = spare[: max(0, len(spare) - kept)]
-    counted = dict.fromkeys(surplus, f"{kept} older versions are kept, and this one is not among them")
+    counted = dict.fromkeys(surplus, f"{kept} older version{' is' if kept == 1 else 's are'} kept, and not this one")
     return {version: reason for version, reason in useless.items() if reason} | counted
 
 

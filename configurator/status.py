@@ -12,7 +12,7 @@ from configurator.told import Key
 from configurator.view import Model, State, View
 from events.desired import default_version
 from events.names import ModelName, Version
-from events.status import MAX_LOCKING, MAX_MODELS, ReloadLock, ServedModel, ServedStage, ServedVersion
+from events.status import BY_HAND, MAX_LOCKING, MAX_MODELS, ReloadLock, ServedModel, ServedStage, ServedVersion
 from service.isolation import Trouble, Troubles, each
 
 STAGES = {
@@ -121,7 +121,7 @@ def _version(
         return version, STAGES[status.state], model.quarantined.get(version, reason)
     if (name, version) in idle:
         return version, ServedStage.REMOVING, idle[name, version]
-    reason = "put there by hand; never removed" if version in model.by_hand else "kept for a rollback"
+    reason = BY_HAND if version in model.by_hand else "kept for a rollback"
     if model.is_unmanaged and version in model.wanted:
         return version, ServedStage.ON_DISK, "not served: a model of this name is not managed"
     return version, ServedStage.ON_DISK, "wanted" if version in model.wanted else reason

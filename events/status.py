@@ -45,6 +45,7 @@ class Stage(StrEnum):
     NOT_WANTED = "not wanted"  # complete, but desired state does not ask for it
 
 
+BY_HAND = "put there by hand; never removed"  # the reason of a version on disk that came without a puller
 NOT_IN_BUCKET = "asked for, but there is no such version in the bucket"  # the reason of an INCOMPLETE version
 
 

@@ -1,6 +1,6 @@
 """Why a model on a node is as it is, in sentences. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from events.desired import Latest, Pinned, Policy, default_version
@@ -9,7 +9,7 @@ from events.status import Progress, PulledVersion, ServedVersion, Stage
 from events.wording import CUT, first_line
 from master.cells import Cell
 from master.nodes import Node, moment, silence
-from master.places import Halves
+from master.places import Halves, Place
 from master.views import CellRow, CellState, CellView, VersionRow
 
 MIB = 1024 * 1024
@@ -77,6 +77,20 @@ def spoken(cells: Iterable[tuple[NodeName, CellState, str]]) -> Iterator[str]:
             yield f"{named(nodes)}: {state}: {reason}{end}" if reason else f"{nodes_in_all(len(nodes))}: {state}."
         if others := sum(len(nodes) for _, nodes in groups[MAX_GROUPS:]):
             yield f"{nodes_in_all(others)} more: {state}, each in other words."
+
+
+def waiting(policy: Policy, cells: Iterable[Cell]) -> str:
+    """Name what is served once updates go on; empty where they are not paused, or nothing waits."""
+    if not policy.paused or policy.removed or isinstance(policy.want, Pinned):
+        return ""
+    newer: Counter[Version] = Counter()
+    for cell in cells:
+        served = max(cell.serving, default=-1)
+        bad = {version for version, place in cell.places if place in {Place.FAILED, Place.QUARANTINED}}
+        newer.update({version for version, _ in cell.places if version > served} - bad - set(policy.refused))
+    told = [f"version {version} on {nodes_in_all(count)}" for version, count in sorted(newer.items(), reverse=True)]
+    more = f" and {len(told) - MAX_GROUPS} older ones" if len(told) > MAX_GROUPS else ""
+    return f"Waits while updates are paused: {', '.join(told[:MAX_GROUPS])}{more}." if told else ""
 
 
 def named(nodes: Sequence[NodeName]) -> str:

@@ -119,6 +119,8 @@ class Fleet:
         seen = (version for cell in cells for version, _ in cell.places)
         if last := explain.last_of_all(model.stored.document.policy, seen):
             sentences.append(last)
+        if held := explain.waiting(model.stored.document.policy, cells):
+            sentences.append(held)
         sentences += explain.spoken((node.name, _shown(node, cell), cell.reason) for node, cell in self._cells(name))
         sentences += [
             f"Clients that name no version get version {line.version} on {_count(line.nodes, 'node')}."

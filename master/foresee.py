@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from events.desired import Pinned, Policy, choose, default_version
+from events.desired import Pinned, Policy, choose, default_version, keep
 from events.names import ModelName, Version
-from events.status import ServedStage, Stage
+from events.status import BY_HAND, ServedStage, Stage
 from events.trouble import COMING
 from master.explain import listed
 from master.nodes import Node, moment
 from master.places import ON_DISK, Halves
 
+AT_REST = frozenset({ServedStage.ON_DISK, ServedStage.REMOVING})
 OFFERED = COMING | ON_DISK | frozenset({Stage.NOT_WANTED, Stage.FAILED, Stage.NO_SPACE})
 
 
@@ -22,6 +23,7 @@ class Known:
     on_disk: frozenset[Version]
     offered: frozenset[Version]
     quarantined: frozenset[Version]
+    spare: frozenset[Version]  # on disk, at rest, and not put there by hand
 
 
 def foresee(node: Node, model: ModelName, *, before: Policy, after: Policy) -> tuple[str, ...]:
@@ -31,7 +33,7 @@ def foresee(node: Node, model: ModelName, *, before: Policy, after: Policy) -> t
     cell = node.cells.get(model)
     known = _known(cell.halves, after) if cell else _known(Halves(), after)
     sentences = [*_removal(before, after, known), *_serving(before, after, known), *_default(before, after, known)]
-    sentences += [*_disk(before, after, known), *_labels(before, after, known), *_rest(before, after)]
+    sentences += [*_disk(before, after, known), *_labels(before, after, known), *_rest(before, after, known)]
     if _concerns_serving(before, after):
         sentences += _lock(node, model, after)
     if node.hidden_since:
@@ -63,6 +65,7 @@ def _known(halves: Halves, policy: Policy) -> Known:
         on_disk=frozenset(on_disk - barred),
         offered=frozenset({one.version for one in halves.pulled if one.state in OFFERED} - barred),
         quarantined=frozenset(barred),
+        spare=frozenset(line.version for line in lines if line.state in AT_REST and line.reason != BY_HAND) - barred,
     )
 
 
@@ -77,14 +80,12 @@ def _serving(before: Policy, after: Policy, known: Known) -> Iterator[str]:
         return
     if after.paused and not before.paused:
         yield f"Stays as it is: {_now(known)}; newer versions wait."
-    yield from _switch(after, known)
+    yield from _switch(before, after, known)
 
 
-def _switch(after: Policy, known: Known) -> Iterator[str]:
+def _switch(before: Policy, after: Policy, known: Known) -> Iterator[str]:
     wanted = _wanted(after, known)
-    if isinstance(after.want, Pinned):
-        missing = sorted(set(after.want.versions) - set(wanted))
-        yield from (f"Cannot serve version {version}: {_why(version, after, known)}." for version in missing)
+    yield from _missing(before, after, known)
     for version in wanted:
         if version not in known.serving:
             yield f"Serves version {version}{'' if version in known.on_disk else ' after it was fetched'}."
@@ -92,6 +93,24 @@ def _switch(after: Policy, known: Known) -> Iterator[str]:
         yield f"Goes on as it is: {_now(known)}; none of the versions wanted can be served."
     elif gone := sorted(known.serving - set(wanted)):
         yield f"Unloads {listed(gone)} once {listed(wanted)} {'are' if len(wanted) > 1 else 'is'} served."
+
+
+def _missing(before: Policy, after: Policy, known: Known) -> Iterator[str]:
+    """Say which versions are wanted and cannot be served, or not be seen yet."""
+    wanted = _wanted(after, known)
+    if before.removed and not wanted and not isinstance(after.want, Pinned):
+        yield "Looks for versions in the bucket, and serves what is wanted of them."
+    for version in sorted(set(after.want.versions) - set(wanted)) if isinstance(after.want, Pinned) else ():
+        if _is_restored(version, before, after, known):
+            yield f"Looks for version {version} in the bucket, and serves it if it is there."
+        else:
+            yield f"Cannot serve version {version}: {_why(version, after, known)}."
+
+
+def _is_restored(version: Version, before: Policy, after: Policy, known: Known) -> bool:
+    """Tell whether a version could not be seen till now because it was not looked for."""
+    was_removed = before.removed or version in before.refused
+    return was_removed and version not in after.refused and version not in known.quarantined
 
 
 def _wanted(policy: Policy, known: Known) -> tuple[Version, ...]:
@@ -164,15 +183,26 @@ def _labels(before: Policy, after: Policy, known: Known) -> Iterator[str]:
             yield f"Points label {label} at version {new} when that can be served; it {stays}."
 
 
-def _rest(before: Policy, after: Policy) -> Iterator[str]:
+def _rest(before: Policy, after: Policy, known: Known) -> Iterator[str]:
     if before.paused and not after.paused:
         yield "Follows new versions again."
     for version in sorted(set(after.retry.items()) - set(before.retry.items())):
         yield f"Tries version {version[0]} again if it is in quarantine."
     if before.retention != after.retention:
+        yield from _deleted(after, known)
         keeps = (
             "as many older versions as its own setting says"
             if after.retention is None
             else (f"{after.retention} older version{'' if after.retention == 1 else 's'}")
         )
         yield f"Keeps {keeps} on disk."
+
+
+def _deleted(after: Policy, known: Known) -> Iterator[str]:
+    """Say which versions on disk a smaller number of older ones leaves out."""
+    if after.retention is None:
+        return
+    needed = {*_wanted(after, known), *keep(after, known.on_disk), *known.serving}
+    older = sorted(known.spare - needed)
+    if surplus := older[: max(0, len(older) - after.retention)]:
+        yield f"Deletes {listed(surplus)} from disk once {'its' if len(surplus) == 1 else 'their'} grace time is over."

@@ -38,8 +38,10 @@ def retention(session: Session, model: MaybeModel = None, *, keep: Keep = "", ho
     if not keep:
         what = f"of {model} " if model else ""
         question = f"Remove all versions {what}that retention does not keep from {_where(how)}?"
-        if not how.dry_run:
-            session.screen.confirm(question, yes=how.yes)
+        if not how.dry_run and not how.yes:
+            if session.screen.has_person and not how.as_json:
+                _show(session, session.master.command("retention", model=model, nodes=how.where, is_dry_run=True))
+            session.screen.confirm(question, yes=False)
         return _ask(session, "retention", model, how=how)
     if model is None:
         raise Failure("--keep needs a model", code=Exit.USAGE, advice="MM_RETENTION sets it for all models of a node")

@@ -207,13 +207,18 @@ def test_a_node_that_refuses_makes_the_command_fail() -> None:
 
 
 def test_retention_removes_only_after_a_yes() -> None:
-    """Applying retention deletes files, so it asks; its dry run does not."""
-    gathered = ok(Gathered(answers=(), unanswered=(), seconds=0.1))
+    """Applying retention deletes files, so it shows which, and asks; its dry run does not ask."""
+    answer = Answer(node=N1, service="configurator", is_done=True, sentences=("would delete version 1 of line",))
+    gathered = ok(Gathered(answers=(answer,), unanswered=(), seconds=0.1))
     transport = FakeTransport({"POST /v1/commands/retention": gathered})
     assert run(transport, "retention", "line").code == Exit.USAGE
     assert transport.requests == []
     assert run(transport, "retention", "line", "--dry-run").code == Exit.DONE
-    assert run(transport, "retention", typed="yes\n").code == Exit.DONE
+    transport.requests.clear()
+    outcome = run(transport, "retention", typed="yes\n")
+    assert outcome.code == Exit.DONE
+    assert outcome.out.splitlines()[0] == "n1: would delete version 1 of line"
+    assert [request.body["dry_run"] for request in transport.requests] == [True, False]
 
 
 def test_json_of_a_change_is_the_masters_answer() -> None:

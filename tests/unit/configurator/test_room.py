@@ -20,7 +20,7 @@ async def test_retention_keeps_the_newest_older_versions(tmp_path: Path) -> None
         await bench.until(lambda: bench.on_disk() == {3, 4, 5})
         removed = [event for event in bench.events if isinstance(event, VersionRemoved)]
         assert [event.version for event in removed] == [1, 2]
-        assert removed[0].reason == "2 older versions are kept, and this one is not among them"
+        assert removed[0].reason == "2 older versions are kept, and not this one"
         await bench.run(30.0)
         assert bench.on_disk() == {3, 4, 5}
 
@@ -31,6 +31,21 @@ async def test_a_model_can_have_a_retention_of_its_own(tmp_path: Path) -> None:
         bench.want(Policy(retention=0))
         await bench.serve(1, 2)
         await bench.until(lambda: bench.on_disk() == {2})
+
+
+async def test_who_has_retention_applied_is_told_what_goes(tmp_path: Path) -> None:
+    """A dry run names it and deletes nothing; then it goes at once, and after that there is nothing more."""
+    async with Bench(tmp_path, grace_seconds=600.0, retention=1) as bench:
+        await bench.serve(1, 2, 3)
+        await bench.run(5.0)
+        reason = "1 older version is kept, and not this one"
+        cleaner = bench.edges.cleaner
+        assert cleaner.hurry(MODEL, dry_run=True) == (f"would delete version 1 of m: {reason}",)
+        await bench.run(5.0)
+        assert bench.on_disk() == {1, 2, 3}
+        assert cleaner.hurry(None, dry_run=False) == (f"deletes version 1 of m: {reason}",)
+        await bench.until(lambda: bench.on_disk() == {2, 3})
+        assert cleaner.hurry(None, dry_run=True) == ("would delete nothing: every version on disk is wanted or kept",)
 
 
 async def test_a_request_for_room_lowers_retention_to_one(tmp_path: Path) -> None:

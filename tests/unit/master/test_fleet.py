@@ -212,3 +212,14 @@ def test_a_model_says_once_how_it_is_on_many_nodes() -> None:
     refused = serving(5, 9, 7, quarantined={Version(9): "bad\nwith a long trace"})
     told = fleet_of({**{f"node-{number}": refused for number in range(1, 6)}, "other": serving(9)}).model(MODEL).explain
     assert told[1:3] == ("node-1, node-2 and 3 more: held back: serves 7; 9 refused: bad …", "1 node: serving.")
+
+
+def test_what_waits_for_the_end_of_a_pause_is_named() -> None:
+    """In the bucket or on a disk; what was refused there does not wait, and without a pause nothing does."""
+    waits = serving(6, 8, 7, serving=versions(7))
+    known = fleet_of({"a": waits, "b": waits, "c": serving(7, 9, serving=versions(7), quarantined={Version(9): "bad"})})
+    assert not any("paused" in sentence for sentence in known.model(MODEL).explain)
+    known.fold.desire({MODEL: stored(Policy(paused=True))})
+    said = known.model(MODEL).explain
+    assert said[0] == "Desired: the newest version, with updates paused."
+    assert "Waits while updates are paused: version 8 on 2 nodes." in said

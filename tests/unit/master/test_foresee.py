@@ -92,6 +92,34 @@ CASES: dict[str, tuple[Simulated, Policy, Policy, str]] = {
             " Clients get errors then."
         ),
     ),
+    "restore a model that follows the newest": (
+        serving(),
+        Policy(removed=True),
+        DEFAULT,
+        "Looks for versions in the bucket, and serves what is wanted of them.",
+    ),
+    "restore a model that is pinned": (
+        serving(),
+        Policy(removed=True, want=Pinned(versions=versions(6))),
+        Policy(want=Pinned(versions=versions(6))),
+        "Looks for version 6 in the bucket, and serves it if it is there.",
+    ),
+    "restore a version that nobody looked for": (
+        serving(7),
+        Policy(refused=versions(8)),
+        DEFAULT,
+        f"{GOES_ON} May fetch and serve version 8 again.",
+    ),
+    "keep fewer older ones": (
+        serving(3, 4, 5, 6, 7),
+        DEFAULT,
+        Policy(retention=1, held=versions(3)),
+        (
+            "Keeps version 3 on disk, not served. Deletes versions 4, 5 from disk once their grace time is over."
+            " Keeps 1 older version on disk."
+        ),
+    ),
+    "keep as many as there are": (serving(6, 7), DEFAULT, Policy(retention=1), "Keeps 1 older version on disk."),
     "remove the version served": (
         serving(6, 7),
         DEFAULT,
