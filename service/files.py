@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -41,7 +42,11 @@ def read(path: Path, *, most_bytes: int = -1) -> bytes:
 
 def remove(path: Path) -> None:
     """Remove a file, link or folder, if it is there. Raises `OSError`."""
-    if path.is_dir() and not path.is_symlink():
+    try:
+        is_directory = stat.S_ISDIR(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if is_directory:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

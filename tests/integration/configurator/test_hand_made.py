@@ -59,8 +59,7 @@ def test_the_first_start_changes_nothing_until_an_operator_lets_it_go(node: Node
     assert f"at {node.folder / 'elsewhere'}" in shown.not_managed
     node.kill_serving()
     node.start_serving()
-    node.until(lambda: node.serves(1) and node.model(OLD).serving == (3,))
-    assert ask(node, "stable") == [7.5]
+    node.until(lambda: ask(node, "stable") == [7.5] and node.serves(1) and node.model(OLD).serving == (3,))
     node.kill_configurator()
     node.want(model=OLD, removed=True)
     node.start_configurator()
