@@ -23,6 +23,7 @@ CONFIG_NAME = "models.config"  # beside the models' folders: what TensorFlow Ser
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,64}", re.ASCII)
 _VERSION = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -126,11 +127,12 @@ class FileName(str):
 
 @dataclass(frozen=True, slots=True)
 class ObjectPath:
-    """What an object is to us: a file of a version of a model."""
+    """What an object is to us: a file of a version of a model. `is_plain`: its folder has no leading zeros."""
 
     model: ModelName
     version: Version
     file: FileName
+    is_plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Ignored:
     reason: str
 
 
-def locate(object_name: str, prefix: str) -> ObjectPath | Ignored:
+def locate(object_name: str, prefix: str) -> ObjectPath | Ignored:  # noqa: PLR0911 - one return a reason
     """Tell which file of which version an object is, or why it is none."""
     if not object_name.startswith(prefix):
         return Ignored("outside the prefix")
@@ -148,15 +150,23 @@ def locate(object_name: str, prefix: str) -> ObjectPath | Ignored:
     if path.endswith("/"):
         return Ignored(PLACEHOLDER)
     model, _, below = path.partition("/")
-    version, _, file = below.partition("/")
+    folder, _, file = below.partition("/")
     if not file:
         return Ignored("not inside a version folder")
     if not _MODEL.fullmatch(model) or model.startswith(CONFIG_NAME):
         return Ignored("not a model name")
-    try:
-        return ObjectPath(ModelName(model), Version.parse(version), FileName.parse(file))
-    except BadName:
-        return Ignored("not a version number" if not _is_version(version) else "unsafe file name")
+    version = version_in(folder)
+    if version is None:
+        return Ignored("not a version number")
+    if _path_problem(file):
+        return Ignored("unsafe file name")
+    return ObjectPath(ModelName(model), version, FileName(file), is_plain=folder == str(version))
+
+
+def version_in(folder: str) -> Version | None:
+    """Tell which version TensorFlow Serving takes a folder for: `007` is 7. None where it passes it over."""
+    number = int(folder) if _DIGITS.fullmatch(folder) else MAX_VERSION + 1
+    return Version(number) if number <= MAX_VERSION else None
 
 
 def parse_prefix(text: str) -> str:
@@ -167,10 +177,6 @@ def parse_prefix(text: str) -> str:
     if problem := _path_problem(trimmed):
         raise BadName(f"the prefix {_shown(text)} {problem}")
     return f"{trimmed}/"
-
-
-def _is_version(text: str) -> bool:
-    return bool(_VERSION.fullmatch(text)) and int(text) <= MAX_VERSION
 
 
 def _path_problem(path: str) -> str | None:

@@ -28,6 +28,10 @@ class _Report(BaseModel):
     model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
 
+MAX_NAMED = 5  # of what is passed over in the bucket, by reason
+Named = Annotated[tuple[str, ...], AtMost(MAX_NAMED)]
+
+
 class Stage(StrEnum):
     """Where a version is on the puller's side."""
 
@@ -150,6 +154,7 @@ class PullerReport(Report):
     models: Annotated[dict[ModelName, Listed[PulledVersion]], AtMost(MAX_MODELS)] = Field(default_factory=dict)
     # Reason -> objects in the last full listing.
     ignored_objects: Annotated[dict[str, Count], AtMost(bounds.MAX_REASONS)] = Field(default_factory=dict)
+    ignored_names: Annotated[dict[str, Named], AtMost(bounds.MAX_REASONS)] = Field(default_factory=dict)  # some of them
     unparseable_messages: Count = 0
 
 

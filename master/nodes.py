@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from events.bounds import MAX_REASONS, AtMost, Count
 from events.names import ModelName, NodeName
-from events.status import Connection, Disk, Pass, ReloadLock, Report, Source
+from events.status import Connection, Disk, Named, Pass, ReloadLock, Report, Source
 from master.cells import NEVER, Cell
 from master.views import CellState, NodeLine, NodeRow, NodeState, Service, Tally
 
@@ -28,6 +28,7 @@ class Head(Report):
     source: Source | None = None
     reload_lock: ReloadLock | None = None
     ignored_objects: Annotated[dict[str, Count], AtMost(MAX_REASONS)] = Field(default_factory=dict)
+    ignored_names: Annotated[dict[str, Named], AtMost(MAX_REASONS)] = Field(default_factory=dict)
 
     @property
     def connections(self) -> dict[str, Connection]:

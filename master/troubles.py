@@ -12,14 +12,16 @@ from itertools import islice
 
 from events.names import PLACEHOLDER, ModelName, Version
 from events.trouble import is_stuck
+from events.wording import clean
 from master.cells import Cell
 from master.fold import Fold
-from master.nodes import Node
+from master.nodes import Known, Node
 from master.views import CellState, NodeState
 
 ON_ITS_WAY = frozenset({CellState.UPDATING, CellState.UPLOADING})
 MOST_VERSIONS = 3  # of a model that are told one by one
 MOST_REASONS = 8
+MOST_NAMES = 5  # of what is passed over for one reason
 # Lost: that is told of the node. Not managed: it serves as it did.
 GOOD = frozenset({CellState.SERVING, CellState.NOT_MANAGED, CellState.ABSENT, CellState.LOST})
 
@@ -45,8 +47,9 @@ def of_uploads(fold: Fold) -> Iterator[str]:
         if known.mutated:
             yield from islice(_mutated(fold, model), MOST_VERSIONS)
     if passed_over := _passed_over(fold):
-        named = ", ".join(f"{reason} ({count})" for reason, count in passed_over.most_common(MOST_REASONS))
-        yield f"Of what is in the bucket some is passed over: {named}. A version is a folder MODEL/NUMBER."
+        names = _names(fold)
+        told = [_reason(reason, count, names[reason]) for reason, count in passed_over.most_common(MOST_REASONS)]
+        yield f"Of what is in the bucket some is passed over: {'; '.join(told)}. A version is a folder MODEL/NUMBER."
 
 
 def _mutated(fold: Fold, model: ModelName) -> Iterator[str]:
@@ -67,11 +70,31 @@ def _mutated(fold: Fold, model: ModelName) -> Iterator[str]:
 def _passed_over(fold: Fold) -> Counter[str]:
     """Count by reason what is no version; nodes that look at the same bucket count the same."""
     found: Counter[str] = Counter()
-    for node in fold.nodes.values():
-        if (puller := node.services.get("puller")) and not puller.silence:
-            found |= Counter(puller.head.ignored_objects)
+    for _, puller in _pullers(fold):
+        found |= Counter(puller.head.ignored_objects)
     del found[PLACEHOLDER]
     return +found
+
+
+def _names(fold: Fold) -> defaultdict[str, set[str]]:
+    """Name some of it by reason."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for _, puller in _pullers(fold):
+        for reason, names in puller.head.ignored_names.items():
+            found[reason] |= set(names)
+    return found
+
+
+def _reason(reason: str, count: int, names: set[str]) -> str:
+    shown = sorted(names)[:MOST_NAMES]
+    more = f" and {count - len(shown)} more" if count > len(shown) else ""
+    return f"{', '.join(map(clean, shown))}{more}, because {reason}" if shown else f"{count}, because {reason}"
+
+
+def _pullers(fold: Fold) -> Iterator[tuple[Node, Known]]:
+    for _, node in sorted(fold.nodes.items()):
+        if (puller := node.services.get("puller")) and not puller.silence:
+            yield node, puller
 
 
 def _cells(fold: Fold, model: ModelName, state: CellState) -> Iterator[tuple[Node, Cell]]:

@@ -4,14 +4,15 @@ Lists are strongly consistent, so they are what every decision is made from. Lis
 gives generation, size and CRC32C); the bytes of models are moved by an engine of `puller/transfer.py`.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from events.names import Ignored, ModelName, Version, locate
+from events.names import Ignored, ModelName, Version, locate, version_in
 from puller import objects
 from puller.access import TIMEOUT_SECONDS, Access
 from puller.objects import Catalog, Listing, RemoteFile
+from puller.passed_over import PassedOver
 from puller.together import together
 from service.causes import cause
 from service.errors import Invalid, Transient
@@ -67,6 +68,7 @@ class Bucket:
         self._access = access
         self._page = page
         self._looks_until_flat = 0
+        self._odd: dict[tuple[ModelName, Version], tuple[str, ...]] = {}  # see `Catalog.odd`
 
     async def catalog(self) -> Catalog:
         """List models and versions, with as few operations as will do.
@@ -74,22 +76,29 @@ class Bucket:
         One list of the models' folders; then one of everything, if that turns out to be short, else one a model. Each
         is an operation for every 1,000 names.
         """
-        ignored: Counter[str] = Counter()
+        ignored = PassedOver()
         folders = await self._folders(self._prefix, ignored)
         if whole := await self._flat(len(folders)):
             return whole
-        models = [model for folder in folders if (model := objects.parse_model(folder))]
-        ignored["not a model name"] += len(folders) - len(models)
+        models = []
+        for folder in folders:
+            if model := objects.parse_model(folder):
+                models.append(model)
+            else:
+                ignored.add(objects.NO_MODEL, f"{self._prefix}{folder}/")
         found = await together(self._versions(model, ignored) for model in models)
-        return Catalog({model: versions for model, versions in zip(models, found, strict=True) if versions}, +ignored)
+        return Catalog({model: versions for model, versions in zip(models, found, strict=True) if versions}, ignored)
 
     async def versions(self, model: ModelName) -> frozenset[Version]:
         """List one model's versions; none where there is no such model."""
-        return await self._versions(model, Counter())
+        return await self._versions(model, PassedOver())
 
     async def listing(self, model: ModelName, version: Version) -> Listing:
         """List the files of a version; no files where there is no such version."""
-        prefix = f"{self._prefix}{model}/{version}/"
+        folders = self._odd.get((model, version), (str(version),))
+        if len(folders) > 1:
+            return objects.ambiguous(model, version, folders=folders)
+        prefix = f"{self._prefix}{model}/{folders[0]}/"
         return await self._run(
             lambda: objects.listing(self._list(prefix, delimiter=None, fields=FILE_FIELDS), self._prefix)
         )
@@ -123,15 +132,22 @@ class Bucket:
         whole = await self._run(run)
         if whole is None:
             self._looks_until_flat = FLAT_PAUSE
+        else:
+            self._odd = dict(whole.odd)
         return whole
 
-    async def _versions(self, model: ModelName, ignored: Counter[str]) -> frozenset[Version]:
-        folders = await self._folders(f"{self._prefix}{model}/", ignored)
-        found = frozenset(version for folder in folders if (version := objects.parse_version(folder)) is not None)
-        ignored["not a version number"] += len(folders) - len(found)
-        return found
+    async def _versions(self, model: ModelName, ignored: PassedOver) -> frozenset[Version]:
+        found: defaultdict[tuple[ModelName, Version], tuple[str, ...]] = defaultdict(tuple)
+        for folder in await self._folders(f"{self._prefix}{model}/", ignored):
+            if (version := version_in(folder)) is None:
+                ignored.add(objects.NO_VERSION, f"{self._prefix}{model}/{folder}/")
+            else:
+                found[model, version] += (folder,)
+        others = {key: names for key, names in self._odd.items() if key[0] != model}
+        self._odd = others | objects.odd(found)
+        return frozenset(version for _, version in found)
 
-    async def _folders(self, prefix: str, ignored: Counter[str]) -> list[str]:
+    async def _folders(self, prefix: str, ignored: PassedOver) -> list[str]:
         """The names of the folders directly below a prefix; objects there are none of ours."""
 
         def run() -> tuple[list[str], list[str]]:
@@ -140,7 +156,9 @@ class Bucket:
             return sorted(folder[len(prefix) : -1] for folder in pages.prefixes), names
 
         folders, names = await self._run(run)
-        ignored.update(place.reason for name in names if isinstance(place := locate(name, self._prefix), Ignored))
+        for name in names:
+            if isinstance(place := locate(name, self._prefix), Ignored):
+                ignored.add(place.reason, name)
         return folders
 
     def _list(self, prefix: str, *, delimiter: str | None, fields: str) -> _Answered:

@@ -1,6 +1,6 @@
 """What the bucket's objects are to the puller: files of versions of models. Pure: from what a list gives to values."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from events.bounds import MAX_FILES
 from events.manifest import Content, decode_crc32c
-from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, ObjectPath, Version, locate
+from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, ObjectPath, Version, locate, version_in
+from puller.passed_over import PassedOver
 from service.errors import Invalid
 from service.isolation import Trouble, alone
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob
+
+NO_MODEL, NO_VERSION = "not a model name", "not a version number"  # why a folder is passed over
+MAX_FOLDERS = 3  # of one number that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Listing:
 
     files: tuple[RemoteFile, ...]
     manifest: RemoteFile | None
-    ignored: Mapping[str, int]  # reason -> objects that are no files of the version
+    ignored: PassedOver  # objects that are no files of the version
     problems: tuple[str, ...] = ()  # why the version cannot be used, whatever else is there
 
 
@@ -48,19 +52,22 @@ class Catalog:
     """The models of the bucket and their versions; with their files where one list brought everything."""
 
     models: Mapping[ModelName, frozenset[Version]]
-    ignored: Mapping[str, int]
+    ignored: PassedOver
     listings: Listings = field(default_factory=dict)
+    odd: Mapping[tuple[ModelName, Version], tuple[str, ...]] = field(
+        default_factory=dict
+    )  # folders such as 007, by key
 
 
 def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
     """Put the objects of one version together; stops behind `MAX_FILES`, so rubbish fills neither memory nor time."""
-    ignored: Counter[str] = Counter()
+    ignored = PassedOver()
     files: dict[FileName, RemoteFile] = {}
     problems: list[str] = []
     for blob in blobs:
         match locate(str(blob.name), prefix):
             case Ignored(reason=reason):
-                ignored[reason] += 1
+                ignored.add(reason, str(blob.name))
             case ObjectPath(file=name):
                 match alone(_remote_file, name, blob):
                     case Trouble(reason=reason):
@@ -70,7 +77,7 @@ def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
                         problems += _problems(name, blob)
         if len(files) > MAX_FILES + 1:
             break
-        if ignored.total() > MAX_FILES:
+        if ignored.counts.total() > MAX_FILES:
             problems.append(f"it has more than {MAX_FILES} objects that are no files of a version")
             break
     manifest = files.pop(FileName(MANIFEST_NAME), None)
@@ -79,25 +86,56 @@ def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
 
 def catalog(blobs: Iterable["Blob"], prefix: str) -> Catalog:
     """Put all objects below the prefix together, sorted by name as lists give them."""
-    ignored: Counter[str] = Counter()
-    bad_models: set[str] = set()
-    listings: Listings = {}
+    ignored, passed = PassedOver(), set[tuple[str, str]]()
+    found: dict[tuple[ModelName, Version], dict[str, Listing]] = defaultdict(dict)
     for folders, group in groupby(blobs, key=lambda blob: _folders(str(blob.name), prefix)):
-        if folders is None:
-            places = (locate(str(blob.name), prefix) for blob in group)
-            ignored.update(place.reason for place in places if isinstance(place, Ignored))
-        elif (model := parse_model(folders[0])) is None:
-            bad_models.add(folders[0])
-        elif (version := parse_version(folders[1])) is None:
-            ignored["not a version number"] += 1
+        key = _key(folders) if folders else None
+        if folders is None or key is None:
+            passed |= set(_loose(group, prefix))
+        elif isinstance(key, Ignored):
+            passed.add((key.reason, f"{prefix}{'/'.join(folders[: 1 if key.reason == NO_MODEL else 2])}/"))
         else:
-            listings[model, version] = listing(group, prefix)
-    if bad_models:
-        ignored["not a model name"] += len(bad_models)
+            found[key][folders[1]] = listing(group, prefix)
+    for reason, name in passed:
+        ignored.add(reason, name)
     models: dict[ModelName, set[Version]] = {}
-    for model, version in listings:
+    for model, version in found:
         models.setdefault(model, set()).add(version)
-    return Catalog({model: frozenset(versions) for model, versions in models.items()}, ignored, listings)
+    listings = {key: _only(key, of_folders) for key, of_folders in found.items()}
+    spelled = {key: tuple(of_folders) for key, of_folders in found.items()}
+    return Catalog({model: frozenset(versions) for model, versions in models.items()}, ignored, listings, odd(spelled))
+
+
+def _key(folders: tuple[str, str]) -> tuple[ModelName, Version] | Ignored:
+    """Tell which version two folders are, or why they are none."""
+    if (model := parse_model(folders[0])) is None:
+        return Ignored(NO_MODEL)
+    version = version_in(folders[1])
+    return Ignored(NO_VERSION) if version is None else (model, version)
+
+
+def _loose(blobs: Iterable["Blob"], prefix: str) -> Iterator[tuple[str, str]]:
+    """Name the objects that lie above the versions' folders, with the reason."""
+    for name in (str(blob.name) for blob in blobs):
+        if isinstance(place := locate(name, prefix), Ignored):
+            yield place.reason, name
+
+
+def odd(
+    folders: Mapping[tuple[ModelName, Version], tuple[str, ...]],
+) -> dict[tuple[ModelName, Version], tuple[str, ...]]:
+    """Choose the versions whose folder is not called as their number is written, or that have several."""
+    return {key: names for key, names in folders.items() if names != (str(key[1]),)}
+
+
+def _only(key: tuple[ModelName, Version], found: Mapping[str, Listing]) -> Listing:
+    return next(iter(found.values())) if len(found) == 1 else ambiguous(*key, folders=found)
+
+
+def ambiguous(model: ModelName, version: Version, *, folders: Iterable[str]) -> Listing:
+    """Say of a version that several folders have its number, as `7` and `007`: TensorFlow Serving would take one."""
+    named = " and ".join(f"{model}/{folder}/" for folder in sorted(folders)[:MAX_FOLDERS])
+    return Listing((), None, PassedOver(), (f"{named} are both version {version}: delete all but one of them",))
 
 
 def at_most(blobs: Iterable["Blob"], count: int) -> Iterator["Blob"]:
@@ -117,14 +155,6 @@ def parse_model(folder: str) -> ModelName | None:
     """The model that a folder holds, if it may hold one."""
     try:
         return ModelName.parse(folder)
-    except BadName:
-        return None
-
-
-def parse_version(folder: str) -> Version | None:
-    """The version that a folder holds, if it may hold one."""
-    try:
-        return Version.parse(folder)
     except BadName:
         return None
 

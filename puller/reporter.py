@@ -39,6 +39,7 @@ class Reporter:
         """The whole truth, now; brings the gauges up to date with it."""
         tools, about = self.reconciler.tools, self.core.about()
         warnings = (*about.warnings, *self.reconciler.warnings)[:MAX_MODELS]
+        passed_over = tools.survey.sightings.ignored
         report = PullerReport(
             **about.model_copy(update={"warnings": warnings}).model_dump(),
             bucket=tools.survey.link.state,
@@ -47,7 +48,8 @@ class Reporter:
             source=self.chosen.source,
             exchange=self.site.report(),
             models=tools.ledger.models(tools.fetching.progress),
-            ignored_objects=tools.survey.sightings.ignored,
+            ignored_objects=passed_over.counts,
+            ignored_names=passed_over.names,
             unparseable_messages=self.intake.unparseable.total(),
         )
         tools.ledger.measure(about.reported)

@@ -6,8 +6,7 @@ seen) is kept.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,6 +18,7 @@ from events.pieces import Table
 from puller.completeness import Judgement, Known, Rules, Settling, Unread, Unusable, judge
 from puller.objects import Catalog, Listing, Listings, RemoteFile
 from puller.pace import backoff
+from puller.passed_over import PassedOver
 from puller.view import Seen
 from service.errors import Invalid
 from service.isolation import Trouble, alone, alone_async
@@ -76,7 +76,7 @@ class Sightings:
         self._stale: set[Key] = set()
         self._doubts: set[Key] = set()  # since the last look at all began
         self._at_hand: Listings = {}
-        self._ignored: Mapping[str, int] = {}
+        self._ignored = PassedOver()
         self.offered: dict[ModelName, frozenset[Version]] = {}
 
     async def look_at_all(self, *, published: Collection[Key]) -> None:
@@ -170,12 +170,13 @@ class Sightings:
         return sighting.seen if sighting else None
 
     @property
-    def ignored(self) -> dict[str, int]:
-        """Objects that are no file of a version, by reason."""
-        total = Counter(self._ignored)
+    def ignored(self) -> PassedOver:
+        """Objects that are no file of a version."""
+        total = PassedOver()
+        total.update(self._ignored)
         for sighting in self._sightings.values():
             total.update(sighting.listing.ignored)
-        return dict(total)
+        return total
 
     def _is_as_before(self, key: Key) -> bool:
         return _generations(self._sightings[key].listing) == _generations(self._at_hand[key])

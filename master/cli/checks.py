@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from events.status import Source
 from master.cli import words
 from master.cli.client import Master
 from master.cli.ends import Exit, Failure
@@ -54,7 +55,7 @@ def check_fleet(master: Master, *, now: datetime) -> tuple[list[Finding], list[N
         good("token", "the master takes it"),
         *_nats(overview),
         *_nodes(nodes, now=now),
-        *_models(overview),
+        *_models(overview, nodes),
         *_software(nodes),
         *_sources(nodes),
         *_unmanaged(overview),
@@ -85,12 +86,25 @@ def _nodes(nodes: list[NodeRow], *, now: datetime) -> Iterator[Finding]:
         yield good("nodes", f"{who} well, clocks and disks, too")
 
 
-def _models(overview: Overview) -> Iterator[Finding]:
+def _models(overview: Overview, nodes: list[NodeRow]) -> Iterator[Finding]:
     """What `status` says of models: quarantined, behind, stuck, mutated, and uploads that are passed over."""
     for sentence in overview.about_models:
         yield wrong("models", sentence, "`explain MODEL` says more")
     if overview.models and not overview.about_models:
         yield good("models", "all are served as desired, or on their way")
+    if not overview.models and not overview.about_models:
+        looked = {f"gs://{one.bucket}/{one.prefix}" for node in nodes for one in _looking(node)}
+        for place in sorted(looked):
+            advice = "upload a version as MODEL/NUMBER/…, or set MM_BUCKET and MM_PREFIX to where your models are"
+            yield warning("models", f"there is nothing at all below {place}", advice)
+
+
+def _looking(node: NodeRow) -> Iterator[Source]:
+    """Where the node's puller looks, if its bucket answers."""
+    for service in node.services:
+        bucket = service.connections.get("bucket")
+        if service.source and bucket and bucket.is_connected and not service.is_lost:
+            yield service.source
 
 
 def _node(node: NodeRow, *, now: datetime) -> Iterator[Finding]:

@@ -6,16 +6,16 @@ It is both things the puller asks of a bucket: lists (`catalog`, `listing`, `rea
 import asyncio
 import base64
 import hashlib
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from events.manifest import Content
-from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, Version, locate
+from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, Version, locate, version_in
 from puller import crc32c
 from puller.engine import Interrupted, Replaced, Write
-from puller.objects import Catalog, Listing, RemoteFile
+from puller.objects import NO_MODEL, NO_VERSION, Catalog, Listing, RemoteFile, ambiguous
+from puller.passed_over import PassedOver
 from service.errors import Invalid, Transient
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,34 +99,38 @@ class FakeBucket:
 
     async def catalog(self) -> Catalog:
         self._check()
-        ignored: Counter[str] = Counter()
+        ignored = PassedOver()
         models: dict[ModelName, set[Version]] = {}
         for model, below in self._folders(self._prefix, ignored).items():
             try:
                 parsed = ModelName.parse(model)
             except BadName:
-                ignored["not a model name"] += 1
+                ignored.add(NO_MODEL, below)
                 continue
-            for version in self._folders(below, ignored):
-                try:
-                    models.setdefault(parsed, set()).add(Version.parse(version))
-                except BadName:
-                    ignored["not a version number"] += 1
+            for folder, path in self._folders(below, ignored).items():
+                if (version := version_in(folder)) is None:
+                    ignored.add(NO_VERSION, path)
+                else:
+                    models.setdefault(parsed, set()).add(version)
         return Catalog({model: frozenset(versions) for model, versions in models.items()}, ignored)
 
     async def listing(self, model: ModelName, version: Version) -> Listing:
         self._check()
-        ignored: Counter[str] = Counter()
+        found = self._folders(f"{self._prefix}{model}/", PassedOver())
+        folders = {folder: path for folder, path in found.items() if version_in(folder) == version}
+        if len(folders) > 1:
+            return ambiguous(model, version, folders=folders)
+        ignored = PassedOver()
         files: dict[FileName, RemoteFile] = {}
-        for name, found in self._objects.items():
-            if not name.startswith(f"{self._prefix}{model}/{version}/"):
+        for name, one in self._objects.items():
+            if not any(name.startswith(path) for path in folders.values()):
                 continue
             place = locate(name, self._prefix)
             if isinstance(place, Ignored):
-                ignored[place.reason] += 1
+                ignored.add(place.reason, name)
                 continue
-            content = Content(len(found.data), crc32c.extend(0, found.data))
-            files[place.file] = RemoteFile(place.file, name, content, found.generation, found.md5, found.updated)
+            content = Content(len(one.data), crc32c.extend(0, one.data))
+            files[place.file] = RemoteFile(place.file, name, content, one.generation, one.md5, one.updated)
         manifest = files.pop(FileName(MANIFEST_NAME), None)
         return Listing(tuple(files[name] for name in sorted(files)), manifest, ignored)
 
@@ -170,7 +174,7 @@ class FakeBucket:
             raise Replaced(file)
         return found
 
-    def _folders(self, prefix: str, ignored: Counter[str]) -> dict[str, str]:
+    def _folders(self, prefix: str, ignored: PassedOver) -> dict[str, str]:
         """Folders directly below a prefix, and their own prefixes; objects there are counted."""
         folders = {}
         for name in self._objects:
@@ -180,5 +184,5 @@ class FakeBucket:
             if slash:
                 folders[folder] = f"{prefix}{folder}/"
             elif isinstance(place := locate(name, self._prefix), Ignored):
-                ignored[place.reason] += 1
+                ignored.add(place.reason, name)
         return folders

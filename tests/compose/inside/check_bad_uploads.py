@@ -81,7 +81,7 @@ def test_wrong_sample_goes_to_quarantine(world: World, model: str, tmp_path: Pat
         world.wait_answers(node, model, FIRST)
 
 
-@pytest.mark.parametrize("name", ["{}/latest/saved_model.pb", "{}/007/saved_model.pb", "{}/1/../../escape"])
+@pytest.mark.parametrize("name", ["{}/latest/saved_model.pb", "{}/v7/saved_model.pb", "{}/1/../../escape"])
 def test_hostile_names_are_ignored(world: World, model: str, name: str) -> None:
     """Objects that are no file of a version neither stop a good version nor become one."""
     world.bucket.write(name.format(model), b"nothing good")

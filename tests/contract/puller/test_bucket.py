@@ -52,12 +52,34 @@ async def test_an_empty_bucket(store: Store) -> None:
 
 async def test_catalog_names_models_and_versions(store: Store) -> None:
     """Folders with proper names are versions; what else is there is counted by reason."""
-    for name in ("m/1/a", "m/1/b/c", "m/20/a", "n.x/0/a", "m/01/a", "m/x/a", "m/readme", "_tmp/1/a", "top", "o/7"):
+    for name in ("m/1/a", "m/1/b/c", "m/20/a", "n.x/0/a", "m/03/a", "m/x/a", "m/readme", "_tmp/1/a", "top", "o/7"):
         store.write(f"models/{name}", b"x")
     store.write("elsewhere/m/5/a", b"x")
     catalog = await store.lists.catalog()
-    assert catalog.models == {"m": {1, 20}, "n.x": {0}}
-    assert catalog.ignored == {"not a version number": 2, "not inside a version folder": 3, "not a model name": 1}
+    assert catalog.models == {"m": {1, 3, 20}, "n.x": {0}}
+    assert catalog.ignored.counts == {
+        "not a version number": 1,
+        "not inside a version folder": 3,
+        "not a model name": 1,
+    }
+    assert catalog.ignored.names == {
+        "not a version number": ("models/m/x/",),
+        "not inside a version folder": ("models/m/readme", "models/o/7", "models/top"),
+        "not a model name": ("models/_tmp/",),
+    }
+
+
+async def test_leading_zeros_are_taken_as_tensorflow_serving_takes_them(store: Store) -> None:
+    """`007` is version 7; where `7` is there, too, neither is taken, and both are named."""
+    generation = store.write("models/m/007/saved_model.pb", DATA)
+    assert (await store.lists.catalog()).models == {"m": {7}}
+    (file,) = (await store.lists.listing(MODEL, Version(7))).files
+    assert (file.object_name, file.generation) == ("models/m/007/saved_model.pb", generation)
+    store.write("models/m/7/saved_model.pb", DATA)
+    assert (await store.lists.catalog()).models == {"m": {7}}
+    both = await store.lists.listing(MODEL, Version(7))
+    assert both.files == ()
+    assert both.problems == ("m/007/ and m/7/ are both version 7: delete all but one of them",)
 
 
 async def test_listing_says_what_each_file_is(store: Store) -> None:
@@ -83,7 +105,7 @@ async def test_hostile_names_are_counted_and_never_listed(store: Store) -> None:
     store.write("models/m/1/back\\slash", b"x")
     listing = await store.lists.listing(MODEL, Version(1))
     assert [file.name for file in listing.files] == ["good"]
-    assert listing.ignored == {"unsafe file name": 2}
+    assert listing.ignored.counts == {"unsafe file name": 2}
 
 
 async def test_more_files_than_a_page(store: Store) -> None:

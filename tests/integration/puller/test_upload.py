@@ -91,7 +91,7 @@ async def test_objects_that_are_no_models_are_counted_and_harm_nothing(world: Wo
     for name in (
         "readme.txt",
         "half/7",
-        "half/007/saved_model.pb",
+        "half/v7/saved_model.pb",
         "half/9223372036854775808/saved_model.pb",
         "half/-1/saved_model.pb",
         ".hidden/1/saved_model.pb",
@@ -159,3 +159,21 @@ def fetch(url: str, *, body: bytes | None = None) -> str:
     """Get a page, or post to it."""
     with urllib.request.urlopen(url, data=body, timeout=10) as answer:  # noqa: S310 - our own address
         return str(answer.read().decode())
+
+
+async def test_a_folder_with_leading_zeros_is_the_version_that_it_is_to_tensorflow_serving(world: World) -> None:
+    """`007` is published as 7; of two folders of one number neither is taken, and both are named."""
+    files = {**TINY, "manifest.json": render_manifest(TINY)}
+    for folder in ("08", "8"):
+        for name, data in files.items():
+            world.gcs.bucket.write(f"{MODEL}/{folder}/{name}", data)
+    puller = world.start_puller()
+    await eventually(lambda: puller.state(8) == "invalid")
+    entry = puller.version(8)
+    assert entry is not None
+    assert "half/08/ and half/8/ are both version 8" in entry.reason
+    for name, data in files.items():
+        world.gcs.bucket.write(f"{MODEL}/007/{name}", data)
+    await eventually(lambda: puller.state(7) == "published")
+    assert puller.files(7) == TINY
+    assert not puller.folder(8).exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from events.names import NodeName
-from events.status import Disk, Source
+from events.status import Connection, Disk, Source
 from master.cli import flags
 from master.cli.checks import check_clock
 from master.cli.ends import Exit, Unreachable
@@ -67,6 +67,19 @@ def test_what_is_wrong_with_models_and_uploads_is_found() -> None:
     assert code == Exit.NOT_AS_DESIRED
     assert all(f"wrong       models: {sentence}\n            -> `explain MODEL`" in out for sentence in words)
     assert "good        models" not in out
+
+
+def test_a_place_that_holds_nothing_is_pointed_out() -> None:
+    """Most often another bucket or prefix is meant; a new cluster is not wrong by it."""
+    looks = Connection(is_connected=True, since=NOW)
+    service = a_service().model_copy(
+        update={"connections": {"bucket": looks}, "source": Source(bucket="models", prefix="prod/")}
+    )
+    master = a_master(a_node(NodeName("n1")).model_copy(update={"services": (service,)}))
+    master.answers["GET /v1/overview"] = ok(an_overview().model_copy(update={"models": 0}))
+    code, out = doctor(master)
+    assert "warning     models: there is nothing at all below gs://models/prod/" in out
+    assert code == Exit.DONE
 
 
 def test_models_that_nobody_manages_are_pointed_out() -> None:

@@ -46,7 +46,6 @@ def test_other_spellings_are_no_version(text: str) -> None:
         ("models/m/1/variables/", "folder placeholder"),
         ("models/m/1", "not inside a version folder"),
         ("models/m/latest/f", "not a version number"),
-        ("models/m/01/f", "not a version number"),
         (f"models/m/{2**63}/f", "not a version number"),
         ("models/../1/f", "not a model name"),
         ("models//m/1/f", "not a model name"),
@@ -80,10 +79,13 @@ def test_no_object_leaves_its_version_folder(object_name: str) -> None:
     """Whatever the object is called, a located file lies below its version's folder."""
     place = locate(object_name, "")
     if isinstance(place, ObjectPath):
+        model, folder, _ = object_name.split("/", 2)
         path = PurePosixPath("/models", place.model, str(place.version), place.file)
         assert ".." not in path.parts
         assert path.parts[:4] == ("/", "models", place.model, str(place.version))
-        assert str(path) == f"/models/{object_name}"
+        assert (model, int(folder)) == (place.model, place.version)
+        assert str(path) == f"/models/{model}/{place.version}/{object_name.split('/', 2)[2]}"
+        assert place.is_plain == (folder == str(place.version))
 
 
 @pytest.mark.parametrize(("text", "prefix"), [("", ""), ("/", ""), ("a", "a/"), ("/a/b/", "a/b/")])

@@ -90,14 +90,17 @@ def test_what_is_passed_over_in_the_bucket_is_told() -> None:
         "a": {"not a version number": 2, "folder placeholder": 9},
         "b": {"not a version number": 3},
     }.items():
-        report = json.loads(said(node, PULLER, {MODEL: serving(7)}, seconds=1)) | {"ignored_objects": counts}
+        names = {"not a version number": [f"m/v{number}/" for number in range(counts["not a version number"])]}
+        more = {"ignored_objects": counts, "ignored_names": names}
+        report = json.loads(said(node, PULLER, {MODEL: serving(7)}, seconds=1)) | more
         known.fold.report(NodeName(node), PULLER, json.dumps(report).encode())
     words = (
-        "Of what is in the bucket some is passed over: not a version number (3). A version is a folder MODEL/NUMBER."
+        "Of what is in the bucket some is passed over: m/v0/, m/v1/, m/v2/, because not a version number."
+        " A version is a folder MODEL/NUMBER."
     )
     assert known.overview(FRESH).sentences == known.overview(FRESH).about_models == (words,)
     known.fold.silent(NodeName("b"), PULLER, at(2))
-    assert known.overview(FRESH).about_models == (words.replace("(3)", "(2)"),)
+    assert known.overview(FRESH).about_models == (words.replace(", m/v2/", ""),)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])

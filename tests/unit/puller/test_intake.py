@@ -60,10 +60,19 @@ def test_what_concerns_nobody_asks_for_nothing() -> None:
     desk = Desk()
     desk.hear("p/m/3/a", kind="OBJECT_DELETE")
     desk.hear("p/m/3/a", bucket="other")
-    for name in ("m/3/a", "p/m/3/../../x", "p/../3/a", "p/m/03/a", "p/m/3", "p/m/9223372036854775808/a", "p/m/3/a\x00"):
+    for name in ("m/3/a", "p/m/3/../../x", "p/../3/a", "p/m/3", "p/m/9223372036854775808/a", "p/m/3/a\x00"):
         desk.hear(name)
     assert desk.rings == 0
     assert not desk.intake.unparseable
+
+
+def test_a_folder_with_leading_zeros_is_looked_up() -> None:
+    """How the folder of a version is called is known once the model's folders are listed."""
+    desk = Desk()
+    desk.hear("p/m/03/a")
+    taken = desk.hints.take()
+    assert taken.models == {M}
+    assert not taken.versions
 
 
 def test_unreadable_messages_are_counted_by_reason() -> None:

@@ -26,6 +26,7 @@ from puller.completeness import (
 )
 from puller.limits import GIB
 from puller.objects import Listing, RemoteFile
+from puller.passed_over import PassedOver
 from service.saved_model import Needs
 
 UPLOADED = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -44,7 +45,7 @@ def remote(name: str, *, size: int = 10, crc32c: int = 1, updated: datetime = UP
 
 def listing(names: Iterable[str], *, has_manifest: bool = False) -> Listing:
     manifest = remote(MANIFEST_NAME) if has_manifest else None
-    return Listing(tuple(remote(name) for name in sorted(names)), manifest, {})
+    return Listing(tuple(remote(name) for name in sorted(names)), manifest, PassedOver())
 
 
 def structure(
@@ -144,10 +145,10 @@ def test_settles_before_it_is_complete() -> None:
     files = (*listing(WHOLE[1:]).files, remote(GRAPH, updated=newest))
     known = Known(newest, needs=NEEDS)
     until = newest + timedelta(seconds=5)
-    judgement = judge(Listing(files, None, {}), known, now=until - timedelta(milliseconds=1), rules=RULES)
+    judgement = judge(Listing(files, None, PassedOver()), known, now=until - timedelta(milliseconds=1), rules=RULES)
     assert isinstance(judgement, Settling)
     assert judgement.until == until
-    assert isinstance(judge(Listing(files, None, {}), known, now=until, rules=RULES), Complete)
+    assert isinstance(judge(Listing(files, None, PassedOver()), known, now=until, rules=RULES), Complete)
 
 
 def test_a_clock_behind_the_buckets_does_not_hold_a_version_up() -> None:
@@ -155,7 +156,7 @@ def test_a_clock_behind_the_buckets_does_not_hold_a_version_up() -> None:
     future = replace(remote(GRAPH), updated=UPLOADED + timedelta(days=1))
     known = Known(UPLOADED, needs=NEEDS_NOTHING)
     now = UPLOADED + timedelta(seconds=5)
-    assert isinstance(judge(Listing((future,), None, {}), known, now=now, rules=RULES), Complete)
+    assert isinstance(judge(Listing((future,), None, PassedOver()), known, now=now, rules=RULES), Complete)
 
 
 def test_missing_assets_may_be_allowed() -> None:
@@ -220,7 +221,7 @@ def test_a_stray_shard_of_another_count_does_no_harm() -> None:
 )
 def test_what_no_further_upload_makes_good(files: tuple[RemoteFile, ...], reason: str) -> None:
     """Only a change of what is there helps."""
-    judgement = judge(Listing(files, None, {}), Known(UPLOADED, needs=NEEDS_NOTHING), now=LATER, rules=RULES)
+    judgement = judge(Listing(files, None, PassedOver()), Known(UPLOADED, needs=NEEDS_NOTHING), now=LATER, rules=RULES)
     assert isinstance(judgement, Unusable)
     assert reason in judgement.reason
 
@@ -235,7 +236,7 @@ def test_zero_byte_files_are_files() -> None:
     """An empty asset is content like any other."""
     files = (remote(GRAPH), remote(ASSET, size=0))
     known = Known(UPLOADED, needs=Needs(variables=False, assets=frozenset({FileName(ASSET)})))
-    assert judge(Listing(files, None, {}), known, now=LATER, rules=RULES) == Complete(files)
+    assert judge(Listing(files, None, PassedOver()), known, now=LATER, rules=RULES) == Complete(files)
 
 
 def test_long_lists_of_reasons_are_cut() -> None:
@@ -250,7 +251,7 @@ def test_folders_of_many_deep_names_are_looked_up_and_not_kept() -> None:
     """50,000 names of 32 folders have 1.6 million folders above them; the bucket's writers choose the names."""
     deep = "/".join("f" * 8 for _ in range(30))
     files = (remote(GRAPH), *(remote(f"{number}/{deep}/{number}") for number in range(3_000)))
-    many = Listing(tuple(sorted(files, key=lambda file: file.name)), None, {})
+    many = Listing(tuple(sorted(files, key=lambda file: file.name)), None, PassedOver())
     tracemalloc.start()
     judge(many, Known(first_seen=UPLOADED), now=UPLOADED, rules=Rules())
     _, peak = tracemalloc.get_traced_memory()
