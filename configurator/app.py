@@ -18,6 +18,7 @@ from configurator.hand_made import HandMade
 from configurator.news import News
 from configurator.observe import Observer
 from configurator.observe import Serving as Asked
+from configurator.peers import Link, Peers
 from configurator.reconcile import Reconcile
 from configurator.reloader import Reloader
 from configurator.sender import Sender
@@ -57,11 +58,13 @@ class TensorFlowServing(Predicts, Asked, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What else a pass touches: desired state, the events it emits, its own bell, the monotonic clock."""
+    """What else a pass touches: desired state, events, its own bell, the way to its peers, the monotonic clock."""
 
     desired: Callable[[], DesiredState]
     emit: Callable[[Event], None]
     ring: Callable[[], None]
+    publish: Callable[[bytes], None] = lambda _: None
+    is_connected: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
 
 
@@ -75,11 +78,14 @@ def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServi
 
     reloader = Reloader(send, ring=outside.ring)
     hand_made = HandMade(serving, troubles=troubles)
+    link = Link(outside.publish, outside.is_connected, outside.ring, outside.clock)
+    peers = Peers(settings.node, link, stagger_seconds=settings.stagger_seconds, heeds=settings.heed_peers)
     return Edges(
         disk=disk,
         serving=serving,
-        observer=Observer(disk, serving, desired=outside.desired, hand_made=hand_made, troubles=troubles),
+        observer=Observer(disk, serving, desired=outside.desired, hand_made=hand_made, peers=peers, troubles=troubles),
         hand_made=hand_made,
+        peers=peers,
         reloader=reloader,
         sender=Sender(disk, reloader, hand_made, sweeper, news, troubles),
         sweeper=sweeper,
@@ -95,7 +101,13 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
     """Put the service together."""
     ring, serving = core.doorbell.ring, Serving(settings.serving_address, settings.serving_tls)
     disk = Disk(Layout(settings.models_dir.absolute()), settings.config_file)
-    outside = Outside(lambda: core.desired.state, core.bus.emit, ring)
+    outside = Outside(
+        lambda: core.desired.state,
+        core.bus.emit,
+        ring,
+        partial(core.bus.publish, subjects.CRASH),
+        lambda: core.bus.connection.is_connected,
+    )
     edges = wire(disk, settings, serving=serving, outside=outside)
     reconcile = Reconcile(edges, settings)
     reporter = Reporter(core, edges, reconcile, settings)
@@ -104,13 +116,14 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
         edges.cleaner.ask_for_room()
         ring()
 
+    core.bus.subscribe(subjects.CRASH, edges.peers.hear)
     core.bus.subscribe(subjects.retention_request(settings.node), on_room)
     core.bus.subscribe(subjects.events(settings.node, "puller", VersionPublished.type), lambda _: ring())
     return Parts(
         reporter.one_pass,
         Timing(settings.poll_seconds, backoff_min_seconds=BACKOFF_MIN_SECONDS, backoff_max_seconds=BACKOFF_MAX_SECONDS),
         reporter.report,
-        tasks=(edges.reloader.run, edges.sweeper.run, lambda: serving.watch(ring)),
+        tasks=(edges.reloader.run, edges.sweeper.run, edges.peers.run, lambda: serving.watch(ring)),
         commands={Reload: partial(_reload, reconcile, ring), ApplyRetention: partial(_retain, edges.cleaner, ring)},
     )
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from configurator import smoke
 from configurator.disk import Disk, Folder
-from configurator.judge import Verdicts
+from configurator.judge import CRASHES, Verdicts
 from configurator.news import News
 from configurator.told import Key
 from configurator.view import View
@@ -85,6 +85,7 @@ class Court:
             reason=reason,
             fingerprint=await asyncio.to_thread(self._disk.fingerprint, key),
             retry=view.models[name].policy.retry.get(version),
+            took_down=view.told.crashes.get(key, 0) >= CRASHES,
         )
         await asyncio.to_thread(self._disk.quarantine, record)
         self._news.quarantined(key, reason)

@@ -10,6 +10,7 @@ from configurator.disk import Disk
 from configurator.hand_made import HandMade
 from configurator.news import News
 from configurator.observe import Observer
+from configurator.peers import Peers
 from configurator.reloader import Reloader
 from configurator.sender import Sender
 from configurator.sweeper import Sweeper
@@ -30,6 +31,7 @@ class Edges:
     serving: Connected
     observer: Observer
     hand_made: HandMade
+    peers: Peers
     reloader: Reloader
     sender: Sender
     sweeper: Sweeper

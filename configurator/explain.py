@@ -85,6 +85,7 @@ def _unchosen(model: Model) -> list[str]:
         newest = max(model.quarantined)
         if newest > max(model.wanted, default=-1) and not model.policy.paused:
             reasons.append(f"version {newest} is in quarantine: {model.quarantined[newest]}")
+    reasons += _passed_over(model)
     if model.policy.paused and model.chosen - model.wanted:
         reasons.append(f"version {max(model.chosen - model.wanted)} waits because updates are paused")
     is_only_named = model.policy == DEFAULT and not (model.on_disk or model.statuses or model.quarantined)
@@ -97,10 +98,24 @@ def _unchosen(model: Model) -> list[str]:
     return reasons
 
 
+def _passed_over(model: Model) -> list[str]:
+    """Name the newest version that waits because of other nodes, where it would be followed."""
+    later = [version for version in {*model.held, *model.waits} if version > max(model.wanted, default=-1)]
+    if not later or model.policy.paused or not isinstance(model.policy.want, Latest):
+        return []
+    return [_for_others(model, max(later))]
+
+
+def _for_others(model: Model, version: Version) -> str:
+    return f"version {version} waits: {model.held.get(version) or model.waits[version]}"
+
+
 def _waiting(view: View, name: ModelName, version: Version) -> str:
     model = view.models[name]
     if version in model.confirmed:
         return ""
+    if version in model.held or version in model.waits:
+        return _for_others(model, version)
     if version in model.quarantined:
         return f"version {version} is in quarantine: {model.quarantined[version]}"
     if version not in model.on_disk:

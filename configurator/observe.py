@@ -13,6 +13,7 @@ from configurator.activity import WHOLE_SECONDS
 from configurator.disk import Folder, Space, Unlistable
 from configurator.good import Good
 from configurator.hand_made import HandMade, taken_over
+from configurator.peers import Peers
 from configurator.serving import ServingAway, ServingLate, ServingRefused
 from configurator.told import Told, back, keys, see
 from configurator.view import DEFAULT, Model, State, Status, View
@@ -54,10 +55,12 @@ class Observer:
         *,
         desired: Callable[[], DesiredState],
         hand_made: HandMade,
+        peers: Peers,
         troubles: Troubles,
     ) -> None:
         self._disk = disk
         self._hand_made = hand_made
+        self._peers = peers
         self._serving = serving
         self._desired = desired
         self._troubles = troubles
@@ -140,7 +143,11 @@ class Observer:
         taken = {
             name: taken_over(model, by_hand[name].version_labels) for name, model in models.items() if name in by_hand
         }
-        return View(now, {**models, **taken}, told, troubles=self._troubles.all)
+        known = {
+            name: self._peers.look(name, model, crashes=told.crashes, now=now)
+            for name, model in {**models, **taken}.items()
+        }
+        return View(now, known, told, troubles=self._troubles.all)
 
     def _policy(self, name: ModelName) -> Policy:
         return self._desired().of(name)

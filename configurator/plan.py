@@ -93,7 +93,7 @@ def _settle(view: View, name: ModelName) -> Target:
     labelled = replace(entry, labels=labels(view.models[name], entry)) if entry else None
     if view.models[name].is_unclear:
         return Target(entry, entry)
-    return Target(entry, labelled, _is_moving(view, name, labelled))
+    return Target(entry, labelled, bool(view.models[name].waits) or _is_moving(view, name, labelled))
 
 
 def removes(view: View) -> bool:

@@ -115,6 +115,7 @@ class Reconcile:
             self._told = told.doubt(self._told)
             self._see(now)
         edges.news.seen(self.view)
+        edges.peers.tell(self.view, edges.observer.folders)
 
     def _see(self, now: float) -> None:
         """Make the view of what is known now."""
@@ -132,6 +133,7 @@ class Reconcile:
         edges.observer.forget()
         edges.news.lost(reason)
         self._see(now)
+        edges.peers.tell(self.view, edges.observer.folders)
         self.view = replace(self.view, is_away=True, activity=Activity())
 
     def _is_suspect(self, key: Key) -> bool:

@@ -47,7 +47,7 @@ def _kept(policy: int | None, setting: int, *, is_low: bool) -> int:
 
 def _surplus(model: Model, kept: int) -> dict[Version, str]:
     policy = model.policy
-    needed = model.wanted | model.good | frozenset(desired.keep(policy, model.candidates))
+    needed = model.wanted | model.good | frozenset(desired.keep(policy, model.usable))
     rest = model.on_disk - model.by_hand - needed
     useless = {version: _reason(model, version) for version in rest}
     spare = sorted(version for version, reason in useless.items() if not reason)

@@ -116,6 +116,8 @@ def _version(
     model, status = view.models[name], view.models[name].statuses.get(version)
     if version in model.quarantined and not (status and status.is_active):
         return version, ServedStage.QUARANTINED, model.quarantined[version]
+    if version in model.held:
+        return version, ServedStage.QUARANTINED, model.held[version]
     if status and status.state in STAGES:
         reason = "" if version in model.good or model.is_unmanaged else WORDS.get(status.state, "")
         return version, STAGES[status.state], model.quarantined.get(version, reason)

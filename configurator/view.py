@@ -68,6 +68,8 @@ class Model:
     labels: Mapping[str, Version] = field(default_factory=dict)  # as found; asked for only while the config is unknown
     good: frozenset[Version] = frozenset()  # the last versions that were confirmed
     is_unclear: bool = False  # something could not be read of it in this pass, so it is left as it is
+    held: Mapping[Version, str] = field(default_factory=dict)  # not to be loaded before an operator says so -> why
+    waits: Mapping[Version, str] = field(default_factory=dict)  # not to be loaded yet, because of other nodes -> why
     hand_made: str | None = None  # the base path of an entry that somebody else wrote into the config file
 
     @property
@@ -81,6 +83,11 @@ class Model:
     @property
     def candidates(self) -> frozenset[Version]:
         """The versions that could be served."""
+        return self.usable - self.held.keys() - self.waits.keys()
+
+    @property
+    def usable(self) -> frozenset[Version]:
+        """The versions on disk that are not in quarantine, those that wait among them."""
         return self.on_disk - self.quarantined.keys()
 
     @property

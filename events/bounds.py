@@ -60,4 +60,5 @@ COPY: Final = Bounds(256 * MIB, max_values=8_000_000)  # all desired documents t
 EVENT: Final = Bounds(256 * 1024, max_values=40_000)
 REQUEST: Final = Bounds(64 * 1024, max_values=20_000)
 HINT: Final = Bounds(1024, max_values=32)
+CRASH: Final = Bounds(64 * 1024, max_values=1000)
 RECORD: Final = Bounds(64 * MIB, max_values=20 * MAX_FILES)  # a receipt of ours on the disk

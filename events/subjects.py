@@ -16,6 +16,7 @@ PREFIX = "mm.v1"
 EVENTS = f"{PREFIX}.event"  # mm.v1.event.<node>.<service>.<type>.<model>.<version>: CloudEvents, kept by the stream
 AUDIT = f"{PREFIX}.audit"  # mm.v1.audit.<node>.master.<type>.<model>._: what people had done; masters alone say it
 HINT = f"{PREFIX}.hint"  # a peer says: look at this model now; not kept
+CRASH = f"{PREFIX}.crash"  # a configurator says: these versions took TensorFlow Serving down here; not kept
 RETENTION_REQUEST = f"{PREFIX}.retention"  # mm.v1.retention.<node>: the puller asks its configurator for room; not kept
 INBOX = "_INBOX"  # _INBOX.<service>.<node>.<anything>: what NATS itself answers; each service hears its own alone
 ANSWER = f"{PREFIX}.answer"  # mm.v1.answer.<secret>.<place>: what nodes answer to a master's command

@@ -16,6 +16,7 @@ from pydantic.json_schema import JsonSchemaValue, models_json_schema
 from events import cloudevents, cluster, commands, messages, subjects
 from events.cloudevents import Envelope
 from events.commands import Answer, Command
+from events.crash import Crashes
 from events.desired import Desired
 from events.hint import Hint
 from events.messages import Event
@@ -84,6 +85,7 @@ def _channels() -> Iterator[Channel]:
     for kind in cluster.ALL:
         yield _command(f"command.cluster.{kind.name}", subjects.cluster_command(kind.name), kind)
     yield Channel("hint", subjects.HINT, _first(Hint), _ref(Hint), "send")
+    yield Channel("crash", subjects.CRASH, _first(Crashes), _ref(Crashes), "send")
     room = "The puller asks its configurator for disk space."
     yield Channel("retention", subjects.retention_request(NODE), room, NOTHING, "send")
     desired = "What operators want of a model; written only over the revision that was read."
@@ -130,7 +132,7 @@ def _event(kind: type[Event]) -> JsonSchemaValue:
 
 def _schemas() -> Mapping[str, JsonSchemaValue]:
     kinds: list[type[BaseModel]] = [*messages.ALL, *commands.PULLER, *commands.CONFIGURATOR, *cluster.ALL]
-    kinds += [Envelope, Answer, Hint, Desired, PullerReport, ConfiguratorReport, Presence]
+    kinds += [Envelope, Answer, Hint, Crashes, Desired, PullerReport, ConfiguratorReport, Presence]
     _, found = models_json_schema(
         [(kind, "validation") for kind in dict.fromkeys(kinds)], ref_template=SCHEMAS + "{model}"
     )

@@ -76,6 +76,7 @@ class Quarantine(BaseModel):
     reason: Annotated[str, AfterValidator(clean)]  # a release before this one wrote what it was told
     fingerprint: str | None  # None: the version had no receipt
     retry: str | None = None  # the operator's retry request that was already followed
+    took_down: bool = False  # TensorFlow Serving went away while it was loading it
 
 
 def fingerprint(files: tuple[FileRecord, ...]) -> str:

@@ -56,12 +56,12 @@ def puller(node: NodeName) -> Rights:
 
 
 def configurator(node: NodeName) -> Rights:
-    """Its own events, status and commands; hears its puller's news and its calls for room."""
+    """Its own events, status and commands; hears its puller's news and its calls for room; words to and from all."""
     return _worker(
         node,
         "configurator",
-        publish=(),
-        subscribe=(subjects.retention_request(node), subjects.events(node, "puller")),
+        publish=(subjects.CRASH,),
+        subscribe=(subjects.CRASH, subjects.retention_request(node), subjects.events(node, "puller")),
     )
 
 

@@ -67,6 +67,8 @@ class Bench(AbstractAsyncContextManager["Bench"]):
         self.events: list[Event] = []
         self.was_unserved: list[str] = []
         self.rung = False
+        self.publish_word: Callable[[bytes], None] = lambda _: None
+        self.is_on_nats = False
         self.due = 0.0
         self.outcome = Outcome()
         self.on_step: Callable[[], None] = lambda: None
@@ -82,6 +84,8 @@ class Bench(AbstractAsyncContextManager["Bench"]):
             ),
             emit=self.events.append,
             ring=self._ring,
+            publish=self.publish_word,
+            is_connected=lambda: self.is_on_nats,
             clock=lambda: self.serving.now,
         )
         disk = self.disk_kind(self.layout, self.settings.config_file)

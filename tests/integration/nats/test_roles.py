@@ -35,12 +35,13 @@ async def test_every_service_does_its_work(secured: Secured) -> None:
 
     No right is lacking: a subject that the server refused would have been noted.
     """
-    heard: dict[str, list[bytes]] = {"hint": [], "room": [], "puller": [], "configurator": []}
+    heard: dict[str, list[bytes]] = {"hint": [], "room": [], "puller": [], "configurator": [], "crash": []}
     documents: list[Mapping[str, Entry]] = []
     puller, configurator = worker(secured, "puller"), worker(secured, "configurator")
     puller.watch(subjects.DESIRED_BUCKET, documents.append)
     configurator.subscribe(subjects.retention_request(NODE), heard["room"].append)
     configurator.subscribe(subjects.events(NODE, "puller", VersionPublished.type), heard["puller"].append)
+    configurator.subscribe(subjects.CRASH, heard["crash"].append)
     puller.subscribe(subjects.HINT, heard["hint"].append)
     puller.subscribe(subjects.events(NODE, "configurator", messages.VersionRemoved.type), heard["configurator"].append)
     async with (
@@ -49,6 +50,7 @@ async def test_every_service_does_its_work(secured: Secured) -> None:
     ):
         await eventually(lambda: puller.connection.is_connected and configurator.connection.is_connected)
         puller.publish(subjects.HINT, b"hint")
+        configurator.publish(subjects.CRASH, b"word")
         puller.publish(subjects.retention_request(NODE), b"")
         puller.emit(VersionPublished(model=MODEL, version=Version(1), files=1, bytes=1))
         configurator.emit(messages.VersionRemoved(model=MODEL, version=Version(1), reason="old"))
