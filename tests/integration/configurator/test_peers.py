@@ -29,7 +29,7 @@ class Pair:
             (folder / name).mkdir()
             node = self.nodes[name] = Node(folder / name, supervisor.ports.reserve())
             node.start_serving()
-            node.start_configurator(node=name, nats_url=nats_url, stagger_seconds=1)
+            node.start_configurator(node=name, nats_url=nats_url, stagger_seconds=1, heed_peers=True)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until something is true; whatever has gone down meanwhile is started again."""
@@ -89,7 +89,7 @@ async def test_a_version_that_kills_goes_down_on_one_node_alone(pair: Pair, nats
     await pair.until(lambda: second.serves(8))
     assert pair.falls == {"node-1": 2, "node-2": 0}
     second.kill_configurator()
-    second.start_configurator(node="node-2", nats_url=nats_server.url, stagger_seconds=1)
+    second.start_configurator(node="node-2", nats_url=nats_server.url, stagger_seconds=1, heed_peers=True)
     second.publish(9)
     await pair.until(lambda: second.serves(9))
     assert pair.falls == {"node-1": 2, "node-2": 0}

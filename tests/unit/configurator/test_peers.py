@@ -65,7 +65,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         site = Site(nodes)
         for name in "ab":
             (tmp_path / name).mkdir()
-            nodes[name] = Bench(tmp_path / name, node=name, stagger_seconds=0)
+            nodes[name] = Bench(tmp_path / name, node=name, stagger_seconds=0, heed_peers=True)
         for bench in nodes.values():
             bench.publish_word, bench.is_on_nats = site.say, True
             bench.begin()
@@ -246,7 +246,7 @@ def test_first_loads_begin_one_after_the_other() -> None:
 
 async def test_a_turn_that_has_not_come_is_said(tmp_path: Path) -> None:
     """What is served stays, and the model is on its way."""
-    async with Bench(tmp_path, stagger_seconds=30) as bench:
+    async with Bench(tmp_path, stagger_seconds=30, heed_peers=True) as bench:
         bench.serving.start()
         await bench.serve(1)
         bench.is_on_nats = True
