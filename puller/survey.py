@@ -12,6 +12,7 @@ from events.names import ModelName, Version
 from puller.hints import Taken
 from puller.link import Link
 from puller.local import Local
+from puller.objects import RemoteFile
 from puller.pace import backoff
 from puller.plan import unlisted
 from puller.sightings import Key, Sightings
@@ -66,6 +67,7 @@ class Survey:
     unlisted: dict[Key, Unlisted] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=lambda: Troubles(log))
     _answers: bool = False  # the bucket has answered in this pass: what fails then concerns one version
+    _offered_before: Mapping[ModelName, frozenset[Version]] = field(default_factory=dict)  # before the last look at all
 
     async def look(self, taken: Taken, local: Local, *, at_all: bool) -> None:
         """List the names: of everything, or of the models that were hinted at."""
@@ -73,6 +75,7 @@ class Survey:
             self.sightings.doubt(model, version)
         self._answers = False
         if at_all:
+            self._offered_before = self.sightings.offered
             await self.sightings.look_at_all(published=local.keys)
         else:
             await self._look_at(taken.models, local)
@@ -138,12 +141,16 @@ class Survey:
             self.unlisted[key] = Unlisted(trouble.reason, tries, due)
 
     async def _list_one(self, model: ModelName, version: Version, *, suspects: bool) -> None:
+        before = self.sightings.last_seen(model, version)
         is_news = await self.sightings.list(model, version, is_at_hand_enough=True)
-        if is_news and suspects and self.announcements.is_open:
-            self._suspect(model, version)
+        is_new_name = version not in self._offered_before.get(model, ())
+        if is_news and suspects and self.announcements.is_open and (before or is_new_name):
+            self._suspect(model, version, before=before.files if before else ())
 
-    def _suspect(self, model: ModelName, version: Version) -> None:
+    def _suspect(self, model: ModelName, version: Version, *, before: Collection[RemoteFile]) -> None:
+        """Suspect the stream where an object came long ago and nobody announced it; deletions are not announced."""
         seen = self.sightings.last_seen(model, version)
-        newest = max((file.updated for file in seen.files), default=None) if seen else None
-        if newest and (self.clock() - newest).total_seconds() > SILENT_SECONDS:
+        known = {(file.name, file.generation) for file in before}
+        came = [file.updated for file in seen.files if (file.name, file.generation) not in known] if seen else []
+        if came and (self.clock() - max(came)).total_seconds() > SILENT_SECONDS:
             self.announcements.renew(f"{model} version {version} was found by polling, nothing announced it")

@@ -119,22 +119,6 @@ def test_a_disk_that_cannot_be_swept_stops_no_version(tell: Tell) -> None:
     tell(story)
 
 
-def test_a_silent_stream_is_opened_anew(tell: Tell) -> None:
-    """When polling finds what an open stream should have announced, the stream is suspected and renewed."""
-
-    async def story(puller: Puller) -> None:
-        async with puller.running():
-            await asyncio.sleep(1)
-            puller.upload(1, notify=False)
-            await asyncio.sleep(305)
-            assert len(puller.stream.renewals) == 1
-            puller.upload(2)
-            await asyncio.sleep(605)
-            assert len(puller.stream.renewals) == 1
-
-    tell(story)
-
-
 def test_published_versions_are_listed_once_after_the_start(tell: Tell) -> None:
     """What is on disk is compared with the bucket after a start, and not again until something is heard of it."""
 
