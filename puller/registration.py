@@ -4,6 +4,7 @@ It is the node's alone: every node hears everything. It expires by itself when t
 """
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from google.api_core.exceptions import NotFound, PermissionDenied
 from google.protobuf.duration_pb2 import Duration
@@ -12,12 +13,14 @@ from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
 
 from events.subscription import ACK_SECONDS, DELETED_TOPIC, RETENTION_SECONDS, RETRY_SECONDS, filter_of, is_outdated
 from service import logs
+from service.causes import cause
 from service.errors import Transient
 
 log = logs.get("puller.registration")
 
 CALL_SECONDS = 10.0
 DAY = 86400
+BOOTSTRAP = "`model-manager bootstrap --node NODE` does"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +48,44 @@ class Names:
         return f"projects/{self.project}/subscriptions/{self.subscription}"
 
 
-async def ensure(client: SubscriberAsyncClient, names: Names) -> bool:
-    """Make the subscription where it is missing or useless; tell whether it was made."""
+class Registered(Enum):
+    """What became of the subscription."""
+
+    THERE = auto()
+    MADE = auto()
+    UNSEEN = auto()  # this account may not look; only the stream can tell
+
+
+async def ensure(client: SubscriberAsyncClient, names: Names) -> Registered:
+    """Make the subscription where it is missing or useless, as far as this account may look."""
     try:
         found = await client.get_subscription(subscription=names.path, timeout=CALL_SECONDS, retry=None)
     except PermissionDenied:
-        return False  # a role that may receive and not look is enough; the stream tells whether it may
+        return Registered.UNSEEN  # a role that may receive and not look is enough; the stream tells whether it may
     except NotFound:
         await _make(client, names)
-        return True
+        return Registered.MADE
     if found.topic not in {names.topic_path, DELETED_TOPIC}:
         raise Transient(
             f"subscription {names.path} belongs to {found.topic}, not to {names.topic_path}: "
             "correct MM_TOPIC, or choose another name with MM_SUBSCRIPTION"
         )
     if found.topic == DELETED_TOPIC or is_outdated(found.filter, names.prefix):
-        log.info("subscription replaced", subscription=names.subscription, topic=found.topic)
-        await client.delete_subscription(subscription=names.path, timeout=CALL_SECONDS, retry=None)
+        await _drop(client, names)
         await _make(client, names)
-        return True
-    return False
+        log.info("subscription replaced", subscription=names.subscription, topic=found.topic)
+        return Registered.MADE
+    return Registered.THERE
+
+
+async def _drop(client: SubscriberAsyncClient, names: Names) -> None:
+    try:
+        await client.delete_subscription(subscription=names.path, timeout=CALL_SECONDS, retry=None)
+    except PermissionDenied as error:
+        raise Transient(
+            f"subscription {names.path} has another filter, or its topic was deleted, and this account may not replace "
+            f"it: {cause(error)}; {BOOTSTRAP}"
+        ) from error
 
 
 async def _make(client: SubscriberAsyncClient, names: Names) -> None:
@@ -84,5 +105,9 @@ async def _make(client: SubscriberAsyncClient, names: Names) -> None:
         raise Transient(
             f"topic {names.topic_path} does not exist: create it with the bucket's notifications, or "
             "correct MM_TOPIC and MM_PROJECT"
+        ) from error
+    except PermissionDenied as error:
+        raise Transient(
+            f"subscription {names.path} does not exist, and this account may not make it: {cause(error)}; {BOOTSTRAP}"
         ) from error
     log.info("subscription made", subscription=names.subscription, topic=names.topic)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Seq
 from random import random
 
 import grpc
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, NotFound, PermissionDenied
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.grpc import AuthMetadataPlugin
@@ -21,7 +21,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 
 from events.subscription import ACK_SECONDS
 from puller.link import Link
-from puller.registration import Names, ensure
+from puller.registration import BOOTSTRAP, Names, Registered, ensure
 from service import google_access, logs
 from service.causes import cause
 from service.errors import Transient
@@ -36,6 +36,7 @@ STEADY_SECONDS = 60.0
 BACKOFF_SECONDS = (0.25, 30.0)
 MESSAGES_IN_FLIGHT = 500  # a response of so many costs the loop some milliseconds
 FINISH_SECONDS = 1.0
+PROOF_SECONDS = 5.0  # a stream that may be refused is taken for open after so long: where nothing is new, nothing comes
 NO_PROXY = (("grpc.enable_http_proxy", 0),)  # none stands before an emulator
 
 
@@ -63,13 +64,21 @@ class Subscription:
     is_wanted = True
 
     def __init__(
-        self, names: Names, *, link: Link, receive: Callable[[Mapping[str, str]], None], on_gap: Callable[[], None]
+        self,
+        names: Names,
+        *,
+        link: Link,
+        receive: Callable[[Mapping[str, str]], None],
+        on_gap: Callable[[], None],
+        proof_seconds: float = PROOF_SECONDS,
     ) -> None:
         """Keep what was given; `on_gap` is called when notifications may have been missed and new ones come again."""
         self._names = names
         self._link = link
         self._receive = receive
         self._on_gap = on_gap
+        self._proof_seconds = proof_seconds
+        self._was_refused = False
         self._deadline: asyncio.Timeout | None = None
 
     @property
@@ -88,6 +97,7 @@ class Subscription:
                     self._link.wait(f"waiting for Pub/Sub to tell of {self._names.path}")
                     await self._session(client)
             except (GoogleAPICallError, GoogleAuthError, grpc.RpcError, OSError, TimeoutError, Transient) as error:
+                self._was_refused = isinstance(error, PermissionDenied)
                 if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
                     failures = 0  # Pub/Sub ends each stream now and then; only if the next one fails too it is away
                     continue
@@ -103,14 +113,17 @@ class Subscription:
 
     async def _session(self, client: SubscriberAsyncClient) -> None:
         """Receive until the stream has been quiet for long, or shall be opened anew."""
-        was_made = await ensure(client, self._names)
-        if was_made or not self._link.state.is_connected:
-            self._on_gap()
-        self._link.up()
+        registered = await ensure(client, self._names)
         acks: Acks = asyncio.Queue()
+        heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         stream = await client.streaming_pull(requests=self._requests(acks), retry=None, timeout=None)
-        pump = asyncio.ensure_future(self._pump(stream, acks))
+        pump = asyncio.ensure_future(self._pump(stream, acks, heard))
         try:
+            if self._was_refused or registered is Registered.UNSEEN:
+                await self._prove(pump, heard)
+            if registered is Registered.MADE or not self._link.state.is_connected:
+                self._on_gap()
+            self._link.up()
             async with asyncio.timeout(QUIET_SECONDS) as self._deadline:
                 await asyncio.shield(pump)
         except TimeoutError:
@@ -119,8 +132,18 @@ class Subscription:
             self._deadline = None
             await _finish(pump, acks)
 
-    async def _pump(self, stream: AsyncIterable[types.StreamingPullResponse], acks: Acks) -> None:
+    async def _prove(self, pump: "asyncio.Future[None]", heard: "asyncio.Future[None]") -> None:
+        """Wait until the stream brings something, or was not refused for a while; raises what it ends with."""
+        await asyncio.wait({pump, heard}, timeout=self._proof_seconds, return_when=asyncio.FIRST_COMPLETED)
+        if pump.done():
+            pump.result()
+
+    async def _pump(
+        self, stream: AsyncIterable[types.StreamingPullResponse], acks: Acks, heard: "asyncio.Future[None]"
+    ) -> None:
         async for response in stream:
+            if not heard.done():
+                heard.set_result(None)
             if self._deadline is not None:
                 self._deadline.reschedule(asyncio.get_running_loop().time() + QUIET_SECONDS)
             acks.put_nowait(self._take(response))
@@ -153,7 +176,12 @@ class Subscription:
             return str(error)
         if isinstance(error, GoogleAuthError):
             return f"cannot sign in to Pub/Sub: {cause(error)}"
-        return f"Pub/Sub, subscription {self._names.path}: {cause(error)}"
+        path = self._names.path
+        if isinstance(error, PermissionDenied):
+            return f"this account may not receive from {path}: {cause(error)}; give it roles/pubsub.subscriber there"
+        if isinstance(error, NotFound):
+            return f"{path} does not exist: {cause(error)}; where this account may not make it, {BOOTSTRAP}"
+        return f"Pub/Sub, subscription {path}: {cause(error)}"
 
 
 @contextlib.asynccontextmanager
