@@ -8,6 +8,7 @@ import hashlib
 import re
 from typing import Final
 
+from events import resources
 from events.names import NodeName
 
 ACK_SECONDS: Final = 10  # the least there is; far more than taking a message needs
@@ -23,8 +24,11 @@ _FORBIDDEN = re.compile(r"[^A-Za-z0-9._~+%-]", re.ASCII)
 
 
 def name(topic: str, node: NodeName) -> str:
-    """Join topic and node to a valid name; what does not fit is cut and kept apart from others by a hash."""
-    joined = f"{topic}-{node}"
+    """Join the topic's own name and the node to a valid name.
+
+    What does not fit is cut and kept apart from others by a hash.
+    """
+    joined = f"{resources.short(topic)}-{node}"
     cleaned = _FORBIDDEN.sub("-", joined)
     if cleaned == joined and len(joined) <= MAX_NAME:
         return joined

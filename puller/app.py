@@ -123,9 +123,8 @@ def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: 
         link.down("MM_TOPIC is not set: the bucket is polled")
         return NoSubscription()
     names = Names(
-        chosen.project,
-        chosen.topic,
-        chosen.subscription_name,
+        chosen.topic_path,
+        chosen.subscription_path,
         prefix=chosen.prefix,
         days=chosen.subscription_days,
         emulator=os.environ.get("PUBSUB_EMULATOR_HOST", ""),

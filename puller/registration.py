@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import types
 from google.pubsub_v1.services.subscriber import SubscriberAsyncClient
 
+from events.resources import are_same
 from events.subscription import ACK_SECONDS, DELETED_TOPIC, RETENTION_SECONDS, RETRY_SECONDS, filter_of, is_outdated
 from service import logs
 from service.causes import cause
@@ -27,25 +28,15 @@ BOOTSTRAP = "`model-manager bootstrap --node NODE` does"
 class Names:
     """Which subscription, of which topic, for which objects; it expires after `days` without use.
 
-    `emulator` is what `PUBSUB_EMULATOR_HOST` says, empty for the real Pub/Sub.
+    `topic_path` and `path` are as Pub/Sub names topic and subscription; they may be in two projects. `emulator` is what
+    `PUBSUB_EMULATOR_HOST` says, empty for the real Pub/Sub.
     """
 
-    project: str
-    topic: str
-    subscription: str
+    topic_path: str
+    path: str
     prefix: str
     days: int
     emulator: str = ""
-
-    @property
-    def topic_path(self) -> str:
-        """The topic as Pub/Sub names it."""
-        return f"projects/{self.project}/topics/{self.topic}"
-
-    @property
-    def path(self) -> str:
-        """The subscription as Pub/Sub names it."""
-        return f"projects/{self.project}/subscriptions/{self.subscription}"
 
 
 class Registered(Enum):
@@ -65,7 +56,7 @@ async def ensure(client: SubscriberAsyncClient, names: Names) -> Registered:
     except NotFound:
         await _make(client, names)
         return Registered.MADE
-    if found.topic not in {names.topic_path, DELETED_TOPIC}:
+    if found.topic != DELETED_TOPIC and not are_same(found.topic, names.topic_path):
         raise Transient(
             f"subscription {names.path} belongs to {found.topic}, not to {names.topic_path}: "
             "correct MM_TOPIC, or choose another name with MM_SUBSCRIPTION"
@@ -73,7 +64,7 @@ async def ensure(client: SubscriberAsyncClient, names: Names) -> Registered:
     if found.topic == DELETED_TOPIC or is_outdated(found.filter, names.prefix):
         await _drop(client, names)
         await _make(client, names)
-        log.info("subscription replaced", subscription=names.subscription, topic=found.topic)
+        log.info("subscription replaced", subscription=names.path, topic=found.topic)
         return Registered.MADE
     return Registered.THERE
 
@@ -110,4 +101,4 @@ async def _make(client: SubscriberAsyncClient, names: Names) -> None:
         raise Transient(
             f"subscription {names.path} does not exist, and this account may not make it: {cause(error)}; {BOOTSTRAP}"
         ) from error
-    log.info("subscription made", subscription=names.subscription, topic=names.topic)
+    log.info("subscription made", subscription=names.path, topic=names.topic_path)

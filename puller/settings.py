@@ -1,12 +1,13 @@
 """What the puller needs to know beside what every service does; `--help` prints the descriptions."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, NonNegativeInt, SecretStr, model_validator
 
-from events import subscription
+from events import resources, subscription
 from events.bounds import MAX_FILES
 from events.names import MAX_DEPTH, parse_prefix
 from events.status import Source
@@ -17,21 +18,11 @@ from service.signatures.policy import BadPolicy, Mode, load
 
 MIB: Final = 1024 * 1024
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
-_RESOURCE = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}", re.ASCII)
 
 
 def _check_bucket(name: str) -> str:
     if not _BUCKET.fullmatch(name):
         raise ValueError(f"{name[:80]!a} is not a bucket name (the name alone, without gs://)")
-    return name
-
-
-def _check_resource(name: str) -> str:
-    """Refuse what Pub/Sub would refuse; empty means none."""
-    if name and not _RESOURCE.fullmatch(name):
-        raise ValueError(
-            f"{name[:80]!a} is not a Pub/Sub name (3 to 255 letters, digits and -._~+%, the first a letter, not 'goog')"
-        )
     return name
 
 
@@ -50,7 +41,8 @@ def _check_proxy(address: SecretStr) -> SecretStr:
 
 Size = Annotated[float, Field(gt=0)]
 BOUNDS: Final = Limits()
-ResourceName = Annotated[str, AfterValidator(_check_resource)]
+TopicName = Annotated[str, AfterValidator(partial(resources.parse_name, "topics"))]
+SubscriptionName = Annotated[str, AfterValidator(partial(resources.parse_name, "subscriptions"))]
 
 
 class PullerSettings(NodeSettings):
@@ -58,9 +50,18 @@ class PullerSettings(NodeSettings):
 
     bucket: Annotated[str, AfterValidator(_check_bucket)] = Field(description="bucket that models are uploaded to")
     prefix: Annotated[str, AfterValidator(parse_prefix)] = Field("", description="folder of the bucket that holds them")
-    project: str = Field("", description="Google Cloud project of the topic")
-    topic: ResourceName = Field("", description="Pub/Sub topic of the bucket's notifications; empty: poll only")
-    subscription: ResourceName = Field("", description="this node's subscription (default: <topic>-<node>)")
+    project: Annotated[str, AfterValidator(resources.parse_project)] = Field(
+        "", description="Google Cloud project of topic and subscription: its id, its number, or example.com:id"
+    )
+    topic: TopicName = Field(
+        "",
+        description="Pub/Sub topic of the bucket's notifications, projects/PROJECT/topics/NAME where it is in another "
+        "project than the subscription; empty: poll only",
+    )
+    subscription: SubscriptionName = Field(
+        "", description="this node's subscription, its name or projects/PROJECT/subscriptions/NAME (default: "
+        "<topic>-<node>)"
+    )  # fmt: skip
     proxy: Annotated[SecretStr, AfterValidator(_check_proxy)] = Field(
         SecretStr(""),
         description="HTTP proxy on the way to Google, http://host:port, "
@@ -119,8 +120,8 @@ class PullerSettings(NodeSettings):
 
     @model_validator(mode="after")
     def _topic_has_project(self) -> Self:
-        if self.topic and not self.project:
-            raise ValueError("MM_TOPIC needs MM_PROJECT, the project the topic is in")
+        if self.topic and not (self.project or resources.project_of(self.topic)):
+            raise ValueError("MM_TOPIC needs MM_PROJECT, or the form projects/PROJECT/topics/NAME")
         return self
 
     @model_validator(mode="after")
@@ -132,13 +133,19 @@ class PullerSettings(NodeSettings):
     @property
     def source(self) -> Source:
         """Where this puller looks, for its report."""
-        topic = f"projects/{self.project}/topics/{self.topic}" if self.topic else ""
-        return Source(bucket=self.bucket, prefix=self.prefix, topic=topic, poll_seconds=self.poll_seconds)
+        return Source(bucket=self.bucket, prefix=self.prefix, topic=self.topic_path, poll_seconds=self.poll_seconds)
 
     @property
-    def subscription_name(self) -> str:
+    def topic_path(self) -> str:
+        """The topic as Pub/Sub names it; empty where none is configured."""
+        return resources.path("topics", self.topic, project=self.project) if self.topic else ""
+
+    @property
+    def subscription_path(self) -> str:
         """The node's subscription: as given, or made of topic and node within Pub/Sub's rules."""
-        return self.subscription or subscription.name(self.topic, self.node)
+        name = self.subscription or subscription.name(self.topic, self.node)
+        project = self.project or resources.project_of(self.topic)
+        return resources.path("subscriptions", name, project=project)
 
     @property
     def reserve_bytes(self) -> int:

@@ -108,7 +108,7 @@ class Subscription:
     def renew(self, reason: str) -> None:
         """Open the stream anew: somebody has a reason to think that it died silently."""
         if self._deadline is not None:
-            log.warning("stream opened anew", subscription=self._names.subscription, reason=reason)
+            log.warning("stream opened anew", subscription=self._names.path, reason=reason)
             self._deadline.reschedule(asyncio.get_running_loop().time())
 
     async def _session(self, client: SubscriberAsyncClient) -> None:

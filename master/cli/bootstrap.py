@@ -1,11 +1,13 @@
 """The command `bootstrap`: topic, notification and subscriptions, on a real project or on emulators."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
+from events import resources
 from events.names import parse_prefix
 from events.subscription import EXPIRY_DAYS
 from master.cli.ends import Exit, Failure
@@ -23,16 +25,38 @@ Days = Annotated[int, typer.Option("--days", min=1, max=365, help="a subscriptio
 class Place:
     """Which project, bucket and topic; by default those the services' own variables name."""
 
-    project: Annotated[str, typer.Option("--project", envvar="MM_PROJECT", help="Google Cloud project")] = ""
+    project: Annotated[
+        str,
+        typer.Option(
+            "--project",
+            envvar="MM_PROJECT",
+            parser=parsed(resources.parse_project),
+            help="Google Cloud project: its id, its number, or example.com:id",
+        ),
+    ] = ""
     bucket: Annotated[str, typer.Option("--bucket", envvar="MM_BUCKET", help="the bucket, without gs://")] = ""
-    topic: Annotated[str, typer.Option("--topic", envvar="MM_TOPIC", help="topic of its notifications")] = ""
+    topic: Annotated[
+        str,
+        typer.Option(
+            "--topic",
+            envvar="MM_TOPIC",
+            parser=parsed(partial(resources.parse_name, "topics")),
+            help="topic of its notifications; projects/PROJECT/topics/NAME where it is in another project",
+        ),
+    ] = ""
     prefix: Annotated[
         str, typer.Option("--prefix", envvar="MM_PREFIX", parser=parsed(parse_prefix), help="folder of the models")
     ] = ""
 
+    @property
+    def home(self) -> str:
+        """The project of the subscriptions: the one that is named, else the topic's."""
+        return self.project or resources.project_of(self.topic)
+
     def check(self) -> None:
         """Refuse what is not enough to go on."""
-        missing = [name for name in ("project", "bucket", "topic") if not getattr(self, name)]
+        given = {"project": self.home, "bucket": self.bucket, "topic": self.topic}
+        missing = [name for name, value in given.items() if not value]
         if missing:
             flags = " and ".join(f"--{name} (or MM_{name.upper()})" for name in missing)
             raise Failure(f"name {flags}", code=Exit.USAGE)
@@ -51,7 +75,7 @@ def bootstrap(
     from master.google.bootstrap import Commands, Outcome, Plan  # noqa: PLC0415 - see above
 
     place.check()
-    plan = Plan(place.project, place.bucket, place.topic, place.prefix, nodes=tuple(nodes or ()), days=days)
+    plan = Plan(place.home, place.bucket, place.topic, place.prefix, nodes=tuple(nodes or ()), days=days)
     steps = _take(session, plan, is_dry_run=dry_run)
     if as_json:
         session.screen.json([asdict(step) for step in steps])

@@ -57,25 +57,25 @@ def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterat
     from master.google.bootstrap import Plan  # noqa: PLC0415 - as above
     from master.google.words import SIGN_IN, GoogleFailure  # noqa: PLC0415 - as above
 
-    plan = Plan(place.project, place.bucket, place.topic, place.prefix)
+    plan = Plan(place.home, place.bucket, place.topic, place.prefix)
     is_emulated = bool(session.settings.storage_emulator)
     with ExitStack() as closing:
         try:
-            client = storage.connect(place.project, emulator=session.settings.storage_emulator)
+            client = storage.connect(place.home, emulator=session.settings.storage_emulator)
             bucket = storage.GoogleBucket(client, place.bucket)
             yield from checks.check_bucket(bucket, plan, is_emulated=is_emulated)
-            if not (place.project and place.topic):
+            if not (place.home and place.topic):
                 yield unknown(
                     "topic", "no topic was named: uploads are noticed by polling only", "name --project and --topic"
                 )
                 return
-            connection = pubsub.connect(place.project, emulator=session.settings.pubsub_emulator)
+            connection = pubsub.connect(place.home, emulator=session.settings.pubsub_emulator)
             topics = closing.enter_context(connection)
         except GoogleFailure as error:
             yield wrong("credentials", str(error), SIGN_IN)
             return
         yield checks.check_topic(topics, plan)
-        yield checks.check_notification(bucket, topics.topic_path(plan.topic), plan, is_emulated=is_emulated)
+        yield checks.check_notification(bucket, plan, is_emulated=is_emulated)
         yield from checks.check_subscriptions(topics, plan, nodes)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from events import subscription
+from events import resources, subscription
 from events.names import NodeName
 from master.cli.finding import Finding, good, unknown, warning, wrong
 from master.google.bootstrap import Bucket as BootstrapBucket
@@ -51,7 +51,7 @@ def check_bucket(bucket: Bucket, plan: Plan, *, is_emulated: bool) -> Iterator[F
     yield from _permissions(bucket, plan)
 
 
-def check_notification(bucket: Bucket, topic_path: str, plan: Plan, *, is_emulated: bool) -> Finding:
+def check_notification(bucket: Bucket, plan: Plan, *, is_emulated: bool) -> Finding:
     """Whether new objects are told to the topic."""
     subject = f"notification of {plan.bucket}"
     try:
@@ -60,9 +60,9 @@ def check_notification(bucket: Bucket, topic_path: str, plan: Plan, *, is_emulat
         if is_emulated and isinstance(error, Missing):
             return unknown(subject, "this emulator has none to look at")
         return unknown(subject, str(error))
-    if any(covers(one, topic=topic_path, prefix=plan.prefix) for one in found):
+    if any(covers(one, topic=plan.topic_path, prefix=plan.prefix) for one in found):
         return good(subject, f"goes to {plan.topic}")
-    return wrong(subject, f"none goes to {topic_path}: uploads are noticed by polling only", BOOTSTRAP)
+    return wrong(subject, f"none goes to {plan.topic_path}: uploads are noticed by polling only", BOOTSTRAP)
 
 
 def check_topic(topics: PubSub, plan: Plan) -> Finding:
@@ -93,7 +93,7 @@ def _subscription(topics: PubSub, plan: Plan, node: NodeName) -> Finding | None:
         found = topics.find(name)
         if found is None:
             return wrong(subject, f"it does not exist: {node} notices uploads by polling only", advice)
-        if found.topic != topics.topic_path(plan.topic):
+        if not resources.are_same(found.topic, plan.topic_path):
             return wrong(subject, f"it belongs to {found.topic}", advice)
         if found.is_detached:
             return wrong(subject, "it is detached from its topic", advice)

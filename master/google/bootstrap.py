@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
-from events import subscription
+from events import resources, subscription
 from events.names import NodeName
 from master.google.pubsub import Found, NoPermissions
 from master.google.storage import FINALIZE, Notifier
@@ -42,18 +42,22 @@ class Step:
 class Plan:
     """What shall be there."""
 
-    project: str
+    project: str  # of the subscriptions, and of the topic where that names no other
     bucket: str
     topic: str
     prefix: str = ""
     nodes: tuple[NodeName, ...] = ()
     days: int = subscription.EXPIRY_DAYS
 
+    @property
+    def topic_path(self) -> str:
+        """The topic as Pub/Sub names it; it may be in another project than the subscriptions."""
+        return resources.path("topics", self.topic, project=self.project)
+
 
 class Topics(Protocol):
     """What is needed of Pub/Sub."""
 
-    def topic_path(self, topic: str) -> str: ...
     def has_topic(self, topic: str) -> bool: ...
     def make_topic(self, topic: str) -> None: ...
     def may_publish(self, topic: str, member: str) -> bool: ...
@@ -68,7 +72,7 @@ class Bucket(Protocol):
 
     def is_there(self) -> bool: ...
     def notifiers(self) -> list[Notifier]: ...
-    def notify(self, *, project: str, topic: str, prefix: str) -> None: ...
+    def notify(self, *, topic_path: str, prefix: str) -> None: ...
     def service_agent(self) -> str: ...
 
 
@@ -137,23 +141,22 @@ class Bootstrap:
                 Outcome.SKIPPED,
                 "this emulator has no notifications to set up; its own -event flags choose the topic",
             )
-        if any(covers(one, topic=self.topics.topic_path(plan.topic), prefix=plan.prefix) for one in found):
+        if any(covers(one, topic=plan.topic_path, prefix=plan.prefix) for one in found):
             return Outcome.THERE, ""
-        return self._do(lambda: self.bucket.notify(project=plan.project, topic=plan.topic, prefix=plan.prefix))
+        return self._do(lambda: self.bucket.notify(topic_path=plan.topic_path, prefix=plan.prefix))
 
     def _subscription(self, name: str) -> tuple[Outcome, str]:
         plan = self.plan
         found = self.topics.find(name)
         if found is None:
             return self._do(lambda: self._subscribe(name))
-        if found.topic not in {self.topics.topic_path(plan.topic), subscription.DELETED_TOPIC}:
+        is_deleted = found.topic == subscription.DELETED_TOPIC
+        if not (is_deleted or resources.are_same(found.topic, plan.topic_path)):
             return Outcome.FAILED, f"it belongs to {found.topic}; delete it, or give the node another name"
-        if found.topic != subscription.DELETED_TOPIC and not subscription.is_outdated(found.filter, plan.prefix):
+        if not is_deleted and not subscription.is_outdated(found.filter, plan.prefix):
             has_own = found.filter != subscription.filter_of(plan.prefix)
             return Outcome.THERE, f"with a filter of its own: {found.filter or 'none'}" if has_own else ""
-        why = (
-            "its topic was deleted" if found.topic == subscription.DELETED_TOPIC else f"its filter is {found.filter!r}"
-        )
+        why = "its topic was deleted" if is_deleted else f"its filter is {found.filter!r}"
         outcome, _ = self._do(lambda: self._replace(name))
         return outcome, f"anew, because {why}"
 
@@ -174,7 +177,7 @@ class Bootstrap:
 def covers(found: Notifier, *, topic: str, prefix: str) -> bool:
     """Whether a notification tells the topic of every new object below a prefix."""
     tells = not found.event_types or FINALIZE in found.event_types
-    return found.topic == topic and tells and prefix.startswith(found.prefix)
+    return resources.are_same(found.topic, topic) and tells and prefix.startswith(found.prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,7 @@ class Commands:
         return _line(
             "gcloud storage buckets notifications create",
             f"gs://{self.plan.bucket}",
-            topic=f"projects/{self.plan.project}/topics/{self.plan.topic}",
+            topic=self.plan.topic_path,
             event_types=FINALIZE,
             payload_format="none",
             **narrow,

@@ -15,7 +15,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from events import subscription
+from events import resources, subscription
 from master.google.words import google_errors
 from service import google_access
 
@@ -56,7 +56,7 @@ class PubSub:
 
     def topic_path(self, topic: str) -> str:
         """A topic as Pub/Sub names it."""
-        return f"projects/{self.project}/topics/{topic}"
+        return resources.path("topics", topic, project=self.project)
 
     def has_topic(self, topic: str) -> bool:
         """Whether the topic exists."""
@@ -93,7 +93,7 @@ class PubSub:
 
     def subscription_path(self, name: str) -> str:
         """A subscription as Pub/Sub names it."""
-        return f"projects/{self.project}/subscriptions/{name}"
+        return resources.path("subscriptions", name, project=self.project)
 
     def find(self, name: str) -> Found | None:
         """Look at a subscription."""

@@ -1,6 +1,6 @@
 """One bucket of Cloud Storage, or of an emulator, with Google's client; safe to use from several threads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, TypedDict
@@ -13,6 +13,7 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud import storage  # type: ignore[import-untyped] # ships no types
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from events import resources
 from events.manifest import Content, decode_crc32c
 from master.google.words import google_errors
 from master.publish.folder import Read, nobody
@@ -32,6 +33,7 @@ LOOK: Final[_Look] = {"timeout": TIMEOUT_SECONDS, "retry": DEFAULT_RETRY.with_ti
 CHUNK_BYTES = 16 * 1024 * 1024
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 FINALIZE = "OBJECT_FINALIZE"
+PUBSUB = "//pubsub.googleapis.com/"  # before the path of a topic
 NO_CHECKSUM = -1  # of objects that were encrypted with a key of their own: equal to nothing
 CONNECTIONS = 16  # eight uploads, and some room
 
@@ -134,21 +136,16 @@ class GoogleBucket:
     def notifiers(self) -> list[Notifier]:
         """The bucket's notification configurations."""
         with google_errors(f"cannot list the notifications of gs://{self.name}"):
-            return [
-                Notifier(
-                    f"projects/{one.topic_project}/topics/{one.topic_name}",
-                    tuple(one.event_types or ()),
-                    one.blob_name_prefix or "",
-                )
-                for one in self._bucket.list_notifications(**LOOK)
-            ]
+            found = self._bucket.list_notifications(**LOOK)
+            found.item_to_value = _notifier  # the library's own takes no project by number, and none of a domain
+            return list(found)
 
-    def notify(self, *, project: str, topic: str, prefix: str) -> None:
+    def notify(self, *, topic_path: str, prefix: str) -> None:
         """Have new objects below a prefix told to a topic; everything a puller needs is in the attributes."""
         with google_errors(f"cannot make a notification of gs://{self.name}"):
             self._bucket.notification(
-                topic_name=topic,
-                topic_project=project,
+                topic_name=resources.short(topic_path),
+                topic_project=resources.project_of(topic_path),
                 event_types=[FINALIZE],
                 blob_name_prefix=prefix or None,
                 payload_format="NONE",
@@ -205,6 +202,16 @@ class _Sink:
 
     def tell(self) -> int:
         return self._at
+
+
+def _notifier(_: object, item: Mapping[str, object]) -> Notifier:
+    """Read an entry of the list; of another kind of topic than Pub/Sub's, it is one that tells us nothing."""
+    kinds = item.get("event_types")
+    return Notifier(
+        topic=str(item.get("topic", "")).removeprefix(PUBSUB),
+        event_types=tuple(map(str, kinds)) if isinstance(kinds, list) else (),
+        prefix=str(item.get("object_name_prefix", "")),
+    )
 
 
 def _content(blob: storage.Blob) -> Content:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from events import resources, subscription
 from events.manifest import Content
 from master.google.pubsub import Found, NoPermissions
 from master.google.storage import FINALIZE, Notifier
@@ -60,16 +61,13 @@ class FakeSetup:
             raise Missing("404 not found")
         return list(self.notifications)
 
-    def notify(self, *, project: str, topic: str, prefix: str) -> None:
-        self.notifications.append(Notifier(f"projects/{project}/topics/{topic}", (FINALIZE,), prefix))
+    def notify(self, *, topic_path: str, prefix: str) -> None:
+        self.notifications.append(Notifier(topic_path, (FINALIZE,), prefix))
 
     def service_agent(self) -> str:
         if not self.has_bucket:
             raise Missing("404 no such bucket")
         return f"agent@{self.bucket_project}"
-
-    def topic_path(self, topic: str) -> str:
-        return f"projects/{self.project}/topics/{topic}"
 
     def has_topic(self, topic: str) -> bool:
         return topic in self.topics
@@ -93,8 +91,10 @@ class FakeSetup:
     def subscribe(self, name: str, *, topic: str, prefix: str, days: int) -> None:
         if topic not in self.topics:
             raise Missing(f"{topic} not found")
-        wanted = f'attributes.eventType = "OBJECT_FINALIZE" AND hasPrefix(attributes.objectId, "{prefix}")'
-        self.subscriptions[name] = Found(self.topic_path(topic), wanted, is_detached=False)
+        wanted = subscription.filter_of(prefix)
+        self.subscriptions[name] = Found(
+            resources.path("topics", topic, project=self.project), wanted, is_detached=False
+        )
 
     def drop(self, name: str) -> None:
         del self.subscriptions[name]

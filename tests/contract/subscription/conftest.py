@@ -87,6 +87,14 @@ def listener(server: Server) -> Callable[[str], Listener]:
     def make(topic: str, *, prefix: str = "") -> Listener:
         _, project, _, name = topic.split("/")
         node = f"{name}-node-{uuid4().hex[:8]}"
-        return Listener(Names(project, name, node, prefix=prefix, days=31, emulator=server.backend.address))
+        return Listener(
+            Names(
+                topic,
+                f"projects/{project}/subscriptions/{node}",
+                prefix=prefix,
+                days=31,
+                emulator=server.backend.address,
+            )
+        )
 
     return make

@@ -171,3 +171,31 @@ def test_doctor_finds_a_missing_bucket_and_topic(gcs_server: GcsServer) -> None:
     assert "bucket nowhere: it does not exist" in done.stdout
     assert "topic nothing: it does not exist" in done.stdout
     assert "model-manager bootstrap" in done.stdout
+
+
+@pytest.mark.parametrize("project", ["123456789", "example.com:my-project"])
+def test_projects_by_number_and_of_a_domain(gcs_server: GcsServer, project: str) -> None:
+    """Topic in the one, subscription in the other: made, and found by doctor."""
+    place = (
+        "--bucket",
+        "models",
+        "--project",
+        "contract-two",
+        "--topic",
+        f"projects/{project}/topics/topic-{project[:3]}",
+    )
+    made = command(gcs_server, "bootstrap", *place, "--node", "n1", "--json")
+    assert made.returncode == Exit.DONE, made.stderr
+    assert [step["outcome"] for step in json.loads(made.stdout)][::4] == ["made", "made"]
+    again = json.loads(command(gcs_server, "bootstrap", *place, "--node", "n1", "--json").stdout)
+    assert [step["outcome"] for step in again][::4] == ["was there", "was there"]
+    looked = json.loads(command(gcs_server, "doctor", *place, "--json").stdout)
+    assert {one["level"] for one in looked if one["subject"].startswith("topic ")} == {"good"}
+
+
+def test_a_wrong_form_of_a_project_is_told_with_the_right_one(gcs_server: GcsServer) -> None:
+    """On the command line as in the settings of a node."""
+    failed = command(gcs_server, "doctor", "--bucket", "models", "--project", "projects/p", "--topic", "uploads")
+    assert failed.returncode == Exit.USAGE
+    assert "write p" in failed.stderr
+    assert "Traceback" not in failed.stderr

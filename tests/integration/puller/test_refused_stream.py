@@ -90,7 +90,7 @@ class Listener:
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Run the subscription for a while."""
-        names = Names("p", "t", "t-node", prefix="", days=31, emulator=f"127.0.0.1:{self.server.port}")
+        names = Names(TOPIC, PATH, prefix="", days=31, emulator=f"127.0.0.1:{self.server.port}")
         subscription = Subscription(
             names,
             link=self.link,

@@ -101,3 +101,26 @@ def test_the_commands_of_gcloud_say_the_same() -> None:
         'hasPrefix(attributes.objectId, "models/")\' '
         "--message-retention-duration=3600s --expiration-period=31d --min-retry-delay=1s --max-retry-delay=60s"
     )
+
+
+def test_a_topic_may_be_in_another_project_than_the_subscriptions() -> None:
+    """Whose name has the topic's own name in it, not its path."""
+    plan = Plan("p", "b", "projects/42/topics/t", nodes=(NodeName("n1"),))
+    setup = FakeSetup()
+    assert steps(setup, plan=plan)[3:] == [Outcome.MADE, Outcome.MADE]
+    assert setup.notifications == [Notifier("projects/42/topics/t", ("OBJECT_FINALIZE",), "")]
+    assert setup.subscriptions["t-n1"].topic == "projects/42/topics/t"
+    assert steps(setup, plan=plan)[3:] == [Outcome.THERE, Outcome.THERE]
+    commands = Commands(plan)
+    assert commands.topic.startswith("gcloud pubsub topics create projects/42/topics/t ")
+    assert commands.subscription(NodeName("n1")).startswith(
+        "gcloud pubsub subscriptions create t-n1 --project=p --topic=projects/42/topics/t "
+    )
+
+
+def test_a_project_by_number_is_the_one_that_google_names_by_id() -> None:
+    """What is there is found again, and made no second time."""
+    setup = FakeSetup(topics={"t"}, notifications=[Notifier(TOPIC, ("OBJECT_FINALIZE",), "")])
+    setup.subscriptions["t-n1"] = Found(TOPIC, 'attributes.eventType = "OBJECT_FINALIZE"', is_detached=False)
+    plan = Plan("4711", "b", "t", nodes=(NodeName("n1"),))
+    assert steps(setup, plan=plan)[3:] == [Outcome.THERE, Outcome.THERE]

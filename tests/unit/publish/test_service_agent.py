@@ -1,4 +1,4 @@
-"""Who publishes a bucket's notifications: asked for the project of the bucket, whatever the topic's is."""
+"""Whom a bucket's notifications go to and who publishes them, whatever projects bucket and topic are in."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,10 +8,22 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[import-untyped] # ships no types
 
-from master.google.storage import GoogleBucket
+from master.google.storage import GoogleBucket, Notifier
 
 ANSWERS: dict[str, dict[str, object]] = {
     "/storage/v1/b/models": {"name": "models", "projectNumber": "4711"},
+    "/storage/v1/b/models/notificationConfigs": {
+        "items": [
+            {"id": "1", "topic": "//pubsub.googleapis.com/projects/123456789/topics/t", "payload_format": "NONE"},
+            {
+                "id": "2",
+                "topic": "//pubsub.googleapis.com/projects/example.com:p/topics/t",
+                "event_types": ["OBJECT_FINALIZE"],
+                "object_name_prefix": "models/",
+            },
+            {"id": "3", "topic": "of a kind that is still to come"},
+        ]
+    },
     "/storage/v1/projects/4711/serviceAccount": {"email_address": "service-4711@gs-project-accounts.example"},
 }
 
@@ -32,14 +44,27 @@ class FakeSession:
         return response
 
 
-def test_the_agent_is_that_of_the_buckets_own_project() -> None:
-    """The client works for the topic's project, and yet the number of the bucket's is what the agent is asked by."""
-    session = FakeSession()
+def bucket(session: FakeSession) -> GoogleBucket:
     client = storage.Client(
         project="the-topics",
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call] # google-auth is partly typed
         client_options={"api_endpoint": "http://bucket.example"},
         _http=session,
     )
-    assert GoogleBucket(client, "models").service_agent() == "service-4711@gs-project-accounts.example"
+    return GoogleBucket(client, "models")
+
+
+def test_the_agent_is_that_of_the_buckets_own_project() -> None:
+    """The client works for the topic's project, and yet the number of the bucket's is what the agent is asked by."""
+    session = FakeSession()
+    assert bucket(session).service_agent() == "service-4711@gs-project-accounts.example"
     assert session.asked == ["GET /storage/v1/b/models", "GET /storage/v1/projects/4711/serviceAccount"]
+
+
+def test_notifications_to_any_project_are_read() -> None:
+    """Google's client knows ids alone, and ends with an error over a number, a domain, or what it has never seen."""
+    assert bucket(FakeSession()).notifiers() == [
+        Notifier("projects/123456789/topics/t", (), ""),
+        Notifier("projects/example.com:p/topics/t", ("OBJECT_FINALIZE",), "models/"),
+        Notifier("of a kind that is still to come", (), ""),
+    ]

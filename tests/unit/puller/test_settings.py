@@ -27,6 +27,8 @@ def test_a_bucket_is_all_that_must_be_said() -> None:
         ({"MM_TOPIC": "uploads"}, "MM_PROJECT"),
         ({"MM_TOPIC": "goog-uploads", "MM_PROJECT": "p"}, "MM_TOPIC"),
         ({"MM_TOPIC": "uploads", "MM_PROJECT": "p", "MM_SUBSCRIPTION": "9"}, "MM_SUBSCRIPTION"),
+        ({"MM_TOPIC": "uploads", "MM_PROJECT": "projects/p"}, "MM_PROJECT.*write p"),
+        ({"MM_TOPIC": "projects/p/subscriptions/s"}, "MM_TOPIC.*write projects/PROJECT/topics/NAME"),
         ({"MM_POLL_SECONDS": "0"}, "MM_POLL_SECONDS"),
         ({"MM_SETTLE_SECONDS": "soon"}, "MM_SETTLE_SECONDS"),
         ({"MM_PARALLEL_VERSIONS": "0"}, "MM_PARALLEL_VERSIONS"),
@@ -55,6 +57,24 @@ def test_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"], {})
     text = capsys.readouterr().out
     assert all(f"MM_{name.upper()}" in text for name in PullerSettings.model_fields)
+
+
+def test_topic_and_subscription_may_be_in_two_projects() -> None:
+    """Each names its own; what names none is in MM_PROJECT, and else where the topic is."""
+    paths = {
+        ("p", "uploads", ""): ("projects/p/topics/uploads", "projects/p/subscriptions/uploads-n"),
+        ("p", "projects/42/topics/uploads", ""): ("projects/42/topics/uploads", "projects/p/subscriptions/uploads-n"),
+        ("", "projects/a.com:q/topics/uploads", ""): (
+            "projects/a.com:q/topics/uploads",
+            "projects/a.com:q/subscriptions/uploads-n",
+        ),
+        ("p", "uploads", "projects/q/subscriptions/own"): ("projects/p/topics/uploads", "projects/q/subscriptions/own"),
+    }
+    for (project, topic, own), wanted in paths.items():
+        variables = {"MM_PROJECT": project, "MM_TOPIC": topic, "MM_SUBSCRIPTION": own, "MM_NODE": "n"}
+        chosen = load(PullerSettings, {"MM_BUCKET": "models", **variables})
+        assert (chosen.topic_path, chosen.subscription_path) == wanted
+        assert chosen.source.topic == wanted[0]
 
 
 def test_a_plain_subscription_name_is_topic_and_node() -> None:
