@@ -18,7 +18,7 @@ from service.threads import Threads
 if TYPE_CHECKING:  # loaded on first use: they cost 50 MB and a third of a second
     import requests
     from google.auth.credentials import Credentials
-    from google.cloud.storage import Client
+    from google.cloud.storage import Bucket, Client
 
 R = TypeVar("R")
 
@@ -29,9 +29,13 @@ THREADS = 8  # every lane of a transfer, or eight lists at once
 
 
 class Access:
-    """Connects on first use. `emulator` is what STORAGE_EMULATOR_HOST says, empty for the real Cloud Storage."""
+    """Connects on first use. `emulator` is what STORAGE_EMULATOR_HOST says, empty for the real Cloud Storage.
 
-    def __init__(self, *, emulator: str) -> None:
+    `billing_project` pays for each request, where the bucket has requester-pays; empty where its own project does.
+    """
+
+    def __init__(self, *, emulator: str, billing_project: str = "") -> None:
+        self.billing_project = billing_project
         self.is_emulator = bool(emulator)
         self.endpoint = _url(emulator) if emulator else GOOGLE
         self._threads = Threads(THREADS)
@@ -58,6 +62,10 @@ class Access:
         return Client(
             project="none", credentials=self._credentials, client_options=options, _http=self.session
         )  # a project is only asked for where buckets are made
+
+    def bucket(self, name: str) -> "Bucket":
+        """A bucket, as Google's client knows it; every request for it names who pays. Blocking on first use."""
+        return self.client.bucket(name, user_project=self.billing_project or None)
 
     @cached_property
     def session(self) -> "requests.Session":

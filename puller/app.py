@@ -76,7 +76,7 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
         monotonic=asyncio.get_running_loop().time,
     )
     subscription = _subscription(chosen, link=pubsub_link, intake=intake, hints=hints)
-    access = Access(emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""))
+    access = Access(emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""), billing_project=chosen.billing_project)
     bucket_link.wait(f"waiting for the first answer of {access.endpoint}")
     bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
     rules = Rules(chosen.settle_seconds, require_assets=chosen.require_assets, limits=chosen.limits)

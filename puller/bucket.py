@@ -165,7 +165,7 @@ class Bucket:
         from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415
 
         pages: _Pages = self._access.client.list_blobs(
-            self._name,
+            self._access.bucket(self._name),
             prefix=prefix,
             delimiter=delimiter,
             fields=fields,
@@ -179,7 +179,7 @@ class Bucket:
         from google.cloud.storage.exceptions import DataCorruption  # noqa: PLC0415
         from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415
 
-        blob = self._access.client.bucket(self._name).blob(file.object_name, generation=file.generation)
+        blob = self._access.bucket(self._name).blob(file.object_name, generation=file.generation)
         retry = DEFAULT_RETRY.with_timeout(RETRY_SECONDS)
         try:
             data = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=TIMEOUT_SECONDS, retry=retry)

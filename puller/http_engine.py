@@ -109,11 +109,12 @@ class HttpEngine:
 
     def _head(self, connection: Connection, asked: "_Range", headers: dict[str, str]) -> http.client.HTTPResponse:
         path = f"/download/storage/v1/b/{quote(self._bucket, safe='')}/o/{quote(asked.file.object_name, safe='')}"
+        query = f"alt=media&generation={asked.file.generation}"
+        if self._access.billing_project:
+            query += f"&userProject={quote(self._access.billing_project, safe='')}"
         range_header = {"Range": f"bytes={asked.start}-{asked.end - 1}"}
         try:
-            connection.http.request(
-                "GET", f"{path}?alt=media&generation={asked.file.generation}", headers={**headers, **range_header}
-            )
+            connection.http.request("GET", f"{path}?{query}", headers={**headers, **range_header})
             response = connection.http.getresponse()
         except (OSError, http.client.HTTPException, ValueError) as error:
             if connection.is_used and isinstance(error, ConnectionError):

@@ -62,6 +62,9 @@ class PullerSettings(NodeSettings):
         "", description="this node's subscription, its name or projects/PROJECT/subscriptions/NAME (default: "
         "<topic>-<node>)"
     )  # fmt: skip
+    billing_project: Annotated[str, AfterValidator(resources.parse_project)] = Field(
+        "", description="project that pays for reading a bucket with requester-pays (default: the bucket's own pays)"
+    )
     proxy: Annotated[SecretStr, AfterValidator(_check_proxy)] = Field(
         SecretStr(""),
         description="HTTP proxy on the way to Google, http://host:port, "

@@ -15,6 +15,7 @@ MAX_TEXT: Final = 20_000  # that is searched
 HOST: Final = re.compile(r"host='([\w.-]{1,253})'|https?://([\w.-]{1,253})|\b(ipv[46]:\S{1,60}?)[:;]? ")
 PROXY_REFUSED: Final = re.compile(r"Tunnel connection failed: ([^'\")]{1,80})|HTTP proxy returned response code (\d+)")
 CERTIFICATE: Final = re.compile(r"CERTIFICATE_VERIFY_FAILED[]:]* (?:certificate verify failed: )?([\w -]{1,80})")
+NOBODY_PAYS: Final = re.compile(r"requester pays bucket but no user project", re.IGNORECASE)
 OTHERS: Final = {
     "the connection was refused": re.compile(r"connection refused|ConnectionRefused", re.IGNORECASE),
     "the name of the host is not known": re.compile(
@@ -33,7 +34,8 @@ OTHERS: Final = {
 def cause(error: BaseException) -> str:
     """Say what went wrong, with what can be done where that is known; else quote the error."""
     if hasattr(getattr(error, "response", None), "status_code"):  # somebody answered, and said why
-        return of_library(getattr(error, "message", "") or error)
+        said = of_library(getattr(error, "message", "") or error)
+        return f"{said}: name the project that pays in MM_BILLING_PROJECT" if NOBODY_PAYS.search(said) else said
     texts = [str(one)[:MAX_TEXT] for one in _chain(error)]
     text = "\n".join(texts)
     if found := CERTIFICATE.search(text):

@@ -16,6 +16,7 @@ MOST_LETTERS: Final = 80
 OF_PARTS: Final = frozenset(
     {
         "MM_BANDWIDTH_MIB",
+        "MM_BILLING_PROJECT",
         "MM_BUCKET",
         "MM_CA_FILE",
         "MM_COMMAND_SECONDS",

@@ -94,7 +94,8 @@ def _take(session: Session, plan: "Plan", *, is_dry_run: bool) -> "list[Step]":
 
     emulator = session.settings.storage_emulator
     with pubsub.connect(plan.project, emulator=session.settings.pubsub_emulator) as topics:
-        bucket = storage.GoogleBucket(storage.connect(plan.project, emulator=emulator), plan.bucket)
+        client = storage.connect(plan.project, emulator=emulator)
+        bucket = storage.GoogleBucket(client, plan.bucket, billing_project=session.settings.billing_project)
         return list(Bootstrap(plan, topics, bucket, is_dry_run=is_dry_run, is_emulated=bool(emulator)).steps())
 
 

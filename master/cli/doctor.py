@@ -62,7 +62,7 @@ def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterat
     with ExitStack() as closing:
         try:
             client = storage.connect(place.home, emulator=session.settings.storage_emulator)
-            bucket = storage.GoogleBucket(client, place.bucket)
+            bucket = storage.GoogleBucket(client, place.bucket, billing_project=session.settings.billing_project)
             yield from checks.check_bucket(bucket, plan, is_emulated=is_emulated)
             if not (place.home and place.topic):
                 yield unknown(

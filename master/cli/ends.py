@@ -25,8 +25,8 @@ MEANINGS = (
     "come true (wait) · 130 interrupted."
     "\n\n"
     "Environment: MM_MASTER_URL (default http://127.0.0.1:8000), MM_TOKEN; for publish, bootstrap and doctor also "
-    "MM_BUCKET, MM_PREFIX, MM_PROJECT, MM_TOPIC, MM_PROXY, MM_CA_FILE, STORAGE_EMULATOR_HOST, PUBSUB_EMULATOR_HOST and "
-    "Google's default credentials."
+    "MM_BUCKET, MM_PREFIX, MM_PROJECT, MM_TOPIC, MM_BILLING_PROJECT, MM_PROXY, MM_CA_FILE, STORAGE_EMULATOR_HOST, "
+    "PUBSUB_EMULATOR_HOST and Google's default credentials."
 )
 
 

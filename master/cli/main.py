@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from events import resources
 from master.cli.client import Master
 from master.cli.commands import add
 from master.cli.ends import MEANINGS
@@ -112,11 +113,15 @@ def start(
 
 
 def _reach_google(settings: Settings) -> None:
-    """Have every client of Google use the proxy and the CAs that are set."""
+    """Check what is set about the way to Google, and have every client use that proxy and those CAs."""
     try:
         google_access.check_proxy(settings.proxy)
     except ValueError as error:
         raise typer.BadParameter(f"MM_PROXY is {error}") from error
+    try:
+        resources.parse_project(settings.billing_project)
+    except ValueError as error:
+        raise typer.BadParameter(f"MM_BILLING_PROJECT: {error}") from error
     try:
         if settings.ca_file:
             google_access.check_ca_file(Path(settings.ca_file))

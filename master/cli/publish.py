@@ -76,7 +76,8 @@ def publish(
     size = sum(check(folder, require_assets=checks.require_assets).values())
     if not checks.anyway and (doubts := _doubts(session, folder, target)):
         raise Failure("; ".join(doubts), advice="put that right, or say --anyway to publish all the same")
-    bucket = GoogleBucket(connect("", emulator=session.settings.storage_emulator), target.bucket)
+    client = connect("", emulator=session.settings.storage_emulator)
+    bucket = GoogleBucket(client, target.bucket, billing_project=session.settings.billing_project)
     place = Place(target, _version(session, target, bucket.folders(target.model_folder)))
     if checks.dry_run:
         session.screen.say(f"would publish {words.size(size)} as {place.address}")

@@ -16,6 +16,7 @@ class Settings:
     pubsub_emulator: str = ""
     proxy: str = field(default="", repr=False)  # on the way to Google; it may hold a password
     ca_file: str = ""
+    billing_project: str = ""  # that pays for reading a bucket with requester-pays
     signing_password: str = field(default="", repr=False)
     signature_policy: str = ""
 
@@ -29,6 +30,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         pubsub_emulator=environment.get("PUBSUB_EMULATOR_HOST", ""),
         proxy=environment.get("MM_PROXY", ""),
         ca_file=environment.get("MM_CA_FILE", ""),
+        billing_project=environment.get("MM_BILLING_PROJECT", ""),
         signing_password=environment.get("MM_SIGNING_PASSWORD", ""),
         signature_policy=environment.get("MM_SIGNATURE_POLICY", ""),
     )

@@ -78,18 +78,21 @@ def connect(project: str, *, emulator: str) -> storage.Client:
 
 
 class GoogleBucket:
-    """A bucket by name. `client` is made by `connect`, or is one that exists already."""
+    """A bucket by name. `client` is made by `connect`, or is one that exists already.
 
-    def __init__(self, client: storage.Client, name: str) -> None:
+    `billing_project` pays for each request, where the bucket has requester-pays; empty where its own project does.
+    """
+
+    def __init__(self, client: storage.Client, name: str, *, billing_project: str = "") -> None:
         self.name = name
         self._client = client
-        self._bucket = client.bucket(name)
+        self._bucket = client.bucket(name, user_project=billing_project or None)
 
     def contents(self, prefix: str) -> dict[str, Content]:
         """Size and CRC32C of all objects below a prefix, by full name."""
         with google_errors(f"cannot list gs://{self.name}/{prefix}"):
             listed = self._client.list_blobs(
-                self.name, prefix=prefix, fields="items(name,size,crc32c),nextPageToken", **LOOK
+                self._bucket, prefix=prefix, fields="items(name,size,crc32c),nextPageToken", **LOOK
             )
             return {str(blob.name): _content(blob) for blob in listed}
 
@@ -97,7 +100,7 @@ class GoogleBucket:
         """The names of the folders directly below a prefix."""
         with google_errors(f"cannot list gs://{self.name}/{prefix}"):
             listed = self._client.list_blobs(
-                self.name, prefix=prefix, delimiter="/", fields="prefixes,nextPageToken", **LOOK
+                self._bucket, prefix=prefix, delimiter="/", fields="prefixes,nextPageToken", **LOOK
             )
             found = {str(name) for page in listed.pages for name in page.prefixes}
             return sorted(name[len(prefix) :].rstrip("/") for name in found)
@@ -138,6 +141,8 @@ class GoogleBucket:
         with google_errors(f"cannot list the notifications of gs://{self.name}"):
             found = self._bucket.list_notifications(**LOOK)
             found.item_to_value = _notifier  # the library's own takes no project by number, and none of a domain
+            if self._bucket.user_project:  # of all lists this is the one for which the library leaves it away
+                found.extra_params = {"userProject": self._bucket.user_project}
             return list(found)
 
     def notify(self, *, topic_path: str, prefix: str) -> None:

@@ -38,7 +38,7 @@ def test_every_setting_is_known_to_every_service() -> None:
 
 def test_what_the_command_reads_is_known_to_every_service() -> None:
     """Its variables may stand in the environment of a service on the same host."""
-    given = dict.fromkeys(OF_COMMAND, "x") | {"MM_PROXY": "x", "MM_CA_FILE": "x"}
+    given = dict.fromkeys(OF_COMMAND, "x") | {"MM_PROXY": "x", "MM_CA_FILE": "x", "MM_BILLING_PROJECT": "x"}
     read = Reads(given)
     cli.load(read)
     assert {name for name in read.asked if name.startswith("MM_")} == given.keys()
