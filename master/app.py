@@ -121,7 +121,15 @@ def build(
     master = Master(settings, health, fleet, documents, orders, relay, history, forgetting, bus, ear, audit, http, sign)
     ear.listen(bus)
     bus.follow(subjects.DESIRED_BUCKET, audit.begin)
-    poll = Poll(fleet, relay, ports, ear, hears=master.hears, clock=lambda: datetime.now(UTC))
+    poll = Poll(
+        fleet,
+        relay,
+        ports,
+        ear,
+        hears=master.hears,
+        is_connected=lambda: bus.connection.is_connected,
+        clock=lambda: datetime.now(UTC),
+    )
 
     async def one_pass() -> Outcome:
         outcome = await poll.one_pass()

@@ -25,6 +25,7 @@ from service.reporting import REPORT_SECONDS
 log = logs.get("master.poll")
 
 OVERDUE = timedelta(seconds=2 * REPORT_SECONDS)
+LATE = timedelta(seconds=REPORT_SECONDS)  # where no reports come by themselves, each node is asked as often as it sends
 HTTP_SECONDS = 2.0
 ASKED_AT_ONCE = 100  # reports that are in memory at once, 100 kB each with 200 models
 AWAY_SECONDS = 15.0  # so often the HTTP ports are asked while NATS is away
@@ -41,6 +42,7 @@ class Poll:
     ports: Ports
     ear: Ear
     hears: Callable[[], bool]  # whether NATS is there and has told all it has
+    is_connected: Callable[[], bool]  # whether NATS answers, be it without JetStream: then nodes can be asked over it
     clock: Callable[[], datetime]
 
     async def one_pass(self) -> Outcome:
@@ -48,10 +50,11 @@ class Poll:
         if not self.ear.first_whole.is_set():
             raise Transient("NATS has not told all it has yet")
         fold, now = self.fleet.fold, self.clock()
+        late = OVERDUE if self.hears() else LATE
         known = [(node.name, known) for node in fold.nodes.values() for known in node.services.values()]
         lost = [(name, one.name) for name, one in known if one.lost_since]
-        overdue = [(name, one.name) for name, one in known if not one.lost_since and now - one.head.reported > OVERDUE]
-        if self.hears():
+        overdue = [(name, one.name) for name, one in known if not one.lost_since and now - one.head.reported > late]
+        if self.is_connected():
             overdue = await self._ask_nats(overdue)
         await asyncio.gather(*(self._ask_port(place) for place in [*lost, *overdue]))
         if self.hears():

@@ -2,18 +2,25 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
 from nats.js.api import KeyValueConfig
+from pydantic import SecretStr
 
 from events import changes, subjects
+from events.commands import Status
 from events.names import Version
 from infra.local import parts
+from infra.local.fleet import FleetPlan, SimulatedFleet
 from infra.local.ports import LOOPBACK
 from infra.local.supervisor import Supervisor
 from master.orders import Order
+from master.poll import Poll
+from master.ports import Ports
+from master.views import NodeState
 from service import jetstream
 from service.errors import Transient
 from tests.support.fleet import MODEL
@@ -75,3 +82,25 @@ async def test_a_document_that_is_gone_unasked_is_told(nats_server: NatsServer, 
         await eventually(lambda: "gone from NATS" in " ".join(master.report().warnings), seconds=60)
         await order(master, PIN)
         await eventually(lambda: not master.report().warnings, seconds=60)
+
+
+async def test_without_jetstream_nodes_are_asked_over_nats_and_not_taken_for_lost(nats_server: NatsServer) -> None:
+    """Their HTTP ports are on loopback by default, where a master elsewhere gets no answer."""
+    plan = FleetPlan(nodes=2, models=1)
+    async with SimulatedFleet(nats_server.url, plan) as fleet:
+        for node in fleet.nodes.values():
+            node.http = dict.fromkeys(("puller", "configurator"), f"{LOOPBACK}:9")  # discard: nobody listens
+        await fleet.report(list(fleet.nodes.values()))
+        async with running_master(nats_server) as master:
+            poll = Poll(
+                master.fleet,
+                master.relay,
+                Ports(SecretStr("")),
+                master.ear,
+                hears=lambda: False,
+                is_connected=lambda: True,
+                clock=lambda: datetime(2100, 1, 1, tzinfo=UTC),
+            )
+            await poll.one_pass()
+            assert {command for node in fleet.nodes.values() for _, command, _ in node.commands} == {Status.name}
+            assert not master.fleet.overview(master.freshness()).nodes.get(NodeState.LOST)

@@ -147,6 +147,7 @@ async def test_with_nats_away_the_ports_are_asked(nats_server: NatsServer) -> No
                 Ports(SecretStr("")),
                 master.ear,
                 hears=master.hears,
+                is_connected=lambda: False,
                 clock=lambda: START.replace(year=2100),
             )
             outcome = await poll.one_pass()
@@ -164,7 +165,13 @@ async def test_a_node_whose_address_is_anothers_stays_lost(nats_server: NatsServ
         async with running_master(nats_server, command_seconds=2) as master:
             fleet.nodes[NAMES[0]].is_dead = True
             poll = Poll(
-                master.fleet, master.relay, Ports(SecretStr("")), master.ear, hears=lambda: False, clock=lambda: START
+                master.fleet,
+                master.relay,
+                Ports(SecretStr("")),
+                master.ear,
+                hears=lambda: False,
+                is_connected=lambda: False,
+                clock=lambda: START,
             )
 
             async def is_told() -> bool:  # a last sign of life may still be on its way
@@ -189,6 +196,7 @@ async def test_an_overdue_service_is_asked_over_nats(nats_server: NatsServer) ->
             Ports(SecretStr("")),
             master.ear,
             hears=master.hears,
+            is_connected=master.hears,
             clock=lambda: START.replace(year=2100),
         )
         await poll.one_pass()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,44 +9,18 @@ import pytest
 
 from events import subjects
 from events.commands import Command, Sync
-from events.names import NodeName
 from infra.local.ports import LOOPBACK
 from infra.local.supervisor import Supervisor
 from infra.nats import streams
-from infra.nats.users import Names, Site
 from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
 from service.errors import Transient
 from service.settings import Settings
+from tests.integration.nats.conftest import CENTRE, FAR, SETTLE_SECONDS
 from tests.support import nats
-from tests.support.nats import ALICE, Secured, person, running
+from tests.support.nats import Secured, person, running
 from tests.support.stack import eventually
-
-CENTRE, FAR = NodeName("node-a"), NodeName("node-c")
-DEPOT = Site(NodeName("depot"), (FAR,))
-SETTLE_SECONDS = 100.0  # an election takes 4 to 9 s, and now and then a second round; on a busy machine more
-
-
-@pytest.fixture
-def keys(supervisor: Supervisor) -> Path:
-    return nats.prepare(supervisor.new_folder("keys"), Names((CENTRE,), operators=(ALICE,), sites=(DEPOT,)))
-
-
-@pytest.fixture
-def cluster(supervisor: Supervisor, keys: Path) -> Iterator[list[Secured]]:
-    routes = [supervisor.ports.reserve() for _ in range(3)]
-    servers = []
-    for number, own in enumerate(routes, start=1):
-        changes = {
-            "port: 6222": f'host: "{LOOPBACK}", port: {own}',
-            **{f"nats-{place}:6222": f"{LOOPBACK}:{port}" for place, port in enumerate(routes, start=1)},
-        }
-        servers.append(nats.launch(supervisor, keys, "cluster.conf", replace=changes, name=f"nats-{number}"))
-    supervisor.wait_ready(*(server.child for server in servers))
-    yield servers
-    for server in servers:
-        supervisor.stop(server.child)
 
 
 @pytest.mark.timeout(300)
