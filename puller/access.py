@@ -10,9 +10,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from puller.connections import STRAIGHT
 from service import google_access
 from service.causes import cause
 from service.errors import Transient
+from service.google_access import Way
 from service.threads import Threads
 
 if TYPE_CHECKING:  # loaded on first use: they cost 50 MB and a third of a second
@@ -32,11 +34,13 @@ class Access:
     """Connects on first use. `emulator` is what STORAGE_EMULATOR_HOST says, empty for the real Cloud Storage.
 
     `billing_project` pays for each request, where the bucket has requester-pays; empty where its own project does.
+    `way` is for clients of the standard library; no proxy stands before an emulator.
     """
 
-    def __init__(self, *, emulator: str, billing_project: str = "") -> None:
+    def __init__(self, *, emulator: str, billing_project: str = "", way: Way = STRAIGHT) -> None:
         self.billing_project = billing_project
         self.is_emulator = bool(emulator)
+        self.way = STRAIGHT if emulator else way
         self.endpoint = _url(emulator) if emulator else GOOGLE
         self._threads = Threads(THREADS)
         self._refreshing = threading.Lock()

@@ -38,6 +38,7 @@ from puller.trust import Trust
 from service import google_access, process, settings, warmup
 from service.commands import seconds_left
 from service.errors import Transient
+from service.google_access import Way
 from service.health import Health
 from service.layout import Receipt
 from service.loop import Timing
@@ -50,13 +51,13 @@ PURPOSE = "python -m puller: brings models from a Cloud Storage bucket to this n
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run the program; its exit code."""
     chosen = settings.start(PullerSettings, arguments=arguments, environment=environment, purpose=PURPOSE)
-    google_access.spread(
+    way = google_access.spread(
         os.environ, proxy=chosen.proxy.get_secret_value(), ca_file=str(chosen.ca_file) if chosen.ca_file else ""
     )
-    return process.main(chosen, environment, service="puller", port=chosen.http_port, build=partial(build, chosen))
+    return process.main(chosen, environment, service="puller", port=chosen.http_port, build=partial(build, chosen, way))
 
 
-def build(chosen: PullerSettings, core: Core) -> Parts:
+def build(chosen: PullerSettings, way: Way, core: Core) -> Parts:
     """Put the puller together."""
     hints = Hints(core.doorbell.ring, asyncio.get_running_loop().time)
     bucket_link = Link("bucket", clock=_now, on_change=core.report_changed)
@@ -76,7 +77,9 @@ def build(chosen: PullerSettings, core: Core) -> Parts:
         monotonic=asyncio.get_running_loop().time,
     )
     subscription = _subscription(chosen, link=pubsub_link, intake=intake, hints=hints)
-    access = Access(emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""), billing_project=chosen.billing_project)
+    access = Access(
+        emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""), billing_project=chosen.billing_project, way=way
+    )
     bucket_link.wait(f"waiting for the first answer of {access.endpoint}")
     bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
     rules = Rules(chosen.settle_seconds, require_assets=chosen.require_assets, limits=chosen.limits)

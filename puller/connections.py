@@ -8,13 +8,14 @@ import base64
 import contextlib
 import http.client
 import socket
-import ssl
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from service.google_access import Way
+
+STRAIGHT: Final = Way()
 IDLE_SECONDS: Final = 30.0  # longer than a pause within a transfer, shorter than routers remember a silent connection
 
 
@@ -40,17 +41,17 @@ class Connection:
 
 
 class Connections:
-    """Connections to a server, which it is reached at through the proxy of the environment, if one is set."""
+    """Connections to a server; `way` says by which proxy it is reached and by which CAs it is known."""
 
-    def __init__(self, url: str, *, connect_seconds: float, buffer_bytes: int, use_proxy: bool) -> None:
+    def __init__(self, url: str, *, connect_seconds: float, buffer_bytes: int, way: Way = STRAIGHT) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
         self._is_secure = parts.scheme == "https"
         self._port = parts.port or (443 if self._is_secure else 80)
         self._connect_seconds = connect_seconds
         self._buffer_bytes = buffer_bytes
-        self._proxy = _proxy(parts.scheme, f"{self._host}:{self._port}") if use_proxy else None
-        self._context = ssl.create_default_context() if self._is_secure else None
+        self._proxy = _proxy(way.proxy_to(f"{self._host}:{self._port}"))
+        self._context = way.context() if self._is_secure else None
         self._idle: list[Connection] = []
 
     def take(self) -> Connection | None:
@@ -78,7 +79,11 @@ class Connections:
         )
         if self._proxy:
             connection.set_tunnel(self._host, self._port, headers=self._proxy[2])
-        connection.connect()
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()  # the library leaves it open where TLS is refused behind a proxy
+            raise
         connection.sock.settimeout(None)  # whoever waits for an answer sees to the time
         return Connection(connection, connection.sock, bytearray(self._buffer_bytes))
 
@@ -88,10 +93,9 @@ class Connections:
             self._idle.pop().close()
 
 
-def _proxy(scheme: str, host: str) -> tuple[str, int, dict[str, str]] | None:
-    """The proxy for a host, as `HTTPS_PROXY` and `NO_PROXY` say; its headers carry the password of its address."""
-    address = urllib.request.getproxies().get(scheme)
-    if not address or urllib.request.proxy_bypass(host):
+def _proxy(address: str) -> tuple[str, int, dict[str, str]] | None:
+    """Read a proxy's address; its headers carry the password that is in it."""
+    if not address:
         return None
     parts = urlsplit(address if "://" in address else f"http://{address}")
     headers = {}

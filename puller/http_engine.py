@@ -131,7 +131,7 @@ class HttpEngine:
             self._access.endpoint,
             connect_seconds=TIMEOUT_SECONDS[0],
             buffer_bytes=PIECE_BYTES,
-            use_proxy=not self._access.is_emulator,
+            way=self._access.way,
         )
 
 

@@ -1,7 +1,7 @@
 """How a process reaches Google: by which proxy, trusting which CAs, and signed in as whom.
 
-Several client libraries are at work (requests, gRPC, the standard library), and each reads variables of its own. One
-setting is spread to all of them here, before the first of them is used.
+Several client libraries are at work. requests and gRPC read variables of their own, so one setting is spread to those
+variables, before the first of them is used. Clients of the standard library read none of them: they are given a `Way`.
 """
 
 import json
@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,21 +20,49 @@ if TYPE_CHECKING:  # loaded on first use: they cost 20 MB and a tenth of a secon
 PROXY: Final = ("HTTPS_PROXY", "https_proxy", "grpc_proxy")
 NO_PROXY: Final = ("NO_PROXY", "no_proxy", "no_grpc_proxy")
 CA_FILE: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+# The first is everybody's in this process, NATS's client too, so it is read and never set: what vouches for Google need
+# not vouch for them.
+CA_FILE_OF_GOOGLE: Final = CA_FILE[1:]
 SIGN_IN_SECONDS: Final = (5.0, 5.0)  # to connect, and to wait for the answer; google-auth would wait for two minutes
 DEFAULT_FILE: Final = "application_default_credentials.json"
 _PROXY: Final = re.compile(r"http://([^\s/@:]+:[^\s/@]+@)?(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}/?", re.ASCII)
 AWS: Final = "urn:ietf:params:aws:token-type:aws4_request"
 
 
-def spread(environment: MutableMapping[str, str], *, proxy: str = "", ca_file: str = "") -> None:
-    """Have every client library use the same proxy and CAs: those that are given, else those of the first variable."""
-    for names, given in ((PROXY, proxy), (NO_PROXY, ""), (CA_FILE, ca_file)):
-        value = given or next((environment[name] for name in names if environment.get(name)), "")
-        if not value or (names is CA_FILE and not Path(value).is_file()):
-            continue
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way to Google: by which proxy, if any, and trusting which CAs; without a file, those of the system."""
+
+    proxy: str = field(default="", repr=False)  # it may hold a password
+    no_proxy: str = ""
+    ca_file: str = ""
+
+    def proxy_to(self, host: str) -> str:
+        """Return the address of the proxy for HOST:PORT; empty where the way is straight."""
+        return "" if _is_left_out(host, self.no_proxy) else self.proxy
+
+    def context(self) -> ssl.SSLContext:
+        """Make what TLS to Google needs. A file stands in place of the system's CAs, those of a folder, too."""
+        return ssl.create_default_context(cafile=self.ca_file or None)
+
+
+def spread(environment: MutableMapping[str, str], *, proxy: str = "", ca_file: str = "") -> Way:
+    """Have every client use the same proxy and CAs: those that are given, else those of the first variable.
+
+    Returns them for clients of the standard library.
+    """
+    own_ca = ca_file or _first(environment, CA_FILE)
+    own_ca = own_ca if own_ca and Path(own_ca).is_file() else ""
+    for names, given, value in (
+        (PROXY, proxy, proxy or _first(environment, PROXY)),
+        (NO_PROXY, "", _first(environment, NO_PROXY)),
+        (CA_FILE_OF_GOOGLE, ca_file, own_ca),
+    ):
         for name in names:
-            if given or not environment.get(name):
+            if value and (given or not environment.get(name)):
                 environment[name] = value
+    # Of two variables that say two things, requests takes the one in small letters; so do we.
+    return Way(environment.get("https_proxy", ""), environment.get("no_proxy", ""), own_ca)
 
 
 def check_proxy(address: str) -> str:
@@ -87,6 +116,20 @@ class TimedRequest:
         """Send a request, within `SIGN_IN_SECONDS`."""
         answer: Response = self._request(url, **{**options, "timeout": SIGN_IN_SECONDS})
         return answer
+
+
+def _is_left_out(host: str, no_proxy: str) -> bool:
+    """Tell whether a list of hosts, with their ports or without, and of domains names this one."""
+    ways_to_say = (host.lower(), host.lower().rpartition(":")[0])
+    entries = [entry.strip().lstrip(".").lower() for entry in no_proxy.split(",")]
+    return any(
+        entry == "*" or (entry and any(one == entry or one.endswith(f".{entry}") for one in ways_to_say))
+        for entry in entries
+    )
+
+
+def _first(environment: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((environment[name] for name in names if environment.get(name)), "")
 
 
 def _federated(info: dict[str, object], scopes: Sequence[str]) -> "Credentials":

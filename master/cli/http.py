@@ -32,8 +32,12 @@ class Reply:
 class Http:
     """Requests to one master."""
 
-    def __init__(self, url: str, *, token: str = "", timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, token: str = "", timeout_seconds: float = TIMEOUT_SECONDS, ca_file: str = ""
+    ) -> None:
+        """Keep what was given; by the CAs in `ca_file` the master is known beside those of the system."""
         self.url = url.rstrip("/")
+        self._ca_file = ca_file
         self._token = token
         self._timeout_seconds = timeout_seconds
 
@@ -72,8 +76,12 @@ class Http:
             raise Failure(
                 f"MM_MASTER_URL is {self.url!r}, which is no address", advice="write http://HOST:8000", code=Exit.USAGE
             )
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        return kind(host, port, timeout=seconds)
+        if parts.scheme == "http":
+            return HTTPConnection(host, port, timeout=seconds)
+        context = ssl.create_default_context()
+        if self._ca_file:
+            context.load_verify_locations(self._ca_file)
+        return HTTPSConnection(host, port, timeout=seconds, context=context)
 
     @contextmanager
     def _words(self) -> Iterator[None]:
@@ -84,7 +92,7 @@ class Http:
         except socket.gaierror as error:
             raise Unreachable(f"the host of {self.url} is not known: {error.strerror}", advice=CHECK) from error
         except ssl.SSLCertVerificationError as error:
-            advice = "name the certificate authority's file with SSL_CERT_FILE"
+            advice = "name the certificate authority's file with MM_CA_FILE"
             raise Unreachable(f"{self.url}: {error.verify_message}", advice=advice) from error
         except TimeoutError as error:
             raise Broken(f"the master at {self.url} did not answer in time", advice=CHECK) from error

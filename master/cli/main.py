@@ -112,7 +112,7 @@ def start(
         ctx.obj = from_environment(url=master)
 
 
-def _reach_google(settings: Settings) -> None:
+def _reach_google(settings: Settings) -> google_access.Way:
     """Check what is set about the way to Google, and have every client use that proxy and those CAs."""
     try:
         google_access.check_proxy(settings.proxy)
@@ -127,14 +127,14 @@ def _reach_google(settings: Settings) -> None:
             google_access.check_ca_file(Path(settings.ca_file))
     except ValueError as error:
         raise typer.BadParameter(f"MM_CA_FILE: {error}") from error
-    google_access.spread(os.environ, proxy=settings.proxy, ca_file=settings.ca_file)
+    return google_access.spread(os.environ, proxy=settings.proxy, ca_file=settings.ca_file)
 
 
 def from_environment(*, url: str = "", seconds: float = TIMEOUT_SECONDS) -> Session:
     """The session of this process."""
     settings = load(os.environ)
-    _reach_google(settings)
-    transport = Http(url or settings.master_url, token=settings.token, timeout_seconds=seconds)
+    ca_file = _reach_google(settings).ca_file
+    transport = Http(url or settings.master_url, token=settings.token, timeout_seconds=seconds, ca_file=ca_file)
     return Session(
         settings,
         terminal(),

@@ -97,7 +97,7 @@ class Client:
     def _at(self, address: str) -> Connections:
         if address not in self._connections:
             self._connections[address] = Connections(
-                f"http://{address}", connect_seconds=CONNECT_SECONDS, buffer_bytes=PIECE_BYTES, use_proxy=False
+                f"http://{address}", connect_seconds=CONNECT_SECONDS, buffer_bytes=PIECE_BYTES
             )
         return self._connections[address]
 

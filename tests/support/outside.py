@@ -44,11 +44,11 @@ class Certificates:
         return context
 
 
-def certify(folder: Path) -> Certificates:
+def certify(folder: Path, *, name: str = "Proxy CA of the tests") -> Certificates:
     """Make a CA, and a certificate for Google's hosts."""
     folder.mkdir(parents=True, exist_ok=True)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Proxy CA of the tests")])
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
 
     def builder(name: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
@@ -86,6 +86,7 @@ class Proxy:
     certificates: Certificates
     backends: Mapping[str, int]
     asked: list[str] = field(default_factory=list)
+    passwords: list[str] = field(default_factory=list)  # as they were sent, of those that sent one
     refuses: bool = False
     is_silent: bool = False  # takes connections and says nothing, as where packets are dropped
     port: int = 0
@@ -114,6 +115,8 @@ class Proxy:
         method, target, _ = head.decode("latin-1").split(" ", 2)
         host = target.rpartition(":")[0]
         self.asked.append(host)
+        lines = [line.partition(": ") for line in head.decode("latin-1").split("\r\n")]
+        self.passwords += [value for name, _, value in lines if name.lower() == "proxy-authorization"]
         if self.is_silent:
             await reader.read()
             return

@@ -2,9 +2,11 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from master.cli.client import Master
 from master.cli.ends import Exit, Failure, Unreachable
 from master.cli.http import Http
 from master.cli.waiting import Ring
+from tests.support.certificates import Authority
 
 OVERVIEW = {
     "freshness": {"is_stale": False, "since": "2026-05-04T12:00:00Z", "age_seconds": 0},
@@ -63,6 +66,27 @@ def failure(master: Master) -> Failure:
     with pytest.raises(Failure) as caught:
         master.overview()
     return caught.value
+
+
+def test_a_master_behind_tls_is_known_by_the_ca_file(tmp_path: Path) -> None:
+    """And not without it: then the setting is named."""
+    authority = Authority(tmp_path, "of-the-master")
+    pair = authority.sign("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        address = f"https://127.0.0.1:{server.server_address[1]}/base"
+        try:
+            known = Master(Http(address, token="secret", ca_file=str(authority.ca)))
+            assert known.overview().nodes == {"well": 2}
+            stranger = failure(Master(Http(address, token="secret")))
+            assert (stranger.code, "MM_CA_FILE" in stranger.advice) == (Exit.UNREACHABLE, True)
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_an_answer_is_read_below_a_path(url: str) -> None:

@@ -3,10 +3,16 @@
 import asyncio
 from pathlib import Path
 
+import httpx
 import nats as client
 import pytest
 from nats.errors import Error as NatsError
 
+from infra.local import programs
+from infra.local.child import Command
+from infra.local.ports import LOOPBACK
+from infra.local.ready import http_ok
+from infra.local.supervisor import Supervisor
 from infra.nats import users
 from infra.nats.users import Names
 from service import settings
@@ -24,6 +30,30 @@ async def test_services_trust_the_given_authority_alone(secured: Secured, tmp_pa
     assert await outcome(right) == ""
     for wrong in (right | {"MM_NATS_CA_FILE": str(tmp_path / "ca.crt")}, right | {"MM_NATS_CA_FILE": ""}):
         assert "certificate verify failed" in (await outcome(wrong)).lower()
+
+
+async def test_the_ca_of_google_does_not_vouch_for_nats(secured: Secured, supervisor: Supervisor) -> None:
+    """MM_CA_FILE is about the way to Google: a puller that knows its NATS by that file alone does not connect."""
+    port = supervisor.ports.reserve()
+    environment = secured.environment("puller.node-a", "node-a") | {
+        "MM_NATS_CA_FILE": "",
+        "MM_CA_FILE": str(secured.ca),
+        "MM_BUCKET": "models",
+        "MM_MODELS_DIR": str(supervisor.new_folder("node-a")),
+        "MM_HTTP_PORT": str(port),
+        "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:9",  # discard: nobody listens
+    }
+    argv = (str(programs.python()), "-m", "puller")
+    child = supervisor.start(Command("puller", argv, ready=http_ok(port, "/livez"), environment=environment))
+
+    async def is_told() -> bool:
+        async with httpx.AsyncClient() as asking:
+            report = (await asking.get(f"http://{LOOPBACK}:{port}/status")).json()
+        assert not report["nats"]["is_connected"]
+        return "certificate verify failed" in report["nats"]["reason"].lower()
+
+    await eventually(is_told)
+    supervisor.stop(child)
 
 
 async def test_keys_that_are_not_named_are_refused(secured: Secured, tmp_path: Path) -> None:
