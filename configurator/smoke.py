@@ -16,6 +16,7 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from configurator import tensors
 from configurator.serving import ServingAway, ServingLate, ServingRefused
 from configurator.told import Key
+from service import values
 from service.errors import Invalid, Transient
 from service.sample import FILE, Sample
 
@@ -68,10 +69,10 @@ def _inputs(sample: Sample, dtypes: dict[str, int] | None) -> dict[str, TensorPr
     if unknown := sorted(sample.instances.keys() - dtypes.keys()):
         raise Invalid(f"{FILE} feeds {unknown[0][:80]!a}, which is no input of signature {sample.signature}")
     found = {}
-    for name, values in sample.instances.items():
+    for name, nested in sample.instances.items():
         try:
-            found[name] = tensors.build(values, dtypes[name])
-        except tensors.BadTensor as error:
+            found[name] = tensors.build(nested, dtypes[name])
+        except values.BadTensor as error:
             raise Invalid(f"{FILE}: input {name[:80]!a}: {error}") from error
     return found
 
@@ -80,21 +81,21 @@ def _difference(expected: object, tensor: TensorProto | None, tolerance: float) 
     if tensor is None:
         return "is not in the answer"
     try:
-        shape, wanted = tensors.flatten(expected)
+        shape, wanted = values.flatten(expected)
         if tensors.shape_of(tensor) != shape:
             return f"has shape {tensors.shown(tensors.shape_of(tensor))}, expected {tensors.shown(shape)}"
-        values = tensors.read(tensor, shape)
-    except tensors.BadTensor as error:
+        found = tensors.read(tensor, shape)
+    except values.BadTensor as error:
         return f"cannot be compared: {error}"
-    pairs = zip(wanted, values, strict=True)
+    pairs = zip(wanted, found, strict=True)
     wrong = next((pair for pair in pairs if not _is_equal(*pair, tolerance)), None)
     return f"holds {_shown(wrong[1])} where {_shown(wrong[0])} is expected" if wrong else ""
 
 
-def _is_equal(expected: object, value: tensors.Scalar, tolerance: float) -> bool:
+def _is_equal(expected: object, value: values.Scalar, tolerance: float) -> bool:
     match value:
         case bytes():
-            return tensors.text(expected) == value
+            return values.text(expected) == value
         case bool():
             return expected is value
         case int() | float():

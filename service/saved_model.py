@@ -6,7 +6,7 @@ it names its restore operation, its assets and its signatures.
 
 import asyncio
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,9 @@ from service.wire import Malformed, Part, Wire
 # Field numbers of TensorFlow's saved_model.proto, meta_graph.proto, saver.proto and of protobuf's Any.
 META_GRAPHS: Final = 2  # SavedModel
 SAVER_DEF, COLLECTION_DEF, SIGNATURE_DEF, ASSET_FILE_DEF = 3, 4, 5, 6  # MetaGraphDef
-SIGNATURE_INPUTS, SIGNATURE_OUTPUTS = 1, 2  # SignatureDef
+SIGNATURE_INPUTS, SIGNATURE_OUTPUTS, SIGNATURE_DEFAULTS = 1, 2, 4  # SignatureDef
+TENSOR_DTYPE, TENSOR_SHAPE = 2, 3  # TensorInfo
+SHAPE_DIM, SHAPE_IS_UNKNOWN, DIM_SIZE = 2, 3, 1  # TensorShapeProto and its Dim
 RESTORE_OP_NAME: Final = 3  # SaverDef
 FILE_NAME: Final = 2  # AssetFileDef
 KEY, VALUE = 1, 2  # an entry of a map
@@ -58,11 +60,23 @@ def needs_of(path: Path) -> Needs:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """The names of what a signature takes and gives."""
+class Tensor:
+    """What a signature says of an input or output: the number of its type, and its shape.
 
-    inputs: frozenset[str]
-    outputs: frozenset[str]
+    The type is 0 where it is no single tensor. In a shape -1 stands for any size; None where nothing is said.
+    """
+
+    dtype: int
+    shape: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a signature takes and gives, by name, and which of its inputs may be left away."""
+
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+    defaults: frozenset[str] = frozenset()
 
 
 def signatures_of(path: Path) -> dict[str, Signature]:
@@ -101,15 +115,33 @@ class _Message:
     def signatures(self) -> dict[str, Signature]:
         find = self._wire.find
         return {
-            key: Signature(self._keys(value, SIGNATURE_INPUTS), self._keys(value, SIGNATURE_OUTPUTS))
+            key: Signature(
+                self._tensors(value, SIGNATURE_INPUTS),
+                self._tensors(value, SIGNATURE_OUTPUTS),
+                frozenset(one for default in find(value, SIGNATURE_DEFAULTS) for one in self._key(default)),
+            )
             for entry in find(self._wire.whole, META_GRAPHS, SIGNATURE_DEF)
             for key in self._key(entry)
             for value in find(entry, VALUE)
         }
 
-    def _keys(self, message: Part, number: int) -> frozenset[str]:
-        """Name the keys of a map."""
-        return frozenset(key for entry in self._wire.find(message, number) for key in self._key(entry))
+    def _tensors(self, signature: Part, number: int) -> dict[str, Tensor]:
+        """Read a map of names to tensors."""
+        return {
+            key: self._tensor(value)
+            for entry in self._wire.find(signature, number)
+            for key in self._key(entry)
+            for value in self._wire.find(entry, VALUE)
+        }
+
+    def _tensor(self, info: Part) -> Tensor:
+        wire = self._wire
+        dtype = next(wire.numbers(info, TENSOR_DTYPE), 0)
+        shape: tuple[int, ...] | None = None
+        for part in wire.find(info, TENSOR_SHAPE):
+            sizes = tuple(next(wire.numbers(dim, DIM_SIZE), 0) for dim in wire.find(part, SHAPE_DIM))
+            shape = None if any(wire.numbers(part, SHAPE_IS_UNKNOWN)) else sizes
+        return Tensor(dtype, shape)
 
     def _key(self, entry: Part) -> Iterator[str]:
         yield from (self._wire.name(key).decode() for key in self._wire.find(entry, KEY))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+VARINT: Final = 0  # the wire type of integers
 BYTES: Final = 2  # the wire type of strings and messages
 MAX_VARINT_BYTES: Final = 10
 MAX_NAME_BYTES: Final = 4096
@@ -54,8 +55,20 @@ class Wire:
             elif number == first:
                 yield part
 
+    def numbers(self, message: Part, number: int) -> Iterator[int]:
+        """Yield the integers that a message has under a field's number, as 64 bits with a sign."""
+        for found, wire_type, part in self._walk(message):
+            if found == number and wire_type == VARINT:
+                value = self._varint(part.start, part.end)[0]
+                yield value - 2**64 if value >= 2**63 else value
+
     def fields(self, message: Part) -> Iterator[tuple[int, Part]]:
         """Yield the strings and messages in a message, with their numbers; every other field is stepped over."""
+        for number, wire_type, part in self._walk(message):
+            if wire_type == BYTES:
+                yield number, part
+
+    def _walk(self, message: Part) -> Iterator[tuple[int, int, Part]]:
         position = message.start
         while position < message.end:
             self._fields_left -= 1
@@ -70,8 +83,7 @@ class Wire:
             if not tag >> 3:
                 raise Malformed(f"the field at byte {position} has the number 0")
             position = field.end
-            if tag & 7 == BYTES:
-                yield tag >> 3, field
+            yield tag >> 3, tag & 7, field
 
     def _field(self, wire_type: int, position: int, end: int) -> Part:
         match wire_type:

@@ -125,7 +125,8 @@ def _target(url: str) -> "Target":
 
 def _doubts(session: Session, folder: Path, target: "Target") -> list[str]:
     """Say why the version may be of no use where it goes: nobody looks there, or it cannot be judged."""
-    from master.publish.folder import guessed, sample_problem  # noqa: PLC0415 - see above
+    from master.publish.folder import guessed  # noqa: PLC0415 - see above
+    from master.publish.sample import sample_problem  # noqa: PLC0415 - see above
     from master.publish.watch import unseen, watch_of  # noqa: PLC0415 - see above
 
     nobody_looks = ""

@@ -14,8 +14,7 @@ from events.pieces import Digests, Table
 from master.publish import diagnosis
 from service import warmup
 from service.errors import Invalid, ModelManagerError
-from service.sample import FILE, load
-from service.saved_model import Needs, needs_of, signatures_of
+from service.saved_model import Needs, needs_of
 from service.structure import GRAPHS, READABLE_GRAPH, empty, missing
 
 READ_BYTES = 1024 * 1024
@@ -81,28 +80,6 @@ def guessed(folder: Path) -> str:
         f"{folder} has its graph in {graph}, of which nobody reads what files it needs: whether the version is whole "
         f"cannot be told; save it with {READABLE_GRAPH}"
     )
-
-
-def sample_problem(folder: Path) -> str:
-    """Say why nodes would refuse the version by its own sample; empty where it has none, or one that can be asked."""
-    try:
-        sample = load(folder)
-        if sample is None or not (folder / READABLE_GRAPH).is_file():
-            return ""
-        signatures = signatures_of(folder / READABLE_GRAPH)
-    except Invalid as error:
-        return f"nodes would refuse this version: {error}"
-    signature = signatures.get(sample.signature)
-    if signature is None:
-        known = ", ".join(sorted(signatures)) or "none"
-        return f"{FILE} asks for signature {sample.signature!a}, which the version does not have (it has: {known})"
-    if unknown := sorted(sample.instances.keys() - signature.inputs):
-        known = ", ".join(sorted(signature.inputs))
-        return f"{FILE} feeds {unknown[0]!a}, which is no input of signature {sample.signature} (inputs: {known})"
-    if unknown := sorted(sample.outputs.keys() - signature.outputs):
-        known = ", ".join(sorted(signature.outputs))
-        return f"{FILE} expects {unknown[0]!a}, which is no output of signature {sample.signature} (outputs: {known})"
-    return ""
 
 
 def _manifest(folder: Path) -> Mapping[FileName, Content] | None:

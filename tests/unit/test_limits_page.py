@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from configurator import tensors
 from events import bounds, commands, messages, status
 from events.bounds import MIB, Bounds
 from events.wording import MAX_WORDS
@@ -14,7 +13,7 @@ from master.api import limits
 from master.api.gate import BODY_SECONDS
 from master.settings import MasterSettings
 from puller import completeness, hints
-from service import connections, sample, saved_model, sending, streams, warmup
+from service import connections, sample, saved_model, sending, streams, values, warmup
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "limits.md").read_text()
@@ -33,7 +32,7 @@ ROWS = {
     "`manifest.json`": f"{of(bounds.MANIFEST)}, {bounds.MAX_FILES:,} files",
     "`saved_model.pb`": f"{completeness.MAX_GRAPH_BYTES // 1024**3} GiB, {saved_model.MAX_FIELDS:,} fields",
     "`assets.extra/smoke.json`": (
-        f"{of(sample.BOUNDS)}, {sample.MAX_NAMES:,} inputs and as many outputs, {tensors.MAX_RANK} dimensions"
+        f"{of(sample.BOUNDS)}, {sample.MAX_NAMES:,} inputs and as many outputs, {values.MAX_RANK} dimensions"
     ),
     "`assets.extra/tf_serving_warmup_requests`": f"{warmup.MAX_RECORDS:,} records, {warmup.MAX_FIELDS:,} fields",
     "a model's desired state": (

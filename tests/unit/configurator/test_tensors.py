@@ -10,6 +10,7 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 
 from configurator import tensors
+from service import values
 
 VALUES = {
     types_pb2.DT_FLOAT: st.floats(width=32, allow_nan=False),
@@ -28,9 +29,16 @@ VALUES = {
 def test_what_is_built_is_read_back(dtype: int, data: st.DataObject, rows: int, columns: int) -> None:
     """Every type, any shape."""
     row = st.lists(VALUES[dtype], min_size=columns, max_size=columns)
-    values = data.draw(st.lists(row, min_size=rows, max_size=rows))
+    drawn = data.draw(st.lists(row, min_size=rows, max_size=rows))
     shape = (rows, columns) if rows else (0,)
-    assert tensors.read(tensors.build(values, dtype), shape) == [value for line in values for value in line]
+    assert tensors.read(tensors.build(drawn, dtype), shape) == [value for line in drawn for value in line]
+
+
+def test_types_have_the_numbers_of_tensorflow() -> None:
+    """They stand in the code, so that whoever publishes needs nothing of TensorFlow."""
+    known = {number: name for name, number in types_pb2.DataType.items()}
+    assert {number: known[number] for number in values.NAMES} == values.NAMES
+    assert values.KINDS.keys() == {*VALUES, types_pb2.DT_STRING}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,7 @@ def test_what_is_built_is_read_back(dtype: int, data: st.DataObject, rows: int, 
 )
 def test_a_value_of_another_type_is_refused(value: object, dtype: int) -> None:
     """Nothing is converted silently."""
-    with pytest.raises(tensors.BadTensor):
+    with pytest.raises(values.BadTensor):
         tensors.build(value, dtype)
 
 
@@ -61,16 +69,16 @@ def test_a_value_of_another_type_is_refused(value: object, dtype: int) -> None:
 @pytest.mark.parametrize("digits", [401, 5001])
 def test_a_number_of_hundreds_of_digits_is_refused(digits: int, dtype: int) -> None:
     """It fits no type, and cannot even be shown where it has thousands of digits."""
-    with pytest.raises(tensors.BadTensor):
+    with pytest.raises(values.BadTensor):
         tensors.build(10 ** (digits - 1), dtype)
 
 
 def test_nesting_has_a_limit() -> None:
     """A hostile sample cannot exhaust the stack."""
     value: object = 1.0
-    for _ in range(tensors.MAX_RANK + 1):
+    for _ in range(values.MAX_RANK + 1):
         value = [value]
-    with pytest.raises(tensors.BadTensor, match="nested"):
+    with pytest.raises(values.BadTensor, match="nested"):
         tensors.build(value, types_pb2.DT_FLOAT)
 
 
@@ -89,7 +97,7 @@ def test_one_value_stands_for_many() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dims", "values", "content"),
+    ("dims", "held", "content"),
     [
         ((200_000_000,), [1.0], b""),  # 17 bytes that stand for 1.5 GB
         ((2**62, 2**62), [1.0], b""),
@@ -100,9 +108,9 @@ def test_one_value_stands_for_many() -> None:
         ((2,), [], b"\0" * 12),
     ],
 )
-def test_a_tensor_of_another_shape_is_not_expanded(dims: tuple[int, ...], values: list[float], content: bytes) -> None:
+def test_a_tensor_of_another_shape_is_not_expanded(dims: tuple[int, ...], held: list[float], content: bytes) -> None:
     """What a tensor claims to hold is compared before it is made."""
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in dims])
-    hostile = TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=values, tensor_content=content)
-    with pytest.raises(tensors.BadTensor):
+    hostile = TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, float_val=held, tensor_content=content)
+    with pytest.raises(values.BadTensor):
         tensors.read(hostile, (2,))

@@ -8,7 +8,7 @@ from events import manifest
 from events.manifest import Content
 from events.names import FileName
 from infra.local.versions import saved_model
-from master.publish.folder import BadFolder, check, content_of, files_of, guessed, look, sample_problem
+from master.publish.folder import BadFolder, check, content_of, files_of, guessed, look
 
 GRAPH = "saved_model.pb"
 
@@ -92,26 +92,6 @@ def test_a_manifest_of_somebody_elses_is_told(tmp_path: Path) -> None:
     """It would be left out silently, and its name is taken."""
     folder = write(whole(tmp_path / "7"), "manifest.json")
     assert "rename this file, or delete it" in told(folder)
-
-
-@pytest.mark.parametrize(
-    ("sample", "words"),
-    [
-        ("{", "smoke.json is no sample"),
-        ('{"instances": {"x": [1.0]}, "outputs": {"y": [3.0]}, "signature": "other"}', "(it has: serving_default)"),
-        ('{"instances": {"X": [1.0]}, "outputs": {"y": [3.0]}}', "feeds 'X', which is no input of signature"),
-        ('{"instances": {"x": [1.0]}, "outputs": {"z": [3.0]}}', "(outputs: y)"),
-        ('{"instances": {"x": [1.0]}, "outputs": {"y": [3.0]}}', ""),
-    ],
-)
-def test_a_sample_that_the_version_cannot_answer_is_told(tmp_path: Path, sample: str, words: str) -> None:
-    """Before the upload, not by a quarantine on every node; a version without a sample has no such problem."""
-    folder = whole(tmp_path / "7")
-    assert sample_problem(folder) == ""
-    (folder / "assets.extra").mkdir()
-    (folder / "assets.extra/smoke.json").write_text(sample)
-    assert words in sample_problem(folder)
-    assert bool(words) is bool(sample_problem(folder))
 
 
 def test_a_graph_that_is_not_read_makes_the_version_a_guess(tmp_path: Path) -> None:
