@@ -33,6 +33,11 @@ class Client:
         self.flat: list[int] = []  # which of the lists they were
         self.lists = 0
 
+    def bucket(self, name: str, *, user_project: str | None = None) -> str:
+        """Name a bucket, as Google's client does."""
+        assert user_project is None
+        return name
+
     def list_blobs(self, _bucket: str, *, prefix: str, delimiter: str | None, **_options: object) -> Pages:
         self.lists += 1
         if delimiter is None:
