@@ -123,7 +123,7 @@ def test_every_command_has_its_help(run: Run) -> None:
 def test_what_was_left_out_is_told_with_how_to_get_it(run: Run) -> None:
     """Pub/Sub's client comes with an extra; no traceback says so."""
     done = run(
-        "bootstrap", "--project", "p", "--bucket", "b", "--topic", "t", STORAGE_EMULATOR_HOST="http://127.0.0.1:9"
+        "bootstrap", "--project", "p", "--bucket", "b", "--topic", "uploads", STORAGE_EMULATOR_HOST="http://127.0.0.1:9"
     )
     assert done.returncode == Exit.FAILED
     assert "model-manager-command[pubsub]" in done.stderr
