@@ -9,6 +9,7 @@ from configurator.view import DEFAULT, Model, State, View
 from events.desired import Latest, Pinned
 from events.names import ModelName, Version
 from events.status import SERVING_AWAY
+from events.wording import few
 
 SHOWN = 3
 
@@ -73,9 +74,7 @@ def held_up(view: View) -> frozenset[ModelName]:
 
 def models(names: Sequence[ModelName]) -> str:
     """Name models, the first few of many."""
-    shown = ", ".join(names[:SHOWN])
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"model{'s' if len(names) > 1 else ''} {shown}{more}"
+    return f"model{'s' if len(names) > 1 else ''} {few(names, most=SHOWN)}"
 
 
 def _unchosen(model: Model) -> list[str]:

@@ -9,7 +9,7 @@ node's by the hash of its name, so that a word can be heard before all have begu
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from configurator.disk import Folder
@@ -19,6 +19,7 @@ from events import crash
 from events.bounds import MAX_NODES
 from events.crash import BadWord, Crash, Crashes
 from events.names import ModelName, NodeName, Version
+from events.wording import few
 from service import logs
 
 log = logs.get("configurator.peers")
@@ -111,12 +112,12 @@ class Peers:
             nodes, is_final = self._tellers((name, version), model)
             if is_final:
                 held[version] = (
-                    f"it took TensorFlow Serving down on {_few(nodes)};"
+                    f"it took TensorFlow Serving down on {few(nodes, most=SHOWN)};"
                     f" `model-manager retry {name} {version}` has it tried again"
                 )
             elif nodes and not (crashes.get((name, version)) and self._node < nodes[0]):
-                words = f"it may have taken TensorFlow Serving down on {_few(nodes)}; one node tries it once more"
-                waits[version] = words
+                where = few(nodes, most=SHOWN)
+                waits[version] = f"it may have taken TensorFlow Serving down on {where}; one node tries it once more"
         return replace(model, held=held, waits=waits)
 
     def _turns(self, name: ModelName, model: Model, now: float) -> list[Version]:
@@ -152,8 +153,3 @@ def _first_loads(model: Model) -> list[Version]:
     """Name the versions that could be served, were not found good, and are neither loading nor served."""
     idle = (version for version in model.on_disk - model.quarantined.keys() - model.good)
     return [version for version in idle if not (version in model.statuses and model.statuses[version].is_active)]
-
-
-def _few(nodes: Sequence[NodeName]) -> str:
-    more = f" and {len(nodes) - SHOWN} more" if len(nodes) > SHOWN else ""
-    return f"{', '.join(nodes[:SHOWN])}{more}"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 from pydantic import ValidationError
@@ -42,6 +42,12 @@ def problems(error: ValidationError, *, whole: str = "document", rename: Callabl
     named = [f"{_place(one['loc'], whole, rename)}: {validation.sentence(one)}" for one in found[:MAX_NAMED]]
     more = [f"and {len(found) - MAX_NAMED} more"] if len(found) > MAX_NAMED else []
     return "; ".join([*named, *more])
+
+
+def few(names: Sequence[str], *, most: int, of: int | None = None) -> str:
+    """Name the first few, and count the others; `of` is how many there are, where not all of them are named."""
+    more = (len(names) if of is None else of) - len(names[:most])
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def clean(words: str, *, most: int = MAX_WORDS) -> str:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from events.names import PLACEHOLDER, ModelName, Version
 from events.trouble import is_stuck
-from events.wording import clean
+from events.wording import clean, few
 from master.cells import Cell
 from master.fold import Fold
 from master.nodes import Known, Node
@@ -86,9 +86,8 @@ def _names(fold: Fold) -> defaultdict[str, set[str]]:
 
 
 def _reason(reason: str, count: int, names: set[str]) -> str:
-    shown = sorted(names)[:MOST_NAMES]
-    more = f" and {count - len(shown)} more" if count > len(shown) else ""
-    return f"{', '.join(map(clean, shown))}{more}, because {reason}" if shown else f"{count}, because {reason}"
+    shown = [clean(name) for name in sorted(names)[:MOST_NAMES]]
+    return f"{few(shown, most=MOST_NAMES, of=count) if shown else count}, because {reason}"
 
 
 def _pullers(fold: Fold) -> Iterator[tuple[Node, Known]]:

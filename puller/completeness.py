@@ -12,6 +12,7 @@ from typing import Final
 
 from events.manifest import Content, differences
 from events.names import MANIFEST_NAME, FileName
+from events.wording import few
 from puller.limits import Limits, exceeded
 from puller.objects import Listing, RemoteFile
 from service.saved_model import Needs
@@ -129,8 +130,7 @@ def _instead(names: Set[FileName]) -> str:
     odd = sorted(name for name in names if name.partition("/")[0] not in PARTS)
     if not odd or not names.isdisjoint(GRAPHS):
         return ""
-    more = f" and {len(odd) - MAX_INSTEAD} more" if len(odd) > MAX_INSTEAD else ""
-    return f"; there is {', '.join(odd[:MAX_INSTEAD])}{more} instead"
+    return f"; there is {few(odd, most=MAX_INSTEAD)} instead"
 
 
 def _problems(listing: Listing, limits: Limits) -> list[str]:

@@ -13,6 +13,7 @@ from events.desired import Latest, Pinned, choose
 from events.manifest import Content
 from events.names import FileName, Version
 from events.status import NOT_IN_BUCKET, Stage
+from events.wording import few
 from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
 from puller.objects import RemoteFile
 from puller.view import FINAL, Cancel, Decision, Fetch, StageGraph, View
@@ -247,7 +248,4 @@ def _changes(receipt: Receipt, files: tuple[RemoteFile, ...]) -> str:
     on_disk: dict[FileName, Content] = {file.name: Content(file.size, file.crc32c) for file in receipt.files}
     offered = {file.name: file.content for file in files}
     names = sorted(name for name in on_disk.keys() | offered.keys() if on_disk.get(name) != offered.get(name))
-    more = f" and {len(names) - MAX_NAMED_FILES} more" if len(names) > MAX_NAMED_FILES else ""
-    return (
-        f"the bucket's objects changed after publication: {', '.join(names[:MAX_NAMED_FILES])}{more}; the disk's stay"
-    )
+    return f"the bucket's objects changed after publication: {few(names, most=MAX_NAMED_FILES)}; the disk's stay"

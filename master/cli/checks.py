@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from events.status import Source
+from events.wording import few
 from master.cli import words
 from master.cli.client import Master
 from master.cli.ends import Exit, Failure
@@ -169,8 +170,4 @@ def _unmanaged(overview: Overview) -> Iterator[Finding]:
 def _groups(found: Mapping[str, Sequence[str]]) -> str:
     """Name groups, the smallest first: it is the one that is different."""
     groups = sorted(found.items(), key=lambda group: (len(group[1]), group[0]))
-    return "; ".join(f"{what} on {_few(sorted(names))}" for what, names in groups[:MOST])
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return "; ".join(f"{what} on {few(sorted(names), most=3)}" for what, names in groups[:MOST])

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from events.names import NodeName, Version
 from events.status import Progress
+from events.wording import few
 from master.views import Tally
 
 T = TypeVar("T")
@@ -78,8 +79,7 @@ def grouped(rows: Iterable[tuple[NodeName, T]]) -> list[tuple[str, T]]:
 
 def named(nodes: Sequence[NodeName], *, most: int = 5) -> str:
     """Name a few nodes, and count the others."""
-    more = len(nodes) - most
-    return ", ".join(nodes[:most]) + (f" and {more} more" if more > 0 else "")
+    return few(nodes, most=most)
 
 
 def progress(transfer: Progress) -> str:

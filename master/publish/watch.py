@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from events.names import NodeName
 from events.status import Source
+from events.wording import few
 from master.publish.target import Target
 from master.views import NodeRow
 
@@ -40,6 +41,4 @@ def unseen(watch: Watch, target: Target) -> str:
 
 
 def _named(nodes: list[NodeName]) -> str:
-    more = len(nodes) - MAX_NAMED
-    names = ", ".join(nodes[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return f"{names} {'looks' if len(nodes) == 1 else 'look'}"
+    return f"{few(nodes, most=MAX_NAMED)} {'looks' if len(nodes) == 1 else 'look'}"

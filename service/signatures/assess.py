@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from events.names import FileName, ModelName, Version
+from events.wording import few
 from service.errors import Invalid
 from service.signatures import bundle, certificates, statement
 from service.signatures.bundle import Bundle
@@ -76,14 +77,13 @@ def contents(trusted: Trusted, digests: Mapping[FileName, str]) -> None:
 
 def _key(signed: Bundle, policy: Policy, rule: Rule) -> Signer:
     """Find the key of ours that made the signature."""
-    allowed = {name: key for name, key in policy.keys.items() if rule.keys is None or name in rule.keys}
     hint = signed.key_hint
     for name, key in policy.keys.items():
         if (hint and key.fingerprint != hint) or not key.verifies(signed.signature, signed.signed):
             continue
         if key.fingerprint in policy.revoked:
             raise Untrusted(f"its signature is by key {name}, which is revoked")
-        if name not in allowed:
+        if rule.keys is not None and name not in rule.keys:
             raise Untrusted(f"its signature is by key {name}, which may not sign this model")
         return Signer(name, key.fingerprint)
     if any(key.fingerprint == hint for key in policy.keys.values()):
@@ -110,5 +110,4 @@ def _chain(signed: Bundle, policy: Policy, rule: Rule) -> Signer:
 
 def _listed(names: Sequence[str]) -> str:
     shown = [ascii(str(name))[1:-1][:200] for name in names[:MAX_NAMED]]
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(shown) + more
+    return few(shown, most=MAX_NAMED, of=len(names))
