@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from events.names import Ignored, ModelName, Version, locate, version_in
 from puller import objects
 from puller.access import TIMEOUT_SECONDS, Access
-from puller.objects import Catalog, Listing, RemoteFile
+from puller.objects import Catalog, Listing, RemoteFile, Spelled
 from puller.passed_over import PassedOver
 from puller.together import together
 from service.causes import cause
@@ -68,7 +68,7 @@ class Bucket:
         self._access = access
         self._page = page
         self._looks_until_flat = 0
-        self._odd: dict[tuple[ModelName, Version], tuple[str, ...]] = {}  # see `Catalog.odd`
+        self._folders_of: dict[ModelName, Spelled] = {}  # of models of which one is not called as its number
 
     async def catalog(self) -> Catalog:
         """List models and versions, with as few operations as will do.
@@ -95,7 +95,7 @@ class Bucket:
 
     async def listing(self, model: ModelName, version: Version) -> Listing:
         """List the files of a version; no files where there is no such version."""
-        folders = self._odd.get((model, version), (str(version),))
+        folders = self._folders_of.get(model, {}).get(version, (str(version),))
         if len(folders) > 1:
             return objects.ambiguous(model, version, folders=folders)
         prefix = f"{self._prefix}{model}/{folders[0]}/"
@@ -133,19 +133,21 @@ class Bucket:
         if whole is None:
             self._looks_until_flat = FLAT_PAUSE
         else:
-            self._odd = dict(whole.odd)
+            self._folders_of = dict(whole.odd)
         return whole
 
     async def _versions(self, model: ModelName, ignored: PassedOver) -> frozenset[Version]:
-        found: defaultdict[tuple[ModelName, Version], tuple[str, ...]] = defaultdict(tuple)
+        found: defaultdict[Version, tuple[str, ...]] = defaultdict(tuple)
         for folder in await self._folders(f"{self._prefix}{model}/", ignored):
             if (version := version_in(folder)) is None:
                 ignored.add(objects.NO_VERSION, f"{self._prefix}{model}/{folder}/")
             else:
-                found[model, version] += (folder,)
-        others = {key: names for key, names in self._odd.items() if key[0] != model}
-        self._odd = others | objects.odd(found)
-        return frozenset(version for _, version in found)
+                found[version] += (folder,)
+        if objects.is_odd(found):
+            self._folders_of[model] = found
+        else:
+            self._folders_of.pop(model, None)
+        return frozenset(found)
 
     async def _folders(self, prefix: str, ignored: PassedOver) -> list[str]:
         """The names of the folders directly below a prefix; objects there are none of ours."""

@@ -45,6 +45,7 @@ class Listing:
 
 
 Listings = dict[tuple[ModelName, Version], Listing]
+Spelled = Mapping[Version, tuple[str, ...]]  # how the folders of each version are called
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ class Catalog:
     models: Mapping[ModelName, frozenset[Version]]
     ignored: PassedOver
     listings: Listings = field(default_factory=dict)
-    odd: Mapping[tuple[ModelName, Version], tuple[str, ...]] = field(
-        default_factory=dict
-    )  # folders such as 007, by key
+    odd: Mapping[ModelName, Spelled] = field(default_factory=dict)  # the folders of models that have one such as 007
 
 
 def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
@@ -98,12 +97,12 @@ def catalog(blobs: Iterable["Blob"], prefix: str) -> Catalog:
             found[key][folders[1]] = listing(group, prefix)
     for reason, name in passed:
         ignored.add(reason, name)
-    models: dict[ModelName, set[Version]] = {}
-    for model, version in found:
-        models.setdefault(model, set()).add(version)
     listings = {key: _only(key, of_folders) for key, of_folders in found.items()}
-    spelled = {key: tuple(of_folders) for key, of_folders in found.items()}
-    return Catalog({model: frozenset(versions) for model, versions in models.items()}, ignored, listings, odd(spelled))
+    spelled: defaultdict[ModelName, dict[Version, tuple[str, ...]]] = defaultdict(dict)
+    for (model, version), of_folders in found.items():
+        spelled[model][version] = tuple(of_folders)
+    models = {model: frozenset(folders) for model, folders in spelled.items()}
+    return Catalog(models, ignored, listings, {model: folders for model, folders in spelled.items() if is_odd(folders)})
 
 
 def _key(folders: tuple[str, str]) -> tuple[ModelName, Version] | Ignored:
@@ -121,11 +120,9 @@ def _loose(blobs: Iterable["Blob"], prefix: str) -> Iterator[tuple[str, str]]:
             yield place.reason, name
 
 
-def odd(
-    folders: Mapping[tuple[ModelName, Version], tuple[str, ...]],
-) -> dict[tuple[ModelName, Version], tuple[str, ...]]:
-    """Choose the versions whose folder is not called as their number is written, or that have several."""
-    return {key: names for key, names in folders.items() if names != (str(key[1]),)}
+def is_odd(folders: Spelled) -> bool:
+    """Tell whether a version's folder is not called as its number is written, or whether one has several."""
+    return any(names != (str(version),) for version, names in folders.items())
 
 
 def _only(key: tuple[ModelName, Version], found: Mapping[str, Listing]) -> Listing:

@@ -78,11 +78,11 @@ class Trust:
 
     async def assess(self, model: ModelName, version: Version, files: tuple[RemoteFile, ...]) -> Belief:
         """Look at a version's signature and at the names it covers; `Untrusted` where one is required and is none."""
-        mode = self._mode_of(model)
+        if isinstance(policy := self._policy, BadPolicy):  # it may have had a rule for the model: the strictest holds
+            raise Untrusted(f"this node's policy cannot be read: {policy}")
+        mode = policy.rule(model).mode or self._mode
         if mode == "off":
             return Belief()
-        if isinstance(policy := self._policy, BadPolicy):
-            raise Untrusted(f"this node's policy cannot be read: {policy}")
         try:
             signature = await self._signature(files)
             trusted = await self._aside(lambda: assess.assess(signature, model, version, policy))
@@ -123,12 +123,6 @@ class Trust:
         else:
             log.info("signature policy read again", keys=len(policy.keys), rules=len(policy.rules))
         return True
-
-    def _mode_of(self, model: ModelName) -> Mode:
-        """A policy that cannot be read may have had a rule for the model: then the strictest holds."""
-        if isinstance(self._policy, BadPolicy):
-            return "require"
-        return self._policy.rule(model).mode or self._mode
 
     async def _signature(self, files: tuple[RemoteFile, ...]) -> bytes | None:
         file = next((file for file in files if file.name == SIGNATURE_NAME), None)

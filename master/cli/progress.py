@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from master.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from master.publish.folder import Read
+    from service.reading import Read
 
 
 @contextmanager

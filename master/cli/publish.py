@@ -16,9 +16,10 @@ from master.cli.session import Json, Session
 
 if TYPE_CHECKING:  # Google's client costs more start-up time than all of the other commands
     from master.google.storage import GoogleBucket
-    from master.publish.folder import Folder, Read
+    from master.publish.folder import Folder
     from master.publish.target import Target
     from master.publish.upload import Uploaded
+    from service.reading import Read
 
 Url = Annotated[str, typer.Argument(metavar="gs://BUCKET/[PREFIX/]MODEL/[VERSION]", help="where it goes")]
 
@@ -70,7 +71,7 @@ def publish(
     its number.
     """
     from master.google.storage import GoogleBucket, connect  # noqa: PLC0415 - see above
-    from master.publish.folder import check, look  # noqa: PLC0415 - see above
+    from master.publish.folder import check, look, size_of  # noqa: PLC0415 - see above
 
     target = _target(url)
     size = sum(check(folder, require_assets=checks.require_assets).values())
@@ -83,7 +84,11 @@ def publish(
         session.screen.say(f"would publish {words.size(size)} as {place.address}")
         return Exit.DONE
     if signing.key:
-        size = _sign(session, folder, place, key_file=signing.key, certificate=signing.certificate, size=size)
+        from master.cli.signing import SigningKey, write_signature  # noqa: PLC0415 - cryptography costs start-up time
+
+        signing_key = SigningKey(signing.key, signing.certificate)
+        write_signature(session, folder, target.model, place.version, signing=signing_key)
+        size = size_of(folder)
     with bar(session.screen, "checksums", size) as read:
         checked = look(folder, read=read)
     with bar(session.screen, "upload", size) as moved:
@@ -171,20 +176,6 @@ def _versions(names: list[str]) -> Iterator[Version]:
             yield Version.parse(name)
         except BadName:
             continue  # TensorFlow Serving does not take it for a version either
-
-
-def _sign(session: Session, folder: Path, place: Place, *, key_file: Path, certificate: Path | None, size: int) -> int:
-    """Sign the folder as the version that it becomes; the size of all files then."""
-    from master.cli.signing import load_chain, load_key  # noqa: PLC0415 - cryptography costs start-up time
-    from master.publish.signature import sign_folder  # noqa: PLC0415 - see above
-    from service.signatures.statement import SIGNATURE_NAME  # noqa: PLC0415 - see above
-
-    path = folder / SIGNATURE_NAME
-    rest = size - (path.stat().st_size if path.exists() else 0)
-    key, chain = load_key(session, key_file), load_chain(certificate)
-    with bar(session.screen, "SHA-256", rest) as read:
-        sign_folder(folder, place.target.model, place.version, key=key, chain=chain, read=read)
-    return rest + path.stat().st_size
 
 
 def _upload(session: Session, bucket: "GoogleBucket", folder: "Folder", *, place: Place, moved: "Read") -> "Uploaded":

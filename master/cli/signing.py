@@ -17,10 +17,7 @@ from master.cli.session import Json, Session
 from master.cli.trust import Trust, policy_of
 
 if TYPE_CHECKING:  # cryptography costs start-up time
-    from cryptography import x509
-
     from service.signatures.assess import Trusted
-    from service.signatures.keys import PrivateKey
     from service.signatures.policy import Policy
 
 PRIVATE_MODE = 0o600
@@ -60,16 +57,10 @@ def sign(
 
     Sign last: what is changed or added afterwards is refused. `publish --sign` signs and publishes at once.
     """
-    from master.publish.folder import files_of  # noqa: PLC0415 - see above
-    from master.publish.signature import sign_folder  # noqa: PLC0415 - see above
-
     model, version = named(name, folder.absolute().parts)
-    key, chain = load_key(session, signing.key), load_chain(signing.certificate)
-    size = sum((folder / one).stat().st_size for one in files_of(folder))
-    with bar(session.screen, "SHA-256", size) as read:
-        was_written = sign_folder(folder, model, version, key=key, chain=chain, read=read)
+    was_written, fingerprint = write_signature(session, folder, model, version, signing=signing)
     what = "signed" if was_written else "was signed already, with exactly these files"
-    session.screen.say(f"{folder} {what} as {model}/{version} with key {key.public.fingerprint[:16]}")
+    session.screen.say(f"{folder} {what} as {model}/{version} with key {fingerprint[:16]}")
     return Exit.DONE
 
 
@@ -138,27 +129,34 @@ def named(name: str, parts: Sequence[str]) -> tuple[ModelName, Version]:
         raise Failure(f"{source}: {error}", advice=advice, code=Exit.USAGE) from error
 
 
-def load_key(session: Session, path: Path) -> "PrivateKey":
-    """Read the private key that signs."""
+def write_signature(
+    session: Session, folder: Path, model: ModelName, version: Version, *, signing: SigningKey
+) -> tuple[bool, str]:
+    """Sign a folder; tell whether a signature was written, and the fingerprint of the key."""
+    from master.publish.signature import sign_folder  # noqa: PLC0415 - see above
+    from service.signatures.certificates import load_all  # noqa: PLC0415 - see above
     from service.signatures.keys import load_private  # noqa: PLC0415 - see above
 
-    return load_private(path, password=session.settings.signing_password.encode())
+    key = load_private(signing.key, password=session.settings.signing_password.encode())
+    chain = load_all(signing.certificate) if signing.certificate else ()
+    with bar(session.screen, "SHA-256", _signed_bytes(folder)) as read:
+        was_written = sign_folder(folder, model, version, key=key, chain=chain, read=read)
+    return was_written, key.public.fingerprint
 
 
-def load_chain(path: Path | None) -> "tuple[x509.Certificate, ...]":
-    """Read the certificates that go with a signature."""
-    from service.signatures.certificates import load_all  # noqa: PLC0415 - see above
+def _signed_bytes(folder: Path) -> int:
+    """How much is read to sign a folder, or to check it."""
+    from master.publish.folder import size_of  # noqa: PLC0415 - see above
+    from service.signatures.statement import OUR_FILES  # noqa: PLC0415 - see above
 
-    return load_all(path) if path else ()
+    return size_of(folder, without=OUR_FILES)
 
 
 def _in_folder(session: Session, folder: Path, name: str, policy: "Policy") -> "tuple[ModelName, Version, Trusted]":
-    from master.publish.folder import files_of  # noqa: PLC0415 - see above
     from master.publish.signature import verify_folder  # noqa: PLC0415 - see above
 
     model, version = named(name, folder.absolute().parts)
-    size = sum((folder / one).stat().st_size for one in files_of(folder))
-    with _refusing(f"{folder} as {model}/{version}"), bar(session.screen, "SHA-256", size) as read:
+    with _refusing(f"{folder} as {model}/{version}"), bar(session.screen, "SHA-256", _signed_bytes(folder)) as read:
         return model, version, verify_folder(folder, model, version, policy=policy, read=read)
 
 

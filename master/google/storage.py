@@ -16,8 +16,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from events import resources
 from events.manifest import Content, decode_crc32c
 from master.google.words import google_errors
-from master.publish.folder import Read, nobody
 from service import google_access
+from service.reading import Read, nobody
 
 
 class _Look(TypedDict):

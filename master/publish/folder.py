@@ -1,6 +1,6 @@
 """A local folder that is to become a version: what it holds, and whether that can be a SavedModel at all."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +14,16 @@ from events.pieces import Digests, Table
 from master.publish import diagnosis
 from service import warmup
 from service.errors import Invalid, ModelManagerError
+from service.reading import READ_BYTES, READERS, Read, nobody
 from service.saved_model import Needs, needs_of
 from service.structure import GRAPHS, READABLE_GRAPH, empty, missing
 
-READ_BYTES = 1024 * 1024
 MAX_NAMED = 3
 _RENAME = f"publishing writes a {MANIFEST_NAME} of its own: rename this file, or delete it"
-READERS = 4  # a checksum runs at a gigabyte a second and more; what waits is the disk
-
-Read = Callable[[int], None]
 
 
 class BadFolder(ModelManagerError):
     """A folder that is no version to upload."""
-
-
-def nobody(_bytes: int) -> None:
-    """Tell nobody about bytes that went by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +62,11 @@ def check(folder: Path, *, require_assets: bool = True) -> dict[FileName, int]:
     except Invalid as error:
         raise BadFolder(f"{folder} would not be loaded: {error}") from error
     return sizes
+
+
+def size_of(folder: Path, *, without: Set[FileName] = frozenset()) -> int:
+    """Bytes of all files of a version, but for some."""
+    return sum((folder / name).stat().st_size for name in files_of(folder) if name not in without)
 
 
 def guessed(folder: Path) -> str:

@@ -10,12 +10,13 @@ from typing import Protocol
 from cryptography import x509
 
 from events.names import BadName, FileName, ModelName, Version
-from master.publish.folder import BadFolder, Read, files_of, nobody
+from master.publish.folder import BadFolder, files_of
+from service.reading import READERS, Read, nobody
 from service.signatures import assess, bundle, statement
 from service.signatures.assess import Trusted, Untrusted
 from service.signatures.keys import PrivateKey
 from service.signatures.policy import Policy
-from service.signatures.sign import READERS, digests_of, sign
+from service.signatures.sign import digests_of, sign
 from service.signatures.statement import SIGNATURE_NAME
 
 

@@ -14,8 +14,9 @@ from typing import Protocol
 from events import manifest
 from events.manifest import Content
 from events.names import MANIFEST_NAME, FileName
-from master.publish.folder import Folder, Read, nobody, of_bytes
+from master.publish.folder import Folder, of_bytes
 from service.errors import ModelManagerError
+from service.reading import Read, nobody
 
 # Eight uploads hide the round trips to a real bucket; more only compete for the same line.
 WORKERS = 8

@@ -1,24 +1,18 @@
 """Signing a folder that is to become a version, and the digests of its files."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cryptography import x509
 
 from events.names import FileName
+from service.reading import READ_BYTES, READERS, Read, nobody
 from service.signatures import bundle, certificates, statement
 from service.signatures.bundle import Bundle
 from service.signatures.keys import BadKey, PrivateKey
 from service.signatures.statement import OUR_FILES, Statement
-
-READ_BYTES = 1024 * 1024
-READERS = 4  # a SHA-256 runs at one to two gigabytes a second and more; what waits is the disk
-
-
-def nobody(_bytes: int) -> None:
-    """Tell nobody about bytes that went by."""
 
 
 def sign(
@@ -33,14 +27,14 @@ def sign(
     return bundle.render(Bundle(payload, signed, unsigned.key_hint, unsigned.certificates))
 
 
-def digests_of(folder: Path, names: Iterable[FileName], *, read: Callable[[int], None] = nobody) -> dict[FileName, str]:
+def digests_of(folder: Path, names: Iterable[FileName], *, read: Read = nobody) -> dict[FileName, str]:
     """The SHA-256 of files of a folder, without those of ours; `read` hears of the bytes as they go by."""
     wanted = [name for name in names if name not in OUR_FILES]
     with ThreadPoolExecutor(READERS) as pool:
         return dict(zip(wanted, pool.map(lambda name: digest_of(folder / name, read=read), wanted), strict=True))
 
 
-def digest_of(path: Path, *, read: Callable[[int], None] = nobody) -> str:
+def digest_of(path: Path, *, read: Read = nobody) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     checksum = hashlib.sha256()
     with path.open("rb", buffering=0) as file:

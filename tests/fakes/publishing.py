@@ -9,7 +9,8 @@ from events.manifest import Content
 from master.google.pubsub import Found, NoPermissions
 from master.google.storage import FINALIZE, Notifier
 from master.google.words import Missing
-from master.publish.folder import Read, nobody, of_bytes
+from master.publish.folder import of_bytes
+from service.reading import Read, nobody
 
 
 @dataclass(slots=True)
