@@ -10,6 +10,7 @@ from rich.text import Text
 from events import resources
 from events.names import parse_prefix
 from events.subscription import EXPIRY_DAYS
+from master.cli.bucket import bucket_of
 from master.cli.ends import Exit, Failure
 from master.cli.session import Json, Nodes, Session, parsed
 
@@ -89,14 +90,13 @@ def bootstrap(
 
 
 def _take(session: Session, plan: "Plan", *, is_dry_run: bool) -> "list[Step]":
-    from master.google import pubsub, storage  # noqa: PLC0415 - see above
+    from master.google import pubsub  # noqa: PLC0415 - see above
     from master.google.bootstrap import Bootstrap  # noqa: PLC0415 - see above
 
-    emulator = session.settings.storage_emulator
+    is_emulated = bool(session.settings.storage_emulator)
     with pubsub.connect(plan.project, emulator=session.settings.pubsub_emulator) as topics:
-        client = storage.connect(plan.project, emulator=emulator)
-        bucket = storage.GoogleBucket(client, plan.bucket, billing_project=session.settings.billing_project)
-        return list(Bootstrap(plan, topics, bucket, is_dry_run=is_dry_run, is_emulated=bool(emulator)).steps())
+        bucket = bucket_of(session.settings, plan.bucket, project=plan.project)
+        return list(Bootstrap(plan, topics, bucket, is_dry_run=is_dry_run, is_emulated=is_emulated).steps())
 
 
 def _show(session: Session, steps: "list[Step]", *, is_dry_run: bool) -> None:

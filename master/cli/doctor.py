@@ -11,6 +11,7 @@ from rich.text import Text
 from events.names import NodeName
 from master.cli import flags
 from master.cli.bootstrap import Place
+from master.cli.bucket import bucket_of
 from master.cli.checks import check_fleet, check_master
 from master.cli.ends import Exit
 from master.cli.finding import Finding, Level, unknown, wrong
@@ -53,7 +54,7 @@ def _findings(session: Session, place: Place, serving_flags: str) -> Iterator[Fi
 
 def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterator[Finding]:
     from master.cli import google_checks as checks  # noqa: PLC0415 - it costs half a second
-    from master.google import pubsub, storage  # noqa: PLC0415 - as above
+    from master.google import pubsub  # noqa: PLC0415 - as above
     from master.google.bootstrap import Plan  # noqa: PLC0415 - as above
     from master.google.words import SIGN_IN, GoogleFailure  # noqa: PLC0415 - as above
 
@@ -61,8 +62,7 @@ def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterat
     is_emulated = bool(session.settings.storage_emulator)
     with ExitStack() as closing:
         try:
-            client = storage.connect(place.home, emulator=session.settings.storage_emulator)
-            bucket = storage.GoogleBucket(client, place.bucket, billing_project=session.settings.billing_project)
+            bucket = bucket_of(session.settings, place.bucket, project=place.home)
             yield from checks.check_bucket(bucket, plan, is_emulated=is_emulated)
             if not (place.home and place.topic):
                 yield unknown(

@@ -10,6 +10,7 @@ import typer
 
 from events.names import MAX_VERSION, BadName, Version
 from master.cli import words
+from master.cli.bucket import bucket_of, target_of
 from master.cli.ends import Exit, Failure
 from master.cli.progress import bar
 from master.cli.session import Json, Session
@@ -70,15 +71,13 @@ def publish(
     that is there is never changed; one whose upload was broken off is finished when the same command runs again with
     its number.
     """
-    from master.google.storage import GoogleBucket, connect  # noqa: PLC0415 - see above
     from master.publish.folder import check, look, size_of  # noqa: PLC0415 - see above
 
-    target = _target(url)
+    target = target_of(url)
     size = sum(check(folder, require_assets=checks.require_assets).values())
     if not checks.anyway and (doubts := _doubts(session, folder, target)):
         raise Failure("; ".join(doubts), advice="put that right, or say --anyway to publish all the same")
-    client = connect("", emulator=session.settings.storage_emulator)
-    bucket = GoogleBucket(client, target.bucket, billing_project=session.settings.billing_project)
+    bucket = bucket_of(session.settings, target.bucket)
     place = Place(target, _version(session, target, bucket.folders(target.model_folder)))
     if checks.dry_run:
         session.screen.say(f"would publish {words.size(size)} as {place.address}")
@@ -117,15 +116,6 @@ class Sent:
     size: int
     files: int
     done: "Uploaded"
-
-
-def _target(url: str) -> "Target":
-    from master.publish.target import BadTarget, parse  # noqa: PLC0415 - see above
-
-    try:
-        return parse(url)
-    except BadTarget as error:
-        raise Failure(str(error), code=Exit.USAGE) from error
 
 
 def _doubts(session: Session, folder: Path, target: "Target") -> list[str]:

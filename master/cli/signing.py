@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from events.names import BadName, ModelName, Version
+from master.cli.bucket import bucket_of, target_of
 from master.cli.ends import Exit, Failure
 from master.cli.progress import bar
 from master.cli.session import Json, Session
@@ -161,18 +162,13 @@ def _in_folder(session: Session, folder: Path, name: str, policy: "Policy") -> "
 
 
 def _in_bucket(session: Session, url: str, policy: "Policy") -> "tuple[ModelName, Version, Trusted]":
-    from master.google.storage import GoogleBucket, connect  # noqa: PLC0415 - see above
     from master.publish.signature import Objects, verify_objects  # noqa: PLC0415 - see above
-    from master.publish.target import BadTarget, parse  # noqa: PLC0415 - see above
 
-    try:
-        target = parse(url)
-    except BadTarget as error:
-        raise Failure(str(error), code=Exit.USAGE) from error
+    target = target_of(url)
     model, version = target.model, target.version
     if version is None:
         raise Failure(f"{url} names no version", code=Exit.USAGE)
-    bucket = GoogleBucket(connect("", emulator=session.settings.storage_emulator), target.bucket)
+    bucket = bucket_of(session.settings, target.bucket)
     base = target.folder(version)
     sizes = {name.removeprefix(base): content.size for name, content in bucket.contents(base).items()}
     if not sizes:

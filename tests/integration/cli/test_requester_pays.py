@@ -13,6 +13,7 @@ from puller.access import Access
 from puller.bucket import Bucket
 from puller.http_engine import HttpEngine
 from service.errors import Transient
+from service.signatures.keys import generate
 from tests.integration.cli.test_google import command
 from tests.support.payer import Payer, requester_pays
 from tests.support.stack import GcsServer
@@ -72,7 +73,7 @@ def test_whatever_the_command_asks_of_the_bucket(payer: Payer) -> None:
     assert {"GET /storage/v1/b/models/notificationConfigs", "POST /storage/v1/b/models/notificationConfigs"} <= asked
 
 
-def test_publish_and_doctor(payer: Payer, gcs_server: GcsServer, tmp_path: Path) -> None:
+def test_publish_verify_and_doctor(payer: Payer, gcs_server: GcsServer, tmp_path: Path) -> None:
     """With the variable they work; without it they say which one is missing; a wrong one is told."""
     (tmp_path / "saved_model.pb").write_bytes(saved_model())
     (tmp_path / "variables").mkdir()
@@ -84,6 +85,10 @@ def test_publish_and_doctor(payer: Payer, gcs_server: GcsServer, tmp_path: Path)
     assert HINT in " ".join(refused.stderr.split())
     done = command(*line, STORAGE_EMULATOR_HOST=payer.url, MM_BILLING_PROJECT=PROJECT)
     assert done.returncode == Exit.DONE, done.stderr
+    check = (gcs_server, "verify", "gs://models/paid/7", "--key", tmp_path / "key.pem")
+    (tmp_path / "key.pem").write_bytes(generate().public.pem)
+    unsigned = command(*check, STORAGE_EMULATOR_HOST=payer.url, MM_BILLING_PROJECT=PROJECT)
+    assert "it has no signature (model.sig)" in " ".join(unsigned.stderr.split())
     place = ("doctor", "--bucket", "models", "--topic", gcs_server.topic)
     looked = command(gcs_server, *place, STORAGE_EMULATOR_HOST=payer.url, MM_BILLING_PROJECT=PROJECT)
     assert "bucket models: it is there" in looked.stdout
