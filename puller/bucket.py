@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from events.names import Ignored, ModelName, Version, locate, version_in
 from puller import objects
 from puller.access import TIMEOUT_SECONDS, Access
-from puller.objects import Catalog, Listing, RemoteFile, Spelled
+from puller.objects import Catalog, Listing, Odd, RemoteFile
 from puller.passed_over import PassedOver
 from puller.together import together
 from service.causes import cause
@@ -68,7 +68,7 @@ class Bucket:
         self._access = access
         self._page = page
         self._looks_until_flat = 0
-        self._folders_of: dict[ModelName, Spelled] = {}  # of models of which one is not called as its number
+        self._odd: Odd = {}
 
     async def catalog(self) -> Catalog:
         """List models and versions, with as few operations as will do.
@@ -87,6 +87,7 @@ class Bucket:
             else:
                 ignored.add(objects.NO_MODEL, f"{self._prefix}{folder}/")
         found = await together(self._versions(model, ignored) for model in models)
+        self._odd = {model: folders for model, folders in self._odd.items() if model in models}
         return Catalog({model: versions for model, versions in zip(models, found, strict=True) if versions}, ignored)
 
     async def versions(self, model: ModelName) -> frozenset[Version]:
@@ -94,8 +95,10 @@ class Bucket:
         return await self._versions(model, PassedOver())
 
     async def listing(self, model: ModelName, version: Version) -> Listing:
-        """List the files of a version; no files where there is no such version."""
-        folders = self._folders_of.get(model, {}).get(version, (str(version),))
+        """List the files of a version; none where there is no such version, or where several folders are it."""
+        if version in self._odd.get(model, {}):
+            await self._versions(model, PassedOver())  # its folders may have become more or fewer
+        folders = self._odd.get(model, {}).get(version, (str(version),))
         if len(folders) > 1:
             return objects.ambiguous(model, version, folders=folders)
         prefix = f"{self._prefix}{model}/{folders[0]}/"
@@ -133,7 +136,7 @@ class Bucket:
         if whole is None:
             self._looks_until_flat = FLAT_PAUSE
         else:
-            self._folders_of = dict(whole.odd)
+            self._odd = {model: dict(folders) for model, folders in whole.odd.items()}
         return whole
 
     async def _versions(self, model: ModelName, ignored: PassedOver) -> frozenset[Version]:
@@ -143,10 +146,8 @@ class Bucket:
                 ignored.add(objects.NO_VERSION, f"{self._prefix}{model}/{folder}/")
             else:
                 found[version] += (folder,)
-        if objects.is_odd(found):
-            self._folders_of[model] = found
-        else:
-            self._folders_of.pop(model, None)
+        self._odd.pop(model, None)
+        self._odd |= {model: odd} if (odd := objects.odd(found)) else {}
         return frozenset(found)
 
     async def _folders(self, prefix: str, ignored: PassedOver) -> list[str]:

@@ -67,9 +67,8 @@ class Intake:
 
     def _follow(self, heard: Notification, place: ObjectPath) -> None:
         may_be_last = place.file == MANIFEST_NAME
-        if place.is_plain:
-            self.hints.look_into(place.model, place.version, is_urgent=may_be_last)
-        else:  # how its folder is called is known once the model's folders are listed
+        self.hints.look_into(place.model, place.version, is_urgent=may_be_last)
+        if not place.is_plain:  # how its folder is called is known once the model's folders are listed
             self.hints.look_at(place.model)
         self.tell_peers(place.model)
         wait_seconds = self._pace.wait_seconds((place.model, place.version), now=self.monotonic())

@@ -45,7 +45,7 @@ class Listing:
 
 
 Listings = dict[tuple[ModelName, Version], Listing]
-Spelled = Mapping[Version, tuple[str, ...]]  # how the folders of each version are called
+Odd = dict[ModelName, dict[Version, tuple[str, ...]]]  # folders such as 007 for 7; all where a number has several
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Catalog:
     models: Mapping[ModelName, frozenset[Version]]
     ignored: PassedOver
     listings: Listings = field(default_factory=dict)
-    odd: Mapping[ModelName, Spelled] = field(default_factory=dict)  # the folders of models that have one such as 007
+    odd: Odd = field(default_factory=dict)
 
 
 def listing(blobs: Iterable["Blob"], prefix: str) -> Listing:
@@ -97,12 +97,15 @@ def catalog(blobs: Iterable["Blob"], prefix: str) -> Catalog:
             found[key][folders[1]] = listing(group, prefix)
     for reason, name in passed:
         ignored.add(reason, name)
-    listings = {key: _only(key, of_folders) for key, of_folders in found.items()}
-    spelled: defaultdict[ModelName, dict[Version, tuple[str, ...]]] = defaultdict(dict)
+    models: dict[ModelName, dict[Version, tuple[str, ...]]] = defaultdict(dict)
     for (model, version), of_folders in found.items():
-        spelled[model][version] = tuple(of_folders)
-    models = {model: frozenset(folders) for model, folders in spelled.items()}
-    return Catalog(models, ignored, listings, {model: folders for model, folders in spelled.items() if is_odd(folders)})
+        models[model][version] = tuple(of_folders)
+    return Catalog(
+        {model: frozenset(versions) for model, versions in models.items()},
+        ignored,
+        {key: _only(key, of_folders) for key, of_folders in found.items()},
+        {model: spelled for model, versions in models.items() if (spelled := odd(versions))},
+    )
 
 
 def _key(folders: tuple[str, str]) -> tuple[ModelName, Version] | Ignored:
@@ -120,9 +123,9 @@ def _loose(blobs: Iterable["Blob"], prefix: str) -> Iterator[tuple[str, str]]:
             yield place.reason, name
 
 
-def is_odd(folders: Spelled) -> bool:
-    """Tell whether a version's folder is not called as its number is written, or whether one has several."""
-    return any(names != (str(version),) for version, names in folders.items())
+def odd(folders: Mapping[Version, tuple[str, ...]]) -> dict[Version, tuple[str, ...]]:
+    """Choose the versions of a model whose folder is not called as their number is written, or that have several."""
+    return {version: names for version, names in folders.items() if names != (str(version),)}
 
 
 def _only(key: tuple[ModelName, Version], found: Mapping[str, Listing]) -> Listing:

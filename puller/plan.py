@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.desired import Latest, Pinned, choose
-from events.manifest import Content
-from events.names import FileName, Version
+from events.names import Version
 from events.status import NOT_IN_BUCKET, Stage
-from events.wording import few
+from puller.changes import mutation
 from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
-from puller.objects import RemoteFile
 from puller.view import FINAL, Cancel, Decision, Fetch, StageGraph, View
 from service.layout import Receipt
 
-MAX_NAMED_FILES = 3  # in a reason
 UNSURE = "it waits for a manifest.json, as model-manager publish uploads it, or for an operator who pins or pulls it"
 UNDECIDED_SECONDS = 15.0  # until a model that nothing could be decided about is looked at again
 STUCK_TRIES = 3  # after which a node with nothing to serve takes an older version, too
@@ -174,8 +171,7 @@ def _decide_published(view: View, version: Version) -> Decision:
     if view.offered and version not in view.offered:
         return Decision(version, Stage.PUBLISHED, "no longer in the bucket")
     if seen and seen.fingerprint != on_disk.fingerprint:
-        changes = _changes(on_disk.receipt, seen.files)
-        return Decision(version, Stage.MUTATED, changes, signed_by=on_disk.receipt.signed_by)
+        return Decision(version, Stage.MUTATED, mutation(on_disk.receipt, seen), signed_by=on_disk.receipt.signed_by)
     return Decision(version, Stage.PUBLISHED, _doubt(on_disk.receipt), signed_by=on_disk.receipt.signed_by)
 
 
@@ -241,11 +237,3 @@ def _attempt(view: View, version: Version, step: StageGraph | Fetch) -> Decision
     is_final = math.isinf(failure.retry_in_seconds)
     again_in_seconds = None if is_final else failure.retry_in_seconds
     return Decision(version, failure.stage, failure.reason, again_in_seconds=again_in_seconds)
-
-
-def _changes(receipt: Receipt, files: tuple[RemoteFile, ...]) -> str:
-    """Name the files in which bucket and disk differ."""
-    on_disk: dict[FileName, Content] = {file.name: Content(file.size, file.crc32c) for file in receipt.files}
-    offered = {file.name: file.content for file in files}
-    names = sorted(name for name in on_disk.keys() | offered.keys() if on_disk.get(name) != offered.get(name))
-    return f"the bucket's objects changed after publication: {few(names, most=MAX_NAMED_FILES)}; the disk's stay"

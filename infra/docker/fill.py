@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from events.names import BadName, ModelName, Version, parse_prefix
+from events.names import ModelName, Version, parse_prefix, version_in
 from infra.docker.line import Line, write
 from infra.local.bucket import Bucket
 from infra.local.upload import Upload
@@ -67,10 +67,8 @@ def versions(names: Iterable[str], *, prefix: str = "") -> set[Version]:
     found = set()
     for name in names:
         parts = name.removeprefix(prefix).split("/")
-        try:
-            found.add(Version.parse(parts[1]))
-        except (BadName, IndexError):
-            continue  # no object of a version, which the puller ignores, too
+        if len(parts) > 1 and (version := version_in(parts[1])) is not None:  # else the puller passes it over, too
+            found.add(version)
     return found
 
 

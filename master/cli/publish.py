@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from events.names import MAX_VERSION, BadName, Version
+from events.names import MAX_VERSION, Version, version_in
 from master.cli import words
 from master.cli.bucket import bucket_of, target_of
 from master.cli.ends import Exit, Failure
@@ -161,11 +161,7 @@ def _version(session: Session, target: "Target", folders: list[str]) -> Version:
 
 
 def _versions(names: list[str]) -> Iterator[Version]:
-    for name in names:
-        try:
-            yield Version.parse(name)
-        except BadName:
-            continue  # TensorFlow Serving does not take it for a version either
+    yield from (version for name in names if (version := version_in(name)) is not None)
 
 
 def _upload(session: Session, bucket: "GoogleBucket", folder: "Folder", *, place: Place, moved: "Read") -> "Uploaded":

@@ -4,11 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from events.names import MAX_VERSION, BadName, ModelName, Version, parse_prefix
+from events.names import MAX_VERSION, BadName, ModelName, Version, parse_prefix, version_in
 
 _URL = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(.+)", re.ASCII)
-
-MAX_DIGITS = 64  # of a folder's name that is read as a number
 
 
 class BadTarget(ValueError):
@@ -58,17 +56,12 @@ def parse(url: str) -> Target:
 
 def spelled_otherwise(folders: Iterable[str], version: Version) -> str:
     """Find a folder that TensorFlow Serving takes for the same version, such as 007 for 7; empty where none is."""
-    return next((name for name in folders if _number(name) == version and name != str(version)), "")
+    return next((name for name in folders if version_in(name) == version and name != str(version)), "")
 
 
 def higher(folders: Iterable[str], version: Version) -> Version | None:
     """Find the highest version above this one."""
-    numbers = [number for name in folders if (number := _number(name)) is not None and version < number <= MAX_VERSION]
-    return Version(max(numbers)) if numbers else None
-
-
-def _number(folder: str) -> int | None:
-    return int(folder) if folder.isascii() and folder.isdigit() and len(folder) <= MAX_DIGITS else None
+    return max((one for name in folders if (one := version_in(name)) is not None and one > version), default=None)
 
 
 def next_version(there: Iterable[Version], *, unix_time: float) -> Version:

@@ -82,6 +82,17 @@ async def test_leading_zeros_are_taken_as_tensorflow_serving_takes_them(store: S
     assert both.problems == ("m/007/ and m/7/ are both version 7: delete all but one of them",)
 
 
+async def test_folders_of_one_number_are_seen_to_come_and_go(store: Store) -> None:
+    """A listing of the version alone tells: nobody waits for a list of the whole bucket."""
+    store.write("models/m/007/saved_model.pb", DATA)
+    await store.lists.catalog()
+    store.write("models/m/7/saved_model.pb", DATA)
+    assert (await store.lists.listing(MODEL, Version(7))).problems
+    store.delete("models/m/007/saved_model.pb")
+    (file,) = (await store.lists.listing(MODEL, Version(7))).files
+    assert file.object_name == "models/m/7/saved_model.pb"
+
+
 async def test_listing_says_what_each_file_is(store: Store) -> None:
     """Size, CRC32C, MD5, generation and time of every file of this version alone, sorted; the manifest apart."""
     generation = store.write("models/m/1/saved_model.pb", DATA)

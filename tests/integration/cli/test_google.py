@@ -73,7 +73,7 @@ def test_a_large_file_goes_in_pieces(gcs_server: GcsServer, version: Path) -> No
 
 def test_the_next_number_is_chosen_where_none_is_given(gcs_server: GcsServer, version: Path) -> None:
     """It is higher than those there are, and a dry run sends nothing."""
-    gcs_server.bucket.write("line/99999999999/saved_model.pb", b"x")
+    gcs_server.bucket.write("line/0099999999999/saved_model.pb", b"x")  # as TensorFlow Serving takes it: no zeros
     gcs_server.bucket.write("line/not-a-version/x", b"x")
     dry = command(gcs_server, "publish", version, "gs://models/line/", "--dry-run")
     assert dry.stdout == f"would publish {sum(map(len, FILES.values()))} B as gs://models/line/100000000000/\n"

@@ -103,6 +103,9 @@ async def test_objects_that_are_no_models_are_counted_and_harm_nothing(world: Wo
     await eventually(lambda: puller.state(2) == "published")
     ignored = puller.report.ignored_objects
     assert {"not inside a version folder", "not a version number"} <= ignored.keys()
+    names = puller.report.ignored_names
+    assert {"half/v7/", "half/-1/"} <= set(names["not a version number"])
+    assert set(names["not inside a version folder"]) == {"half/7", "readme.txt"}
     assert [path.name for path in puller.layout.models_dir.iterdir() if not path.name.startswith(".")] == [MODEL]
 
 

@@ -46,7 +46,7 @@ def test_sample_holds_the_right_answers(tmp_path: Path) -> None:
 def test_versions_are_read_from_object_names() -> None:
     """Only objects of a version count towards the next number."""
     names = ["pre/m/1/a", "pre/m/12/a/b", "pre/m/latest/a", "pre/m/007/a", "pre/m/readme"]
-    assert versions(names, prefix="pre/") == {Version(1), Version(12)}
+    assert versions(names, prefix="pre/") == {Version(1), Version(7), Version(12)}
 
 
 def test_models_of_the_fill_have_names_and_answers_of_their_own() -> None:

@@ -72,7 +72,7 @@ def test_a_folder_with_leading_zeros_is_looked_up() -> None:
     desk.hear("p/m/03/a")
     taken = desk.hints.take()
     assert taken.models == {M}
-    assert not taken.versions
+    assert taken.versions == {(M, Version(3))}
 
 
 def test_unreadable_messages_are_counted_by_reason() -> None:

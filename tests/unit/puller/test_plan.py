@@ -5,7 +5,7 @@ import pytest
 from events.desired import Policy
 from events.names import Version
 from events.status import Stage
-from puller.completeness import NeedsGraph
+from puller.completeness import NeedsGraph, Unusable
 from puller.plan import decide, unlisted
 from puller.view import Failure, Seen, View
 from tests.fakes.bucket import EPOCH
@@ -74,6 +74,14 @@ def test_a_mutated_version_names_the_files_that_differ() -> None:
     listed = {Version(1): Seen((OTHER,), COMPLETE, "new bytes")}
     (decision,) = decide(View(offered=v(1), seen=listed, published=on_disk(1)), now=EPOCH)
     assert "saved_model.pb" in decision.reason
+
+
+def test_a_published_version_whose_number_two_folders_have_names_them() -> None:
+    """Nothing was changed in its files: they cannot be told any more."""
+    both = Seen((), Unusable("m/007/ and m/7/ are both version 7: delete all but one of them"), "none")
+    (decision,) = decide(View(offered=v(7), seen={Version(7): both}, published=on_disk(7)), now=EPOCH)
+    assert decision.stage is Stage.MUTATED
+    assert decision.reason == f"{both.judgement.reason}; the disk's files stay"  # type: ignore[union-attr] # Unusable
 
 
 def test_waiting_has_an_end() -> None:
