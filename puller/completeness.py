@@ -1,7 +1,7 @@
 """Whether a version in the bucket is whole: a pure judgement over one consistent listing.
 
 With a manifest the listing must match it. Without one the graph says what must exist (`service/structure.py`), and no
-object may have changed for the settle time. `saved_model.pbtxt` and `saved_model.cpb` are graphs too, but not read:
+object may have changed for the settle time. `saved_model.cpb` is not read, nor a `saved_model.pbtxt` that is too long:
 then names alone are judged, the judgement says so, and the plan takes such a version on an operator's word alone.
 """
 
@@ -16,7 +16,7 @@ from events.wording import few
 from puller.limits import Limits, exceeded
 from puller.objects import Listing, RemoteFile
 from service.saved_model import Needs
-from service.structure import GRAPHS, READABLE_GRAPH, empty, missing
+from service.structure import BINARY_GRAPH, GRAPHS, empty, missing, readable
 
 MAX_GRAPH_BYTES: Final = 2 * 1024**3  # the largest message that protobuf, and so TensorFlow, can read
 MAX_SENTENCES: Final = 10
@@ -30,7 +30,7 @@ class Known:
 
     first_seen: datetime  # when this node first saw exactly these generations: the bucket's clock may run ahead of ours
     manifest: Mapping[FileName, Content] | None = None  # required where the listing has a manifest
-    needs: Needs | None = None  # of the listing's saved_model.pb, once it was staged and read
+    needs: Needs | None = None  # of the listing's graph, once it was staged and read
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Settling:
 
 @dataclass(frozen=True, slots=True)
 class NeedsGraph:
-    """Nothing is missing so far: stage this `saved_model.pb`, read its needs, judge again."""
+    """Nothing is missing so far: stage this graph, read its needs, judge again."""
 
     file: RemoteFile
 
@@ -115,14 +115,21 @@ def _by_structure(listing: Listing, known: Known, *, now: datetime, rules: Rules
     if lacking := missing(files.keys(), known.needs, require_assets=rules.require_assets):
         return Incomplete(_sentence(lacking) + _instead(files.keys()))
     graph = next(files[name] for name in GRAPHS if name in files)
-    if graph.name == READABLE_GRAPH and known.needs is None:
+    if readable(graph.name) and known.needs is None:
         return NeedsGraph(graph)
     newest = max(file.updated for file in listing.files)
     until = min(newest, known.first_seen) + timedelta(seconds=rules.settle_seconds)
     if now < until:
         return Settling(until, f"complete; waiting until nothing has changed for {rules.settle_seconds:g} s")
-    note = "" if known.needs else f"{graph.name} is not read: whether variables or assets are missing cannot be told"
-    return Complete(listing.files, note)
+    return Complete(listing.files, _note(graph.name, known.needs))
+
+
+def _note(graph: FileName, needs: Needs | None) -> str:
+    """Say what cannot be told of a version; empty where its graph tells it."""
+    if needs and not needs.unread:
+        return ""
+    why = needs.unread if needs else f"{graph} is not read"
+    return f"{why}: whether variables or assets are missing cannot be told"
 
 
 def _instead(names: Set[FileName]) -> str:
@@ -137,8 +144,8 @@ def _problems(listing: Listing, limits: Limits) -> list[str]:
     """What no further upload makes good."""
     sizes = {file.name: file.content.size for file in listing.files}
     problems = [*listing.problems, *exceeded(listing.files, limits), *_collisions(sizes.keys())]
-    if sizes.get(READABLE_GRAPH, 0) > MAX_GRAPH_BYTES:
-        problems.append(f"{READABLE_GRAPH} has {sizes[READABLE_GRAPH]} bytes, more than TensorFlow can read (2 GiB)")
+    if sizes.get(BINARY_GRAPH, 0) > MAX_GRAPH_BYTES:
+        problems.append(f"{BINARY_GRAPH} has {sizes[BINARY_GRAPH]} bytes, more than TensorFlow can read (2 GiB)")
     return [*problems, *empty(sizes)]
 
 

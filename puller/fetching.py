@@ -31,7 +31,7 @@ from puller.view import FINAL, Failure, Fetch, StageGraph
 from service import logs, metrics
 from service.errors import Invalid, ModelManagerError, Transient
 from service.isolation import Trouble, Troubles, alone
-from service.structure import READABLE_GRAPH
+from service.structure import graph_in, readable
 
 log = logs.get("puller.fetching")
 
@@ -183,7 +183,8 @@ class Fetching:
         """Make sure that what was staged is what the bucket has, and a whole model: by its graph if it was not read."""
         model, version = key
         await self._sightings.list(model, version)
-        graph = next((file for file in files if file.name == READABLE_GRAPH), None)
+        name = graph_in({file.name for file in files})
+        graph = next((file for file in files if file.name == name and readable(name)), None)
         if graph is not None and self._sightings.needs(model, version) is None:
             await self._read_graph(key, graph)
         await self._around.check_warmup(self._around.stage(*key), self._sightings.needs(model, version))

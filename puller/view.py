@@ -57,7 +57,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class StageGraph:
-    """Stage a version's `saved_model.pb`: it says what else must be there."""
+    """Stage a version's graph: it says what else must be there."""
 
     file: RemoteFile
 

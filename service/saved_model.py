@@ -1,10 +1,11 @@
-"""What a SavedModel needs beside its graph, read out of `saved_model.pb` without TensorFlow.
+"""What a SavedModel needs beside its graph, read out of `saved_model.pb` or `saved_model.pbtxt` without TensorFlow.
 
 TensorFlow Serving loads an export whose variables have not arrived yet, and calls it AVAILABLE. The graph knows better:
 it names its restore operation, its assets and its signatures.
 """
 
 import asyncio
+import contextlib
 import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final
 from events.names import BadName, FileName
 from service.errors import Invalid
 from service.files import disk_errors
+from service.text_format import Fields, TextFormat, TooMuch, Wants
 from service.wire import Malformed, Part, Wire
 
 # Field numbers of TensorFlow's saved_model.proto, meta_graph.proto, saver.proto and of protobuf's Any.
@@ -30,6 +32,22 @@ ANY_LIST_VALUE: Final = 1
 ANY_VALUE: Final = 2
 ASSETS_COLLECTION: Final = b"saved_model_assets"  # where TensorFlow 1 names its assets
 
+# The same fields by name, as `saved_model.pbtxt` has them.
+_ASSET_TYPE: Final = "tensorflow.AssetFileDef"
+_ASSET: Final[Wants] = {"filename": None}
+_ANY: Final[Wants] = {"value": None, _ASSET_TYPE: _ASSET}
+_SAVED_MODEL: Final[Wants] = {
+    "meta_graphs": {
+        "saver_def": {"restore_op_name": None},
+        "collection_def": {"key": None, "value": {"any_list": {"value": _ANY}}},
+        "signature_def": {"key": None},
+        "asset_file_def": _ASSET,
+    }
+}
+TEXT_GRAPH: Final = "saved_model.pbtxt"
+MAX_TEXT_BYTES: Final = 128 * 1024**2  # a step over all of it takes a tenth of a second
+MAX_TEXT_PARTS: Final = 4_000_000  # some seconds of a thread; a graph of 10,000 operations has 500,000
+
 MAX_FIELDS: Final = 200_000  # real graphs have hundreds on the way to the names; a hostile one shall not cost minutes
 
 
@@ -40,6 +58,7 @@ class Needs:
     variables: bool
     assets: frozenset[FileName]  # names below the version's folder: "assets/words.txt"
     signatures: frozenset[str] | None = None  # of all its graphs; None: not known
+    unread: str = ""  # why the graph was not read; nothing is known of it then
 
 
 async def read_needs(path: Path) -> Needs:
@@ -48,15 +67,12 @@ async def read_needs(path: Path) -> Needs:
 
 
 def needs_of(path: Path) -> Needs:
-    """Read a local `saved_model.pb`; `Invalid` says why it is none, `Transient` that it cannot be read now."""
-    with disk_errors(f"cannot read {path}"), path.open("rb") as file:
-        if not path.stat().st_size:
-            raise Invalid(f"{path.name} is empty")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            try:
-                return _Message(data).needs()
-            except Malformed as error:
-                raise Invalid(f"{path.name} is not a SavedModel: {error}") from error
+    """Read a local graph; `Invalid` says why it is none, `Transient` that it cannot be read now."""
+    try:
+        with _opened(path) as data:
+            return _Text(data).needs() if path.name == TEXT_GRAPH else _Message(data).needs()
+    except TooMuch as error:
+        return Needs(variables=False, assets=frozenset(), unread=f"{path.name} {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +97,21 @@ class Signature:
 
 def signatures_of(path: Path) -> dict[str, Signature]:
     """Read the signatures in a local `saved_model.pb`; `Invalid` says why it is none."""
-    with (
-        disk_errors(f"cannot read {path}"),
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
-        try:
-            return _Message(data).signatures()
-        except (Malformed, UnicodeDecodeError) as error:
-            raise Invalid(f"{path.name} is not a SavedModel: {error}") from error
+    with _opened(path) as data:
+        return _Message(data).signatures()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[mmap.mmap]:
+    """Open a graph; what is found wrong while it is read becomes `Invalid`."""
+    with disk_errors(f"cannot read {path}"), path.open("rb") as file:
+        if not path.stat().st_size:
+            raise Invalid(f"{path.name} is empty")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                yield data
+            except (Malformed, UnicodeDecodeError) as error:
+                raise Invalid(f"{path.name} is not a SavedModel: {error}") from error
 
 
 class _Message:
@@ -156,6 +178,42 @@ class _Message:
         for entry in find(graph, COLLECTION_DEF):
             if any(self._wire.name(key) == ASSETS_COLLECTION for key in find(entry, KEY)):
                 yield from find(entry, VALUE, ANY_LIST, ANY_LIST_VALUE, ANY_VALUE)
+
+
+class _Text:
+    """A SavedModel in text format."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        if len(data) > MAX_TEXT_BYTES:
+            raise TooMuch(f"has {len(data):,} bytes, and at most {MAX_TEXT_BYTES:,} are read")
+        self._text = TextFormat(data, max_parts=MAX_TEXT_PARTS)
+
+    def needs(self) -> Needs:
+        graphs = self._graphs()
+        restores = [self._text.name(one) for graph in graphs for one in graph.strings("saver_def", "restore_op_name")]
+        assets = frozenset(_asset(name) for graph in graphs for name in self._asset_names(graph))
+        signatures = (self._text.name(key) for graph in graphs for key in graph.strings("signature_def", "key"))
+        return Needs(any(restores), assets, frozenset(name.decode(errors="replace") for name in signatures))
+
+    def _graphs(self) -> list[Fields]:
+        graphs = list(self._text.read(_SAVED_MODEL).find("meta_graphs"))
+        if not graphs:
+            raise Malformed("it holds no graph")
+        return graphs
+
+    def _asset_names(self, graph: Fields) -> Iterator[bytes]:
+        yield from map(self._text.name, graph.strings("asset_file_def", "filename"))
+        for entry in graph.find("collection_def"):
+            if any(self._text.name(key) == ASSETS_COLLECTION for key in entry.strings("key")):
+                for one in entry.find("value", "any_list", "value"):
+                    yield from map(self._text.name, one.strings(_ASSET_TYPE, "filename"))
+                    yield from (name for packed in one.strings("value") for name in _packed(self._text.name(packed)))
+
+
+def _packed(asset: bytes) -> Iterator[bytes]:
+    """Name the asset of a serialized AssetFileDef."""
+    wire = Wire(asset, max_fields=MAX_FIELDS)
+    yield from map(wire.name, wire.find(wire.whole, FILE_NAME))
 
 
 def _asset(name: bytes) -> FileName:

@@ -14,7 +14,8 @@ from service.saved_model import Needs
 
 # In TensorFlow's own order: where there are several, the first is loaded.
 GRAPHS: Final = (FileName("saved_model.cpb"), FileName("saved_model.pb"), FileName("saved_model.pbtxt"))
-READABLE_GRAPH: Final = GRAPHS[1]
+BINARY_GRAPH: Final = GRAPHS[1]
+UNREAD_GRAPH: Final = GRAPHS[0]  # in pieces, with a format of its own
 VARIABLES: Final = "variables/variables."
 INDEX: Final = FileName(f"{VARIABLES}index")
 MAX_SHARDS_NAMED: Final = 5
@@ -24,13 +25,23 @@ _SHARD = re.compile(r"variables/variables\.data-([0-9]{5,10})-of-([0-9]{5,10})")
 
 def missing(names: Set[FileName], needs: Needs | None, *, require_assets: bool = True) -> list[str]:
     """Say which files are missing; without `needs` only what the names themselves tell is judged."""
-    absent = [] if not names.isdisjoint(GRAPHS) else [f"{READABLE_GRAPH} is missing"]
+    absent = [] if not names.isdisjoint(GRAPHS) else [f"{BINARY_GRAPH} is missing"]
     if (needs and needs.variables) or any(name.startswith(VARIABLES) for name in names):
         absent += [] if INDEX in names else [f"{INDEX} is missing"]
         absent += _missing_shards(names)
     if needs and require_assets:
         absent += [f"{name} is missing, the graph names it" for name in sorted(needs.assets - names)]
     return absent
+
+
+def graph_in(names: Set[FileName]) -> FileName | None:
+    """Choose the graph that TensorFlow loads."""
+    return next((name for name in GRAPHS if name in names), None)
+
+
+def readable(graph: FileName | None) -> bool:
+    """Tell whether a graph can say what it needs."""
+    return graph is not None and graph != UNREAD_GRAPH
 
 
 def empty(sizes: Mapping[FileName, int]) -> list[str]:

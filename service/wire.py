@@ -28,9 +28,9 @@ class Part:
 
 
 class Wire:
-    """A file of messages; no more than `max_fields` fields of it are looked at."""
+    """A file, or bytes, of messages; no more than `max_fields` fields of it are looked at."""
 
-    def __init__(self, data: mmap.mmap, *, max_fields: int) -> None:
+    def __init__(self, data: mmap.mmap | bytes, *, max_fields: int) -> None:
         self._data = data
         self._max_fields = max_fields
         self._fields_left = max_fields

@@ -16,7 +16,7 @@ from service import warmup
 from service.errors import Invalid, ModelManagerError
 from service.reading import READ_BYTES, READERS, Read, nobody
 from service.saved_model import Needs, needs_of
-from service.structure import GRAPHS, READABLE_GRAPH, empty, missing
+from service.structure import BINARY_GRAPH, GRAPHS, empty, graph_in, missing, readable
 
 MAX_NAMED = 3
 _RENAME = f"publishing writes a {MANIFEST_NAME} of its own: rename this file, or delete it"
@@ -71,13 +71,11 @@ def size_of(folder: Path, *, without: Set[FileName] = frozenset()) -> int:
 
 def guessed(folder: Path) -> str:
     """Say why only a guess can tell whether the version is whole; empty where the graph itself tells it."""
-    if (folder / READABLE_GRAPH).is_file():
+    graph = _graph(folder)
+    if readable(graph) and not (unread := needs_of(folder / graph).unread):
         return ""
-    graph = next((name for name in GRAPHS if (folder / name).is_file()), READABLE_GRAPH)
-    return (
-        f"{folder} has its graph in {graph}, of which nobody reads what files it needs: whether the version is whole "
-        f"cannot be told; save it with {READABLE_GRAPH}"
-    )
+    why = unread if readable(graph) else f"its graph is in {graph}, of which nobody reads what files it needs"
+    return f"{folder}: {why}: whether the version is whole cannot be told; save it with {BINARY_GRAPH}"
 
 
 def _manifest(folder: Path) -> Mapping[FileName, Content] | None:
@@ -101,10 +99,16 @@ def _compare(folder: Path, own: Mapping[FileName, Content], found: Mapping[FileN
         )
 
 
+def _graph(folder: Path) -> FileName:
+    """Name the graph that TensorFlow loads from the folder of a whole version."""
+    return next((name for name in GRAPHS if (folder / name).is_file()), BINARY_GRAPH)
+
+
 def _needs(folder: Path, sizes: Mapping[FileName, int]) -> Needs | None:
-    """What the graph says must be there; only its binary form is read."""
+    """What the graph says must be there; None where it cannot be read."""
+    graph = graph_in(sizes.keys())
     try:
-        return needs_of(folder / READABLE_GRAPH) if READABLE_GRAPH in sizes else None
+        return needs_of(folder / graph) if graph and readable(graph) else None
     except Invalid as error:
         raise BadFolder(f"{folder}: {error}") from error
 

@@ -12,7 +12,7 @@ from service import values
 from service.errors import Invalid
 from service.sample import FILE, Sample, load
 from service.saved_model import Signature, Tensor, signatures_of
-from service.structure import READABLE_GRAPH
+from service.structure import BINARY_GRAPH
 from service.values import BadTensor
 
 UNKNOWN: Final = 0  # the type of what is no single tensor
@@ -22,9 +22,9 @@ def sample_problem(folder: Path) -> str:
     """Say why nodes would refuse the version by its own sample; empty where it has none, or one that can be asked."""
     try:
         sample = load(folder)
-        if sample is None or not (folder / READABLE_GRAPH).is_file():
+        if sample is None or not (folder / BINARY_GRAPH).is_file():
             return ""
-        signatures = signatures_of(folder / READABLE_GRAPH)
+        signatures = signatures_of(folder / BINARY_GRAPH)
     except Invalid as error:
         return f"nodes would refuse this version: {error}"
     signature = signatures.get(sample.signature)

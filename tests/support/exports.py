@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import google_crc32c
+from google.protobuf import text_format
 from google.protobuf.message import Message
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 from service.tfrecord import masked
+from service.wire import Wire
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 DATA = "variables/variables.data-00000-of-00001"
@@ -17,6 +20,25 @@ WARMUP = "assets.extra/tf_serving_warmup_requests"
 LENGTH_DELIMITED = 2
 
 Defect = Callable[[Path], None]
+
+META_GRAPHS = 2  # the field of a SavedModel
+
+
+def as_text(graph: bytes, **style: bool) -> bytes:
+    """Write a `saved_model.pb` as `saved_model.pbtxt`, in a style of `text_of`."""
+    wire = Wire(graph, max_fields=1000)
+    found = (MetaGraphDef.FromString(graph[part.start : part.end]) for part in wire.find(wire.whole, META_GRAPHS))
+    texts = (f"meta_graphs {{ {text_of(one, **style)} }}\n" for one in found)
+    return "".join(["saved_model_schema_version: 1\n", *texts]).encode()
+
+
+def text_of(
+    message: Message, *, as_one_line: bool = False, pointy_brackets: bool = False, as_utf8: bool = False
+) -> str:
+    """Write a message in text format, as protobuf does."""
+    return text_format.MessageToString(
+        message, as_one_line=as_one_line, pointy_brackets=pointy_brackets, as_utf8=as_utf8
+    )
 
 
 def copy_export(name: str, base_path: Path, *, version: int | str = 1, defect: Defect | None = None) -> Path:

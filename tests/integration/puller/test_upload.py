@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from events import cloudevents, messages, subjects
 from events.messages import Event
 from tests.integration.puller.conftest import MODEL, TINY_MODEL, World, read_tree, render_manifest
+from tests.support.exports import as_text
 from tests.support.stack import eventually
 
 TINY = read_tree(TINY_MODEL / "1")
@@ -47,6 +48,22 @@ async def test_an_upload_without_manifest_is_published_after_settling(world: Wor
     world.upload(1, with_manifest=False)
     await eventually(lambda: puller.state(1) == "published")
     assert puller.files(1) == TINY
+
+
+async def test_a_text_graph_waits_for_the_variables_that_it_names(world: World) -> None:
+    """The graph comes first and its variables later: the version that serves is not replaced by half of one."""
+    puller = world.start_puller()
+    world.upload(1)
+    await eventually(lambda: puller.state(1) == "published")
+    whole = {name: data for name, data in TINY.items() if name != "saved_model.pb"}
+    whole["saved_model.pbtxt"] = as_text(TINY["saved_model.pb"])
+    world.gcs.bucket.write(f"{MODEL}/2/saved_model.pbtxt", whole["saved_model.pbtxt"])
+    await eventually(lambda: (entry := puller.version(2)) and "variables.index is missing" in entry.reason)
+    assert not puller.folder(2).exists()
+    for name, data in whole.items():
+        world.gcs.bucket.write(f"{MODEL}/2/{name}", data)
+    await eventually(lambda: puller.state(2) == "published")
+    assert puller.files(2) == whole
 
 
 async def test_files_in_any_order_are_published_when_the_last_is_there(world: World) -> None:

@@ -40,11 +40,11 @@ def test_the_highest_version_is_refused(export: str) -> None:
 
 
 def test_a_version_that_cannot_be_judged_is_refused(export: str) -> None:
-    """A text graph says nothing of what it needs."""
+    """Nobody reads what a graph in pieces needs."""
     folder = Path(export)
-    (folder / "saved_model.pb").rename(folder / "saved_model.pbtxt")
+    (folder / "saved_model.pb").rename(folder / "saved_model.cpb")
     outcome = run(FakeTransport({**CLUSTER}), "publish", export, "gs://models/prod/line/7")
-    assert "has its graph in saved_model.pbtxt" in outcome.errors
+    assert "its graph is in saved_model.cpb" in outcome.errors
     assert outcome.code == Exit.FAILED
 
 

@@ -9,6 +9,8 @@ from events.manifest import Content
 from events.names import FileName
 from infra.local.versions import saved_model
 from master.publish.folder import BadFolder, check, content_of, files_of, guessed, look
+from service.saved_model import MAX_TEXT_PARTS
+from tests.support.exports import as_text
 
 GRAPH = "saved_model.pb"
 
@@ -95,6 +97,24 @@ def test_a_manifest_of_somebody_elses_is_told(tmp_path: Path) -> None:
 
 
 def test_a_graph_that_is_not_read_makes_the_version_a_guess(tmp_path: Path) -> None:
-    """The binary graph says what it needs; of the other forms that is not known."""
-    assert not guessed(whole(tmp_path / "7"))
-    assert "saved_model.pbtxt" in guessed(write(tmp_path / "8", "saved_model.pbtxt"))
+    """The graph says what it needs, in binary and in text; of one in pieces that is not known."""
+    folder = whole(tmp_path / "7")
+    assert not guessed(folder)
+    text = as_text((folder / "saved_model.pb").read_bytes())
+    (folder / "saved_model.pb").unlink()
+    (folder / "saved_model.pbtxt").write_bytes(text)
+    assert not guessed(folder)
+    (folder / "saved_model.pbtxt").write_bytes(b"meta_graphs { graph_def {" + b"a{}" * (MAX_TEXT_PARTS // 2) + b"} }")
+    assert "saved_model.pbtxt has more than 4,000,000 words and brackets" in guessed(folder)
+    assert "its graph is in saved_model.cpb" in guessed(write(tmp_path / "8", "saved_model.cpb"))
+
+
+def test_a_text_graph_names_what_its_folder_lacks(tmp_path: Path) -> None:
+    """It is judged as the binary one."""
+    folder = whole(tmp_path / "7")
+    text = as_text((folder / "saved_model.pb").read_bytes())
+    (folder / "saved_model.pb").unlink()
+    (folder / "saved_model.pbtxt").write_bytes(text)
+    (folder / "variables/variables.index").unlink()
+    with pytest.raises(BadFolder, match=r"variables/variables\.index is missing"):
+        check(folder)

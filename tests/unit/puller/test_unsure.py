@@ -6,20 +6,46 @@ import pytest
 
 from events.desired import Pinned, Policy
 from events.names import Version
+from service.saved_model import Needs
 from tests.support.pulling import FILES, MODEL, Puller, Tell, render_manifest
 
 NOTE = "whether variables or assets are missing cannot be told"
 
 
-@pytest.mark.parametrize("graph", ["saved_model.pbtxt", "saved_model.cpb"])
-def test_a_graph_that_is_not_read_waits_for_a_manifest(tell: Tell, graph: str) -> None:
-    """Its variables come 20 s later: TensorFlow Serving would call it AVAILABLE, and fail every request."""
-    later = {name: data for name, data in FILES.items() if name != "saved_model.pb"}
+TOO_LONG = Needs(variables=False, assets=frozenset(), unread="it is too long to be read")
+LATER = {name: data for name, data in FILES.items() if name != "saved_model.pb"}
+
+
+def test_a_text_graph_says_what_is_still_to_come(tell: Tell) -> None:
+    """Its variables come 20 s later, and then it is taken: nobody has to say anything."""
 
     async def story(puller: Puller) -> None:
         puller.upload(1, notify=False)
         async with puller.running():
             await asyncio.sleep(1)
+            puller.upload(2, files={"saved_model.pbtxt": b"graph"}, with_manifest=False)
+            await asyncio.sleep(20)
+            assert puller.published() == [1]
+            entry = puller.version(2)
+            assert entry
+            assert entry.state == "incomplete"
+            assert "variables/variables.index is missing" in entry.reason
+            puller.upload(2, files=LATER, with_manifest=False)
+            await asyncio.sleep(20)
+            assert puller.published() == [1, 2]
+
+    tell(story)
+
+
+@pytest.mark.parametrize("graph", ["saved_model.pbtxt", "saved_model.cpb"])
+def test_a_graph_that_is_not_read_waits_for_a_manifest(tell: Tell, graph: str) -> None:
+    """Its variables come 20 s later: TensorFlow Serving would call it AVAILABLE, and fail every request."""
+
+    async def story(puller: Puller) -> None:
+        puller.upload(1, notify=False)
+        async with puller.running():
+            await asyncio.sleep(1)
+            puller.needs = TOO_LONG
             puller.upload(2, files={graph: b"graph"}, with_manifest=False)
             await asyncio.sleep(20)
             assert puller.published() == [1]
@@ -28,10 +54,10 @@ def test_a_graph_that_is_not_read_waits_for_a_manifest(tell: Tell, graph: str) -
             assert entry.state == "incomplete"
             assert NOTE in entry.reason
             assert "manifest.json" in entry.reason
-            puller.upload(2, files=later, with_manifest=False)
+            puller.upload(2, files=LATER, with_manifest=False)
             await asyncio.sleep(600)
             assert puller.published() == [1]
-            whole = render_manifest({graph: b"graph", **later})
+            whole = render_manifest({graph: b"graph", **LATER})
             puller.intake.receive(puller.write(f"{MODEL}/2/manifest.json", whole))
             await asyncio.sleep(1)
             assert puller.published() == [1, 2]
@@ -43,7 +69,7 @@ def test_an_operator_may_ask_for_it(tell: Tell) -> None:
     """A pin names the number: somebody knows that it is whole."""
 
     async def story(puller: Puller) -> None:
-        files = {"saved_model.pbtxt": b"graph"}
+        files = {"saved_model.cpb": b"graph"}
         puller.upload(1, files=files, with_manifest=False, notify=False)
         async with puller.running():
             await asyncio.sleep(20)
@@ -60,7 +86,7 @@ def test_an_older_version_that_is_sure_is_taken_meanwhile(tell: Tell) -> None:
 
     async def story(puller: Puller) -> None:
         puller.upload(1, notify=False)
-        puller.upload(2, files={"saved_model.pbtxt": b"graph"}, with_manifest=False, notify=False)
+        puller.upload(2, files={"saved_model.cpb": b"graph"}, with_manifest=False, notify=False)
         async with puller.running():
             await asyncio.sleep(20)
             assert puller.published() == [1]

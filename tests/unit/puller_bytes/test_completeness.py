@@ -171,13 +171,29 @@ def test_a_model_without_variables_needs_none() -> None:
     assert isinstance(structure((GRAPH,), needs=NEEDS_NOTHING), Complete)
 
 
-@pytest.mark.parametrize("graph", ["saved_model.pbtxt", "saved_model.cpb"])
-def test_other_forms_of_the_graph_are_taken_by_names_alone(graph: str) -> None:
-    """Text and chunked graphs are not read, and the judgement says so."""
-    judgement = structure((graph, INDEX, *SHARDS), needs=None)
+@pytest.mark.parametrize(
+    ("graph", "needs", "note"),
+    [
+        ("saved_model.cpb", None, "saved_model.cpb is not read: whether"),
+        ("saved_model.pbtxt", Needs(variables=False, assets=frozenset(), unread="it is too long"), "it is too long: "),
+    ],
+)
+def test_a_graph_that_is_not_read_is_judged_by_names_alone(graph: str, needs: Needs | None, note: str) -> None:
+    """Graphs in pieces, and text that is too long: the judgement says so."""
+    judgement = structure((graph, INDEX, *SHARDS), needs=needs)
     assert isinstance(judgement, Complete)
-    assert judgement.note.startswith(f"{graph} is not read")
-    assert isinstance(structure((graph, SHARDS[0]), needs=None), Incomplete)
+    assert judgement.note.startswith(note)
+    assert isinstance(structure((graph, SHARDS[0]), needs=needs), Incomplete)
+
+
+def test_a_text_graph_is_read_as_the_binary_one() -> None:
+    """It is staged and read first; then it says what is missing."""
+    names = ("saved_model.pbtxt", ASSET)
+    assert isinstance(structure(names, needs=None), NeedsGraph)
+    judgement = structure(names, needs=NEEDS)
+    assert isinstance(judgement, Incomplete)
+    assert "variables.index is missing" in judgement.reason
+    assert isinstance(structure(("saved_model.pbtxt", "saved_model.cpb"), needs=None), Complete)  # .cpb is loaded
 
 
 @pytest.mark.parametrize(
