@@ -29,7 +29,7 @@ from configurator.sweeper import Sweeper
 from events import subjects
 from events.commands import ApplyRetention, Command, Reload
 from events.desired import DesiredState
-from events.messages import Event, VersionPublished
+from events.messages import Event, VersionExtended, VersionPublished
 from events.status import MAX_MODELS, ConfiguratorReport, ServedStage
 from events.status import Disk as DiskReport
 from events.trouble import differs
@@ -118,7 +118,8 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
 
     core.bus.subscribe(subjects.CRASH, edges.peers.hear)
     core.bus.subscribe(subjects.retention_request(settings.node), on_room)
-    core.bus.subscribe(subjects.events(settings.node, "puller", VersionPublished.type), lambda _: ring())
+    for kind in (VersionPublished, VersionExtended):
+        core.bus.subscribe(subjects.events(settings.node, "puller", kind.type), lambda _: ring())
     return Parts(
         reporter.one_pass,
         Timing(settings.poll_seconds, backoff_min_seconds=BACKOFF_MIN_SECONDS, backoff_max_seconds=BACKOFF_MAX_SECONDS),

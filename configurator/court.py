@@ -62,6 +62,9 @@ class Court:
         failed = {**verdicts.quarantine, **bugs, **{key: one.problem for key, one in tested.items() if one.problem}}
         written = await each_async(failed, lambda key: self._quarantine(key, failed[key], view))
         released = await each_async(verdicts.release, lambda key: asyncio.to_thread(self._disk.release, key))
+        extended = [key for key in {*passed, *written.done} if key[1] in view.models[key[0]].extended]
+        marks = await each_async(extended, lambda key: asyncio.to_thread(self._disk.tested, key))
+        troubles.take_all("mark", marks)
         changed = {*troubles.take_all("quarantine", written), *troubles.take_all("release", released)}
         return Findings(passed, frozenset(changed))
 

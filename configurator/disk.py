@@ -39,6 +39,7 @@ class Folder:
     is_there: bool
     quarantined: Mapping[Version, Quarantine]
     has_records: bool = False  # of versions in quarantine, in force or not
+    extended: frozenset[Version] = frozenset()  # got files after they were published, and were not tested since
 
     @property
     def is_anything(self) -> bool:
@@ -92,6 +93,12 @@ class Disk:
         self._refuse_links(path.parent)
         files.write(path, record.model_dump_json(indent=2).encode())
 
+    def tested(self, key: Key) -> None:
+        """Note that a version was tested with all its files. Raises `Transient`."""
+        path = self._layout.extended(*key)
+        with disk_errors(f"cannot remove {path}"):
+            path.unlink(missing_ok=True)
+
     def release(self, key: Key) -> None:
         """Forget that a version is in quarantine. Raises `Transient`."""
         path = self._layout.quarantine(*key)
@@ -125,6 +132,7 @@ class Disk:
             folder.rename(self._layout.trash / f"{key[0]}.{key[1]}.{uuid4().hex}")
             files.sync_folder(folder.parent)
             self._layout.receipt(*key).unlink(missing_ok=True)
+            self._layout.extended(*key).unlink(missing_ok=True)
 
     def remove_folder(self, model: ModelName) -> None:
         """Take away the folder of a removed model if nothing is in it. Raises `Transient`."""
@@ -205,7 +213,7 @@ class Disk:
             found = layout.versions(self._layout, name)
         except Transient as error:
             raise Unlistable(str(error)) from error
-        records = layout.quarantined(self._layout, name)
+        records, extended = layout.quarantined(self._layout, name), layout.extended(self._layout, name)
         with disk_errors(f"cannot look at {self._layout.model(name)}"):
             by_hand = frozenset(version for version in found if not self._layout.receipt(name, version).exists())
             hollow = frozenset(version for version in by_hand if is_empty(self._layout.version(name, version)))
@@ -215,8 +223,9 @@ class Disk:
             for version, record in records.items()
             if version not in versions or self.fingerprint((name, version)) == record.fingerprint
         }
+        is_there = is_folder(self._layout.model(name))
         return Folder(
-            versions, by_hand - hollow, hollow, is_folder(self._layout.model(name)), in_force, has_records=bool(records)
+            versions, by_hand - hollow, hollow, is_there, in_force, has_records=bool(records), extended=extended
         )
 
     def _refuse_links(self, *folders: Path) -> None:

@@ -57,7 +57,7 @@ class Verdicts:
 
     quarantine: dict[Key, str]
     release: tuple[Key, ...] = ()  # an operator wants these tried again
-    test: tuple[Key, ...] = ()  # available, and not confirmed yet
+    test: tuple[Key, ...] = ()  # available, and not confirmed with the files they have
     cases: Each[Key, bool | _Case] = field(
         default_factory=lambda: Each({}, {})
     )  # who could be judged, and who could not
@@ -109,7 +109,8 @@ def _is_left_over(view: View, asked: Asked) -> bool:
 
 def _is_untested(view: View, key: Key) -> bool:
     model, status = view.models[key[0]], view.status(key)
-    return bool(status and status.is_available) and key[1] not in model.good and not model.policy.removed
+    is_due = key[1] not in model.good or key[1] in model.extended
+    return bool(status and status.is_available) and is_due and not model.policy.removed
 
 
 def _is_wanted_again(view: View, key: Key, followed: str | None) -> bool:

@@ -135,6 +135,7 @@ class Observer:
                 statuses=self._statuses.get(name, {}),
                 labels=labels.get(name, {}),
                 good=good.get(name, frozenset()),
+                extended=folder.extended,
                 is_unclear=not self._troubles.steps(name).isdisjoint(READING),
                 hand_made=by_hand[name].base_path if name in by_hand else None,
             )

@@ -236,5 +236,7 @@ class Reconcile:
         age = self._edges.clock() - self._moved
         waits = [] if is_told and not self.moving else [min(LATER_SECONDS, age * AGE_SHARE)]
         waits += [] if due_seconds is None else [due_seconds]
-        waits += [LATER_SECONDS] if any(model.is_unclear for model in self.view.models.values()) else []
+        waits += (
+            [LATER_SECONDS] if any(model.is_unclear or model.extended for model in self.view.models.values()) else []
+        )
         return max(SOON_SECONDS, min(waits)) if waits else None

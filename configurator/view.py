@@ -67,6 +67,7 @@ class Model:
     statuses: Mapping[Version, Status] = field(default_factory=dict)
     labels: Mapping[str, Version] = field(default_factory=dict)  # as found; asked for only while the config is unknown
     good: frozenset[Version] = frozenset()  # the last versions that were confirmed
+    extended: frozenset[Version] = frozenset()  # got files after they were published, and were not tested since
     is_unclear: bool = False  # something could not be read of it in this pass, so it is left as it is
     held: Mapping[Version, str] = field(default_factory=dict)  # not to be loaded before an operator says so -> why
     waits: Mapping[Version, str] = field(default_factory=dict)  # not to be loaded yet, because of other nodes -> why

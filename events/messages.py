@@ -119,6 +119,14 @@ class VersionPublished(VersionEvent):
     signed_by: str = ""  # whom the node believed, where it asks for signatures
 
 
+class VersionExtended(VersionEvent):
+    """Files that came into the bucket after the version was published are on the local disk, too (issue 12)."""
+
+    type: ClassVar[str] = "version.extended"
+    files: Count
+    bytes: Count
+
+
 class VersionRefused(VersionEvent):
     """The version cannot be used as it is in the bucket."""
 
@@ -258,6 +266,7 @@ _SPEAKERS: Mapping[str, tuple[type[Event], ...]] = {
         NeighbourLied,
         VersionVerified,
         VersionPublished,
+        VersionExtended,
         VersionRefused,
         NoSpace,
     ),

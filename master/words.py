@@ -123,6 +123,9 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
     m.VersionPublished: lambda event: (
         f"{_about('is on disk')(event)}{f', signed by {event.signed_by}' if event.signed_by else ''}"
     ),
+    m.VersionExtended: lambda event: (
+        f"{_about('has more files')(event)}: {event.files} came after it was published, {_mib(event.bytes)}"
+    ),
     m.VersionRefused: _because("cannot be used"),
     m.NoSpace: lambda event: (
         f"{_about('does not fit the disk')(event)}: {_mib(event.bytes_needed)} needed, {_mib(event.bytes_free)} free"

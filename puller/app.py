@@ -2,16 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
 from events import cloudevents, subjects
 from events.commands import Command, Sync
 from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
-from events.names import ModelName
+from events.names import FileName, ModelName
 from events.status import Stage
-from puller import disk
+from puller import disk, extending
 from puller.access import Access
 from puller.bucket import Bucket
 from puller.completeness import Rules
@@ -158,6 +158,9 @@ def _surroundings(core: Core, hints: Hints, trust: Trust) -> Surroundings:
     def publish(receipt: Receipt) -> Coroutine[None, None, None]:
         return in_thread(lambda: disk.publish(core.layout, receipt))
 
+    def add(receipt: Receipt, names: Collection[FileName]) -> Coroutine[None, None, None]:
+        return in_thread(lambda: extending.extend(core.layout, receipt, names))
+
     return Surroundings(
         stage=core.layout.stage,
         trust=trust,
@@ -165,6 +168,7 @@ def _surroundings(core: Core, hints: Hints, trust: Trust) -> Surroundings:
         check_warmup=warmup.check,
         seal=seal,
         publish=publish,
+        extend=add,
         emit=core.bus.emit,
         on_end=hints.think_about,
         clock=_now,

@@ -28,7 +28,7 @@ Step = Callable[[str], None]  # is told each step's name before it is taken: tes
 Steps = tuple[tuple[str, Callable[[], object]], ...]
 
 
-def _ignore(_step: str) -> None:
+def ignore(_step: str) -> None:
     """Nobody wants to know."""
 
 
@@ -72,7 +72,7 @@ def journal(layout: Layout, model: ModelName, version: Version) -> Path:
     return layout.stage(model, version).with_name(f"{version}.journal")
 
 
-def seal(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
+def seal(layout: Layout, receipt: Receipt, *, step: Step = ignore) -> None:
     """Make the stage be the version and nothing else, durably, with its receipt: all that publishing needs but a name.
 
     The stage must hold the files of the receipt, verified and synced by `Transfer.fetch`; anything else is dropped.
@@ -85,12 +85,12 @@ def seal(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
         ("prune", lambda: prune(stage, keep=paths)),
         ("permissions", lambda: _set_modes(stage)),
         ("sync folders", lambda: _sync_folders(stage)),
-        ("receipt", lambda: _write_receipt(layout, receipt)),
+        ("receipt", lambda: write_receipt(layout, receipt)),
     )
-    _take(steps, receipt, step)
+    take(steps, receipt, step)
 
 
-def publish(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
+def publish(layout: Layout, receipt: Receipt, *, step: Step = ignore) -> None:
     """Make a sealed stage visible under its number, durably and at once.
 
     Refuses to touch a version that is already there. Blocking: call it in a thread.
@@ -106,7 +106,7 @@ def publish(layout: Layout, receipt: Receipt, *, step: Step = _ignore) -> None:
         ("drop journal", lambda: journal(layout, model, version).unlink(missing_ok=True)),
         ("done", lambda: None),
     )
-    _take(steps, receipt, step)
+    take(steps, receipt, step)
 
 
 def discard(layout: Layout, model: ModelName, version: Version) -> None:
@@ -118,14 +118,14 @@ def discard(layout: Layout, model: ModelName, version: Version) -> None:
 
 
 def sweep(layout: Layout, *, keep: Collection[tuple[ModelName, Version]]) -> Each[Path, bool]:
-    """Remove stages of versions that nobody wants any more and receipts without a version; tell which, and which not.
+    """Remove stages that nobody wants any more, and receipts and marks without a version; tell which, and which not.
 
     `keep`: versions that are wanted or under way. Call at the start of a pass, while nothing is being published.
     What cannot be removed is left to the next sweep. Raises `Transient` where nothing may be removed. Blocking.
     """
     refuse_links(layout.own, below=layout.models_dir)
     kept = {path for key in keep for path in (layout.stage(*key), journal(layout, *key))}
-    tops = each((layout.own / "stage", layout.own / "receipts"), partial(_entries, layout))
+    tops = each((layout.own / "stage", *_of_versions(layout)), partial(_entries, layout))
     models = each((path for paths in tops.done.values() for path in paths), partial(_entries, layout))
     swept = each((path for paths in models.done.values() for path in paths), partial(_sweep, layout, kept))
     removed = {path: True for path, is_removed in swept.done.items() if is_removed}
@@ -156,7 +156,8 @@ def sync_file(path: Path, *, mode: int | None = None) -> None:
         os.close(descriptor)
 
 
-def _take(steps: Steps, receipt: Receipt, told: Step) -> None:
+def take(steps: Steps, receipt: Receipt, told: Step) -> None:
+    """Take the steps of a publication, telling each before it is taken; raises `Transient`."""
     with disk_errors(f"cannot publish {receipt.model} version {receipt.version}"):
         for name, take in steps:
             told(name)
@@ -166,6 +167,11 @@ def _take(steps: Steps, receipt: Receipt, told: Step) -> None:
 def _check(stage: Path, receipt: Receipt, *, target: Path) -> None:
     if os.path.lexists(target):
         raise Transient(f"{target} is there already, and a published version is never replaced")
+    check_stage(stage, receipt)
+
+
+def check_stage(stage: Path, receipt: Receipt) -> None:
+    """Make sure that every file of the receipt is in the stage; raises `Transient`."""
     for record in receipt.files:
         path = stage / record.name
         found = path.lstat() if os.path.lexists(path) else None
@@ -177,13 +183,14 @@ def _check(stage: Path, receipt: Receipt, *, target: Path) -> None:
 
 def _set_modes(stage: Path) -> None:
     for folder, _, names in os.walk(stage):
-        _set_mode(Path(folder), FOLDER_MODE)
+        set_mode(Path(folder), FOLDER_MODE)
         for name in names:
             if not (path := Path(folder, name)).is_symlink():  # which `publish` refuses: its target is not ours
-                _set_mode(path, FILE_MODE)
+                set_mode(path, FILE_MODE)
 
 
-def _set_mode(path: Path, mode: int) -> None:
+def set_mode(path: Path, mode: int) -> None:
+    """Give a path its mode, unless it has it."""
     if path.stat().st_mode & 0o7777 != mode:
         path.chmod(mode)
 
@@ -193,7 +200,8 @@ def _sync_folders(stage: Path) -> None:
         sync_folder(Path(folder))
 
 
-def _write_receipt(layout: Layout, receipt: Receipt) -> None:
+def write_receipt(layout: Layout, receipt: Receipt) -> None:
+    """Write what is published under a version's number. Blocking."""
     files.write(layout.receipt(receipt.model, receipt.version), receipt.model_dump_json().encode())
 
 
@@ -201,7 +209,7 @@ def _make_model_folder(layout: Layout, model: ModelName) -> None:
     folder = layout.model(model)
     if not folder.is_dir():
         folder.mkdir()
-        _set_mode(folder, FOLDER_MODE)
+        set_mode(folder, FOLDER_MODE)
         sync_folder(layout.models_dir)
 
 
@@ -217,14 +225,20 @@ def _entries(layout: Layout, folder: Path) -> list[Path]:
 def _sweep(layout: Layout, kept: Collection[Path], path: Path) -> bool:
     """Remove what is left over, and tell whether it was."""
     with disk_errors(f"cannot be swept; {AGAIN}"):
-        if path in kept or (path.is_relative_to(layout.own / "receipts") and not _is_orphan(layout, path)):
+        is_of_version = any(path.is_relative_to(folder) for folder in _of_versions(layout))
+        if path in kept or (is_of_version and not _is_orphan(layout, path)):
             return False
         files.remove(path)
         return True
 
 
+def _of_versions(layout: Layout) -> tuple[Path, Path]:
+    """The folders of what belongs to a version: receipts, and marks of those that got more files."""
+    return layout.own / "receipts", layout.own / "extended"
+
+
 def _is_orphan(layout: Layout, path: Path) -> bool:
-    """Tell whether a receipt's version is neither published nor staged: a crash came before, or it was removed."""
+    """Tell whether a version is neither published nor staged: a crash came before, or it was removed."""
     try:
         model, version = ModelName.parse(path.parent.name), Version.parse(path.name.removesuffix(".json"))
     except BadName:

@@ -9,31 +9,30 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from events.messages import (
-    DownloadFailed,
-    DownloadFinished,
-    DownloadProgress,
     DownloadStarted,
-    NoSpace,
+    VersionExtended,
     VersionPublished,
     VersionVerified,
 )
 from events.names import ModelName, Version
 from events.status import Progress, Stage
+from puller import downloads
 from puller.completeness import Complete, Unusable
-from puller.disk import NoRoom
 from puller.objects import RemoteFile
 from puller.setbacks import Setbacks, stage_of
 from puller.sightings import Key, Sightings
 from puller.surroundings import Fetcher, Surroundings
 from puller.together import together
 from puller.transfer import Wanted
-from puller.view import FINAL, Failure, Fetch, StageGraph
+from puller.view import FINAL, Extend, Failure, Fetch, StageGraph
 from service import logs, metrics
 from service.errors import Invalid, ModelManagerError, Transient
 from service.isolation import Trouble, Troubles, alone
+from service.signatures.assess import Untrusted
 from service.structure import graph_in, readable
 
 log = logs.get("puller.fetching")
+MAX_NAMED = 5  # files in a line of the log
 
 
 @dataclass(slots=True)
@@ -90,14 +89,21 @@ class Fetching:
         """The versions of a model whose last try failed, while the bucket still has what was tried."""
         return self._setbacks.of(model, self._sightings.seen(model), now=asyncio.get_running_loop().time())
 
-    def start(self, key: Key, step: Fetch | StageGraph) -> None:
-        """Begin to fetch a version, or its graph."""
-        work = self._download(key, step) if isinstance(step, Fetch) else self._learn_graph(key, step.file)
+    def start(self, key: Key, step: Fetch | Extend | StageGraph) -> None:
+        """Begin to fetch a version, what came to it later, or its graph."""
         files = self._sightings.seen(key[0])[key[1]].files
-        size = step.size if isinstance(step, Fetch) else step.file.content.size
-        task = asyncio.get_running_loop().create_task(self._follow(key, files, work))
-        begun = Progress(bytes_done=0, bytes_total=size, bytes_per_second=0.0, seconds_left=None)
-        self._jobs[key] = _Job(task, isinstance(step, Fetch), begun)
+        task = asyncio.get_running_loop().create_task(self._follow(key, files, self._work(key, step)))
+        begun = Progress(bytes_done=0, bytes_total=step.size, bytes_per_second=0.0, seconds_left=None)
+        self._jobs[key] = _Job(task, not isinstance(step, StageGraph), begun)
+
+    def _work(self, key: Key, step: Fetch | Extend | StageGraph) -> Coroutine[None, None, None]:
+        match step:
+            case Fetch():
+                return self._download(key, step)
+            case Extend():
+                return self._extend(key, step)
+            case StageGraph():
+                return self._learn_graph(key, step)
 
     def cancel(self, key: Key) -> None:
         """End a transfer; what it staged is swept by a later pass."""
@@ -133,14 +139,10 @@ class Fetching:
         self._troubles.take("tell", key, alone(self._tell_failure, key, files, error))
 
     def _tell_failure(self, key: Key, files: tuple[RemoteFile, ...], error: Exception) -> None:
-        model, version = key
-        stage = stage_of(error)
-        if stage is Stage.NO_SPACE:
+        if stage_of(error) is Stage.NO_SPACE:
             self._around.ask_for_room()
-            needed, free = _room(error, files)
-            self._around.emit(NoSpace(model=model, version=version, bytes_needed=needed, bytes_free=free))
-        elif stage is Stage.FAILED:
-            self._around.emit(DownloadFailed(model=model, version=version, reason=Trouble(error).reason))
+        if event := downloads.failed(key, files, error):
+            self._around.emit(event)
 
     async def _download(self, key: Key, step: Fetch) -> None:
         model, version = key
@@ -152,21 +154,7 @@ class Fetching:
         )
         fetched = await self._fetcher.fetch(wanted, on_progress=lambda progress: self._show(key, progress))
         seconds = asyncio.get_running_loop().time() - started
-        around.emit(
-            DownloadFinished(
-                model=model,
-                version=version,
-                bytes_moved=fetched.bytes_moved,
-                bytes_linked=fetched.bytes_linked,
-                bytes_resumed=fetched.bytes_resumed,
-                bytes_from_neighbours=fetched.bytes_from_neighbours,
-                seconds=round(seconds, 6),
-            )
-        )
-        metrics.DOWNLOADED_BYTES.labels(source="bucket").inc(fetched.bytes_moved)
-        metrics.DOWNLOADED_BYTES.labels(source="neighbours").inc(fetched.bytes_from_neighbours)
-        metrics.DOWNLOADED_BYTES.labels(source="disk").inc(fetched.bytes_linked + fetched.bytes_resumed)
-        metrics.DOWNLOAD_SECONDS.observe(seconds)
+        around.emit(downloads.finished(key, fetched, seconds=seconds))
         belief = await around.trust.compare(belief, around.stage(model, version))
         receipt = wanted.receipt(staged=around.clock(), signed_by=belief.signed_by, doubt=belief.doubt)
         await together([self._check(key, step.files), around.seal(receipt)])
@@ -178,6 +166,21 @@ class Fetching:
             )
         )
         log.info("version published", model=model, version=version, files=len(step.files), bytes=step.size)
+
+    async def _extend(self, key: Key, step: Extend) -> None:
+        """Do as with a download, and put the files that came late beside the published ones."""
+        model, version = key
+        around, wanted = self._around, Wanted(model, version, step.files, bytes_held=step.bytes_held)
+        belief = await around.trust.assess(model, version, step.files)
+        await self._fetcher.fetch(wanted, on_progress=lambda progress: self._show(key, progress))
+        belief = await around.trust.compare(belief, around.stage(model, version))
+        if step.signed_by and not belief.signed_by:
+            raise Untrusted(f"signed by {step.signed_by} as published, and with these files by nobody whom we believe")
+        await self._check(key, step.files)
+        receipt = wanted.receipt(staged=around.clock(), signed_by=belief.signed_by, doubt=belief.doubt)
+        await around.extend(receipt, step.names)
+        around.emit(VersionExtended(model=model, version=version, files=len(step.names), bytes=step.size))
+        log.info("version extended", model=model, version=version, files=sorted(step.names)[:MAX_NAMED])
 
     async def _check(self, key: Key, files: tuple[RemoteFile, ...]) -> None:
         """Make sure that what was staged is what the bucket has, and a whole model: by its graph if it was not read."""
@@ -194,11 +197,10 @@ class Fetching:
         if seen is None or seen.files != files or not isinstance(seen.judgement, Complete):
             raise _Changed(f"{model} version {version} changed in the bucket while it was fetched; looking at it again")
 
-    async def _learn_graph(self, key: Key, graph: RemoteFile) -> None:
-        await self._fetcher.fetch(
-            Wanted(*key, (graph,), is_whole=False), on_progress=lambda progress: self._show(key, progress)
-        )
-        await self._read_graph(key, graph)
+    async def _learn_graph(self, key: Key, step: StageGraph) -> None:
+        wanted = Wanted(*key, (step.file,), is_whole=False, bytes_held=step.bytes_held)
+        await self._fetcher.fetch(wanted, on_progress=lambda progress: self._show(key, progress))
+        await self._read_graph(key, step.file)
 
     async def _read_graph(self, key: Key, graph: RemoteFile) -> None:
         try:
@@ -214,24 +216,8 @@ class Fetching:
         quarters = 4 * progress.bytes_done // max(1, progress.bytes_total)
         if job.is_download and job.told_quarters < quarters < 4:
             job.told_quarters = quarters
-            self._around.emit(
-                DownloadProgress(
-                    model=key[0],
-                    version=key[1],
-                    bytes_done=progress.bytes_done,
-                    bytes_total=progress.bytes_total,
-                    bytes_per_second=progress.bytes_per_second,
-                    seconds_left=progress.seconds_left,
-                )
-            )
+            self._around.emit(downloads.progressed(key, progress))
 
 
 class _Changed(Transient):
     """What was staged is not what the bucket has now."""
-
-
-def _room(error: Exception, files: tuple[RemoteFile, ...]) -> tuple[int, int]:
-    """Bytes needed and bytes free: as measured before the first byte, or as it turned out on the way."""
-    if isinstance(error, NoRoom):
-        return error.bytes_needed, error.bytes_free
-    return sum(file.content.size for file in files), 0

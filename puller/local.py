@@ -6,11 +6,16 @@ hundred of them would cost more than everything else in a pass.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from events.names import ModelName, Version
 from puller.view import OnDisk
 from service.isolation import Each, each
 from service.layout import Layout, Quarantine, names, quarantined, read_receipt, versions
+
+# For so long after a version was published, polls look for files that came late where no notification tells of them.
+# Later ones are found by a list of the whole bucket, or at a start.
+YOUNG_SECONDS = 3600.0
 
 Mark = tuple[int, int, int]  # inode, size and time of change of a receipt
 
@@ -35,6 +40,16 @@ class Local:
     def keys(self) -> frozenset[tuple[ModelName, Version]]:
         """All published versions."""
         return frozenset((model, version) for model, versions in self.published.items() for version in versions)
+
+    def at_rest(self, *, now: datetime) -> frozenset[tuple[ModelName, Version]]:
+        """The published versions to which nothing is expected to come any more."""
+        young = now - timedelta(seconds=YOUNG_SECONDS)
+        return frozenset(
+            (model, version)
+            for model, versions in self.published.items()
+            for version, one in versions.items()
+            if one is None or one.receipt.staged < young
+        )
 
     def unread(self, model: ModelName) -> str:
         """Say why a model could not be looked at; empty where it was."""

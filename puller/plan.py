@@ -12,7 +12,7 @@ from datetime import datetime
 from events.desired import Latest, Pinned, choose
 from events.names import Version
 from events.status import NOT_IN_BUCKET, Stage
-from puller.changes import mutation
+from puller.changes import decide_changed
 from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
 from puller.view import FINAL, Cancel, Decision, Fetch, StageGraph, View
 from service.layout import Receipt
@@ -126,7 +126,7 @@ def _is_sure(view: View, version: Version) -> bool:
 def _is_hopeless(view: View, version: Version) -> bool:
     """Tell whether a try has shown that the version cannot be used with the bytes it has."""
     failure = view.failures.get(version)
-    return failure is not None and failure.stage in FINAL
+    return version not in view.published and failure is not None and failure.stage in FINAL
 
 
 def _is_stuck(view: View, version: Version) -> bool:
@@ -151,7 +151,7 @@ def _is_barred(view: View, version: Version) -> bool:
 
 def _decide(view: View, version: Version, *, choice: _Choice, now: datetime) -> Decision:
     if version in view.published:
-        return _decide_published(view, version)
+        return _decide_published(view, version, now=now)
     if version in view.under_way:
         is_unwelcome = view.policy.removed or version in view.policy.refused
         return Decision(version, Stage.DOWNLOADING, step=Cancel() if is_unwelcome else None)
@@ -162,7 +162,7 @@ def _decide(view: View, version: Version, *, choice: _Choice, now: datetime) -> 
     return _decide_contender(view, version, now=now)
 
 
-def _decide_published(view: View, version: Version) -> Decision:
+def _decide_published(view: View, version: Version, *, now: datetime) -> Decision:
     on_disk, seen = view.published[version], view.seen.get(version)
     if _is_barred(view, version):
         return Decision(version, Stage.QUARANTINED, view.quarantines[version].reason)
@@ -171,7 +171,7 @@ def _decide_published(view: View, version: Version) -> Decision:
     if view.offered and version not in view.offered:
         return Decision(version, Stage.PUBLISHED, "no longer in the bucket")
     if seen and seen.fingerprint != on_disk.fingerprint:
-        return Decision(version, Stage.MUTATED, mutation(on_disk.receipt, seen), signed_by=on_disk.receipt.signed_by)
+        return decide_changed(view, version, on_disk.receipt, is_sure=_is_sure(view, version), now=now)
     return Decision(version, Stage.PUBLISHED, _doubt(on_disk.receipt), signed_by=on_disk.receipt.signed_by)
 
 

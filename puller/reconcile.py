@@ -20,7 +20,7 @@ from puller.plan import decide, undecided
 from puller.sightings import Key
 from puller.status import Ledger
 from puller.survey import Survey, Views
-from puller.view import Cancel, Decision, Fetch, StageGraph, View
+from puller.view import Cancel, Decision, Extend, Fetch, StageGraph, View
 from service import logs
 from service.errors import Transient
 from service.isolation import Each, Trouble, Troubles, alone
@@ -201,7 +201,7 @@ class Reconciler:
             case StageGraph() as step:
                 fetching.start(key, step)
                 return True
-            case Fetch() as step if fetching.free_slots > 0:
+            case Fetch() | Extend() as step if fetching.free_slots > 0:
                 fetching.start(key, step)
                 return True
         return False
@@ -213,7 +213,7 @@ class Reconciler:
         """Models with nothing on disk first, then small versions, so that none waits for a big one."""
         model, decision = due
         has_any = any(other.stage in ON_DISK for other in self._decisions[model])
-        return has_any, decision.step.size if isinstance(decision.step, Fetch) else 0
+        return has_any, decision.step.size if isinstance(decision.step, Fetch | Extend) else 0
 
     async def _sweep(self) -> Transient | None:
         """Remove leftovers while nothing is staged or published; the trouble, where the disk lets none be removed."""

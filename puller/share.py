@@ -28,22 +28,23 @@ class Share:
         """Stage the files, or raise `NoRoom` where they would be more than the model may have."""
         held = await self._held(wanted.model)
         held += self._coming.get(wanted.model, 0)
-        if held + wanted.size > self._model_bytes:
+        needed = wanted.size - wanted.bytes_held
+        if held + needed > self._model_bytes:
             sentence = (
                 f"model {wanted.model} has {held} bytes on this disk and on their way, and may have"
-                f" {self._model_bytes} (MM_MAX_MODEL_GIB); {wanted.size} more are needed"
+                f" {self._model_bytes} (MM_MAX_MODEL_GIB); {needed} more are needed"
             )
             free = max(0, self._model_bytes - held)
-            raise NoRoom(sentence, bytes_needed=wanted.size, bytes_free=free)
+            raise NoRoom(sentence, bytes_needed=needed, bytes_free=free)
         with self._noted(wanted):
             return await self._fetcher.fetch(wanted, on_progress=on_progress)
 
     @contextmanager
     def _noted(self, wanted: Wanted) -> Iterator[None]:
-        self._coming[wanted.model] = self._coming.get(wanted.model, 0) + wanted.size
+        self._coming[wanted.model] = self._coming.get(wanted.model, 0) + wanted.size - wanted.bytes_held
         try:
             yield
         finally:
-            self._coming[wanted.model] -= wanted.size
+            self._coming[wanted.model] -= wanted.size - wanted.bytes_held
             if not self._coming[wanted.model]:
                 del self._coming[wanted.model]

@@ -1,13 +1,13 @@
 """What transfers need of the process around them."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from events.messages import Event
-from events.names import ModelName, Version
+from events.names import FileName, ModelName, Version
 from events.status import Progress
 from puller.objects import RemoteFile
 from puller.transfer import Fetched, Wanted
@@ -46,6 +46,7 @@ class Surroundings:
     check_warmup: Callable[[Path, Needs | None], Awaitable[None]]
     seal: Callable[[Receipt], Coroutine[None, None, None]]
     publish: Callable[[Receipt], Coroutine[None, None, None]]
+    extend: Callable[[Receipt, Collection[FileName]], Coroutine[None, None, None]]
     emit: Callable[[Event], None]
     on_end: Callable[[ModelName], None]
     clock: Callable[[], datetime]

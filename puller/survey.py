@@ -3,6 +3,7 @@
 Where a poll finds what an open stream of notifications should have announced, the stream is suspected.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -76,16 +77,23 @@ class Survey:
         self._answers = False
         if at_all:
             self._offered_before = self.sightings.offered
-            await self.sightings.look_at_all(published=local.keys)
+            await self.sightings.look_at_all(published=self._done_with(local))
         else:
             await self._look_at(taken.models, local)
         if at_all or taken.models:
             self._answers = True
             self.link.up()
 
+    def _done_with(self, local: Local) -> Collection[Key]:
+        """Choose the versions whose objects are not listed again before somebody says that they are others now."""
+        return local.keys if self.announcements.is_open else local.at_rest(now=self.clock())
+
     async def _look_at(self, models: Collection[ModelName], local: Local) -> None:
+        published: defaultdict[ModelName, set[Version]] = defaultdict(set)
+        for model, version in self._done_with(local):
+            published[model].add(version)
         outcomes = await together(
-            alone_async(self.sightings.look_at, model, published=local.published.get(model, {})) for model in models
+            alone_async(self.sightings.look_at, model, published=published[model]) for model in models
         )
         for model, outcome in zip(models, outcomes, strict=True):
             self.troubles.take("look", model, outcome)

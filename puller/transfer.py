@@ -43,6 +43,7 @@ class Wanted:
     version: Version
     files: tuple[RemoteFile, ...]
     is_whole: bool = True  # these are all files of the version
+    bytes_held: int = 0  # of them, as files of a published version
 
     @property
     def size(self) -> int:

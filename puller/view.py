@@ -1,10 +1,10 @@
 """What a decision about a model is made from, and what it looks like: values only."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from events.desired import Policy
-from events.names import Version
+from events.names import FileName, Version
 from events.status import Stage
 from puller.completeness import Judgement
 from puller.objects import RemoteFile
@@ -60,6 +60,12 @@ class StageGraph:
     """Stage a version's graph: it says what else must be there."""
 
     file: RemoteFile
+    bytes_held: int = 0  # all of them, where it is published already
+
+    @property
+    def size(self) -> int:
+        """Bytes of the graph."""
+        return self.file.content.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,30 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class Extend:
+    """Stage these files, and put those that came after the version's publication beside the others."""
+
+    files: tuple[RemoteFile, ...]
+    names: frozenset[FileName]
+    signed_by: str = ""  # whom this node believed when it published the others
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is to be added."""
+        return sum(file.content.size for file in self.files if file.name in self.names)
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of what is published already."""
+        return sum(file.content.size for file in self.files) - self.size
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """End the transfer under way: an operator does not want the version any more."""
 
 
-Step = StageGraph | Fetch | Cancel
+Step = StageGraph | Fetch | Extend | Cancel
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +120,7 @@ class Decision:
 
     @property
     def begun(self) -> "Decision":
-        """What holds for the version once it is being fetched."""
+        """What holds for the version once its step is being taken; one that is on the disk already stays that."""
+        if self.stage is Stage.PUBLISHED:
+            return replace(self, step=None)
         return Decision(self.version, Stage.DOWNLOADING)

@@ -5,6 +5,7 @@
     MODELS_DIR/models.config.before-model-manager           what stood there before, if somebody else wrote it
     MODELS_DIR/.model-manager/not-managed.config            entries of others in models.config, should that be lost
     MODELS_DIR/.model-manager/receipts/<model>/<version>    what was published: every file's size, CRC32C, generation
+    MODELS_DIR/.model-manager/extended/<model>/<version>    it got files after it was published: test it again
     MODELS_DIR/.model-manager/quarantine/<model>/<version>  why a version is not tried again, and which bytes it had
     MODELS_DIR/.model-manager/stage/<model>/<version>/      a download in progress (puller)
     MODELS_DIR/.model-manager/trash/                        on its way out (configurator)
@@ -108,6 +109,10 @@ class Layout:
         """The receipt of a version."""
         return self.own / "receipts" / model / f"{version}.json"
 
+    def extended(self, model: ModelName, version: Version) -> Path:
+        """The mark of a version that got files after it was published, and was not tested since."""
+        return self.own / "extended" / model / str(version)
+
     def quarantine(self, model: ModelName, version: Version) -> Path:
         """The quarantine record of a version."""
         return self.own / "quarantine" / model / f"{version}.json"
@@ -148,6 +153,14 @@ def versions(layout: Layout, model: ModelName) -> frozenset[Version]:
         return _versions(layout.model(model)) if layout.model(model).is_dir() else frozenset()
 
 
+def extended(layout: Layout, model: ModelName) -> frozenset[Version]:
+    """Name the versions that got files after they were published, and were not tested since. Raises `Transient`."""
+    folder = layout.extended(model, Version(0)).parent
+    with disk_errors(f"cannot list {folder}"):
+        marks = list(folder.iterdir()) if folder.is_dir() else []
+    return frozenset(version for mark in marks if (version := _version(mark.name)) is not None)
+
+
 def read_receipt(layout: Layout, model: ModelName, version: Version) -> Receipt | None:
     """Read a version's receipt; None where there is none or it is unreadable (then it counts as put there by hand)."""
     return _read(Receipt, layout.receipt(model, version))
@@ -174,14 +187,18 @@ def _models(folder: Path) -> Iterator[ModelName]:
 
 def _versions(folder: Path) -> frozenset[Version]:
     """Name the folders that are called as a version is; TensorFlow Serving finds none behind what leads nowhere."""
-    found = set()
     with os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(BadName):
-                version = Version.parse(entry.name)
-                if _is_folder(entry, unknown=False):
-                    found.add(version)
-    return frozenset(found)
+        found = [(_version(entry.name), entry) for entry in entries]
+        return frozenset(
+            version for version, entry in found if version is not None and _is_folder(entry, unknown=False)
+        )
+
+
+def _version(name: str) -> Version | None:
+    try:
+        return Version.parse(name)
+    except BadName:
+        return None
 
 
 def _is_folder(entry: "os.DirEntry[str]", *, unknown: bool) -> bool:

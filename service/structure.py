@@ -44,6 +44,11 @@ def readable(graph: FileName | None) -> bool:
     return graph is not None and graph != UNREAD_GRAPH
 
 
+def is_loaded_with_graph(name: FileName) -> bool:
+    """Tell whether a file that comes late would make another model of the version: a graph, or variables."""
+    return name in GRAPHS or name.startswith("variables/")
+
+
 def empty(sizes: Mapping[FileName, int]) -> list[str]:
     """Say which files are empty that never can be."""
     return [f"{name} is empty" for name in (*GRAPHS, INDEX) if sizes.get(name) == 0]

@@ -75,6 +75,7 @@ NAMES: dict[type[Event], str] = {
     messages.DownloadFinished: "download finished",
     messages.VersionVerified: "verified",
     messages.VersionPublished: "published on disk",
+    messages.VersionExtended: "late files added",
     messages.ReloadSent: "reload sent",
     messages.VersionAvailable: "AVAILABLE",
     messages.SmokePassed: "sample answered right",

@@ -14,7 +14,7 @@ from events.manifest import Content
 from events.messages import Event
 from events.names import FileName, ModelName, NodeName, Version
 from events.status import PulledVersion, Stage
-from puller import crc32c, disk
+from puller import crc32c, disk, extending
 from puller.completeness import Rules
 from puller.fetching import Fetching
 from puller.hints import Hints
@@ -124,6 +124,10 @@ class Puller:
             self._break("publish", receipt.model)
             disk.publish(self.layout, receipt)
 
+        async def extend(receipt: Receipt, names: Collection[FileName]) -> None:
+            self._break("extend", receipt.model)
+            extending.extend(self.layout, receipt, names)
+
         async def read_needs(graph: Path) -> Needs:
             self._break("read_needs", graph.parent.parent.name)
             return self.needs
@@ -139,6 +143,7 @@ class Puller:
             check_warmup=check_warmup,
             seal=seal,
             publish=publish,
+            extend=extend,
             emit=self._emit,
             on_end=self.hints.think_about,
             clock=now,

@@ -8,7 +8,7 @@ from events.names import FileName, ModelName, Version
 from puller.completeness import Complete, Incomplete, Judgement, Settling, Unusable
 from puller.objects import RemoteFile
 from puller.plan import decide
-from puller.view import Cancel, Decision, Fetch, OnDisk, Seen, StageGraph, View
+from puller.view import Cancel, Decision, Extend, Fetch, OnDisk, Seen, StageGraph, View
 from service.layout import FileRecord, Quarantine, Receipt
 from tests.fakes.bucket import EPOCH
 
@@ -57,7 +57,7 @@ def quarantine(
 
 
 def decided(view: View) -> dict[int, str]:
-    """States by version, with a mark where a step is due: '!' fetch, '?' graph, 'x' cancel."""
+    """States by version, with a mark where a step is due: '!' fetch, '+' more files, '?' graph, 'x' cancel."""
     return {int(item.version): f"{item.stage.value}{_mark(item)}" for item in decide(view, now=EPOCH)}
 
 
@@ -65,6 +65,8 @@ def _mark(item: Decision) -> str:
     match item.step:
         case Fetch():
             return "!"
+        case Extend():
+            return "+"
         case StageGraph():
             return "?"
         case Cancel():

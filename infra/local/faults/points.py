@@ -54,6 +54,7 @@ CONFIGURATOR: Final = DESIRED | frozenset(
         "rename trash",
         "sync model",
         "remove receipt",
+        "remove mark",
         "remove trash",
         "rmdir trash",
         "rmdir model",
@@ -62,6 +63,7 @@ CONFIGURATOR: Final = DESIRED | frozenset(
 BELOW_OWN: Final = {
     "receipts": "receipt",
     "quarantine": "quarantine",
+    "extended": "mark",
     "trash": "trash",
     "held": "held",
     "last-good": "good",

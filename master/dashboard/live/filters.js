@@ -19,6 +19,7 @@ export const KINDS = [
   "neighbour.lied",
   "version.verified",
   "version.published",
+  "version.extended",
   "version.refused",
   "disk.no_space",
   "reload.sent",

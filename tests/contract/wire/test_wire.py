@@ -51,7 +51,7 @@ def written(model: BaseModel) -> dict[str, object]:
 @pytest.mark.parametrize("kind", messages.ALL, ids=lambda kind: kind.type)
 def test_events_of_before_are_read(kind: type[Event]) -> None:
     """Each event type is read back with every field, and written as it was."""
-    files = ("events.jsonl", "events_of_loads.jsonl", "events_of_exchange.jsonl")
+    files = ("events.jsonl", "events_of_loads.jsonl", "events_of_exchange.jsonl", "events_of_late_files.jsonl")
     lines = [json.loads(line) for file in files for line in golden(file).splitlines()]
     line = next(line for line in lines if line["type"] == f"{cloudevents.TYPE_PREFIX}{kind.type}")
     assert_read_and_written(kind, line)
@@ -86,6 +86,7 @@ def test_events_of_later_are_read_as_far_as_they_are_known() -> None:
         ("puller_report_with_warnings.json", PullerReport),
         ("puller_report_with_bytes_of_models.json", PullerReport),
         ("puller_report_with_source.json", PullerReport),
+        ("puller_report_with_names.json", PullerReport),
         ("configurator_report.json", ConfiguratorReport),
         ("configurator_report_with_address.json", ConfiguratorReport),
         ("configurator_report_with_default_version.json", ConfiguratorReport),

@@ -85,6 +85,32 @@ def test_what_nobody_believed_has_signed_is_not_fetched(
     tell(story, signatures="require", signature_policy=policy)
 
 
+@pytest.mark.parametrize(
+    ("mode", "words"), [("require", "does not cover late"), ("warn", "with these files by nobody whom we believe")]
+)
+def test_files_that_came_late_do_not_make_a_signed_version_an_unsigned_one(
+    tell: Tell, policy: Path, mode: str, words: str
+) -> None:
+    """What was signed stays as it is; a new signature over all of it is a change, and a new version."""
+
+    async def story(puller: Puller) -> None:
+        async with puller.running():
+            await asyncio.sleep(1)
+            puller.upload(1, files=signed(1), with_manifest=False)
+            await asyncio.sleep(20)
+            assert puller.published() == [1]
+            puller.intake.receive(puller.write(f"{MODEL}/1/late", b"late"))
+            await asyncio.sleep(20)
+            assert puller.state(1) == "mutated"
+            assert words in reason(puller, 1)
+            receipt = read_receipt(puller.layout, MODEL, Version(1))
+            assert receipt
+            assert receipt.signed_by
+            assert not (puller.layout.version(MODEL, Version(1)) / "late").exists()
+
+    tell(story, signatures=mode, signature_policy=policy)
+
+
 def test_a_file_that_is_not_the_signed_one_is_never_published(tell: Tell, policy: Path) -> None:
     """The names match, the content does not: found when the bytes are there, before they are published."""
 
