@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 NO_MODEL, NO_VERSION = "not a model name", "not a version number"  # why a folder is passed over
 MAX_FOLDERS = 3  # of one number that are named
+# What is written as Content-Encoding where nothing was encoded. Cloud Storage and its clients hand out the bytes as
+# they are under each of these words.
+UNENCODED = frozenset({"", "identity", "none", "binary", "7bit", "8bit", "utf-8"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +190,15 @@ def _count(value: object) -> int:
     return number
 
 
+def _is_encoded(content_encoding: str) -> bool:
+    """Tell whether the bytes are not those of the file."""
+    return any(word.strip().lower() not in UNENCODED for word in content_encoding.split(","))
+
+
 def _problems(name: FileName, blob: "Blob") -> list[str]:
     """Objects whose bytes cannot be had, or not be checked."""
     if not blob.crc32c:
         return [f"{name} has no CRC32C in the bucket: objects with a customer-supplied encryption key cannot be used"]
-    if blob.content_encoding:
+    if _is_encoded(blob.content_encoding or ""):
         return [f"{name} is stored with Content-Encoding {blob.content_encoding[:20]!a}: upload it as it is"]
     return []

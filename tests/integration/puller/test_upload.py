@@ -4,6 +4,7 @@ import json
 import random
 import urllib.request
 from functools import partial
+from urllib.parse import quote
 
 from nats.aio.client import Client
 
@@ -124,6 +125,17 @@ async def test_objects_that_are_no_models_are_counted_and_harm_nothing(world: Wo
     assert {"half/v7/", "half/-1/"} <= set(names["not a version number"])
     assert set(names["not inside a version folder"]) == {"half/7", "readme.txt"}
     assert [path.name for path in puller.layout.models_dir.iterdir() if not path.name.startswith(".")] == [MODEL]
+
+
+async def test_objects_whose_encoding_is_none_are_taken(world: World) -> None:
+    """`Content-Encoding: identity` says that the bytes are as they are; the manifest may have it, too."""
+    puller = world.start_puller()
+    for name, data in {**TINY, "manifest.json": render_manifest(TINY)}.items():
+        query = f"uploadType=media&contentEncoding=identity&name={quote(f'{MODEL}/1/{name}', safe='')}"
+        url = f"{world.gcs.url}/upload/storage/v1/b/{world.gcs.bucket.name}/o?{query}"
+        assert '"contentEncoding":"identity"' in fetch(url, body=data).replace(" ", "")
+    await eventually(lambda: puller.state(1) == "published")
+    assert puller.files(1) == TINY
 
 
 async def test_messages_that_are_no_notifications_are_counted(world: World) -> None:

@@ -136,7 +136,9 @@ async def test_a_catalog_costs_one_operation_and_one_a_model(server: HttpBucket)
     ("field", "value", "words"),
     [
         ("crc32c", None, "f has no CRC32C in the bucket"),
-        ("contentEncoding", "gzip", "f is stored with Content-Encoding"),
+        ("contentEncoding", "gzip", "f is stored with Content-Encoding 'gzip': upload it as it is"),
+        ("contentEncoding", "identity, br", "f is stored with Content-Encoding"),
+        ("contentEncoding", "deflate", "f is stored with Content-Encoding"),
     ],
 )
 async def test_objects_that_cannot_be_checked_are_problems(
@@ -146,6 +148,13 @@ async def test_objects_that_cannot_be_checked_are_problems(
     server.behaviours = [answer({"items": [{**ITEM, field: value}]})]
     (problem,) = await listing_problems(server)
     assert words in problem
+
+
+@pytest.mark.parametrize("words", ["identity", " Identity ", "identity,identity", "none", "binary", "utf-8", ""])
+async def test_an_encoding_that_encodes_nothing_is_none(server: HttpBucket, words: str) -> None:
+    """Some upload tools write it beside bytes that are as they were."""
+    server.behaviours = [answer({"items": [{**ITEM, "contentEncoding": words}]})]
+    assert await listing_problems(server) == ()
 
 
 @pytest.mark.parametrize(
