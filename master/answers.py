@@ -95,6 +95,7 @@ class NodeTimeline(View):
     removed: datetime | None = None
     reason: str = ""
     seconds_to_serve: float | None = None
+    signed_by: str = Field(default="", description="who signed it, as the node knew them when it published it")
 
 
 class Timeline(View):

@@ -13,7 +13,7 @@ from events.bounds import MAX_VERSIONS, AtMost
 from events.desired import Latest, Pinned, Policy
 from events.names import Version
 from events.status import NOT_IN_BUCKET, SERVING_AWAY, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
-from master.places import Halves, Place, places
+from master.places import Halves, Origin, Place, origins, places
 from master.views import CellState
 
 UNREADABLE = "the node's report cannot be read; update the master"
@@ -60,6 +60,7 @@ class Cell:
     revision: int | None = None
     places: tuple[tuple[Version, Place], ...] = ()
     mutated: tuple[Version, ...] = ()  # those on disk of which the bucket holds other bytes now
+    origins: tuple[Origin, ...] = ()  # of those of which the node knows who signed them
     lag: Lag | None = None
 
     @property
@@ -86,6 +87,7 @@ class Cell:
         self.state, self.reason, self.since = verdict.state, _shared(verdict.reason), verdict.since
         self.mutated = _shared(tuple(one.version for one in halves.pulled if one.state is Stage.MUTATED))
         self.places = _shared(tuple(dict.fromkeys(places(halves))))
+        self.origins = _shared(origins(halves))
         if halves.served:
             self.desired, self.serving = _shared(halves.served.desired), _shared(halves.served.serving)
             self.labels = _shared(tuple(sorted(halves.served.labels.items())))

@@ -38,6 +38,19 @@ class Halves:
     served: ServedModel | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who made a version, as its node knows it by its own policy."""
+
+    version: Version
+    signed_by: str
+
+
+def origins(halves: Halves) -> tuple[Origin, ...]:
+    """Say of each version who signed it, where the node knows."""
+    return tuple(Origin(one.version, one.signed_by) for one in halves.pulled if one.signed_by)
+
+
 def places(halves: Halves) -> Iterator[tuple[Version, Place]]:
     """Name each version with each place where it is."""
     yield from ((one.version, _PLACES.get(one.state, Place.BUCKET)) for one in halves.pulled)

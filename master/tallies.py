@@ -1,8 +1,9 @@
 """What is counted of a model over all nodes. Pure."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from events.desired import Desired
 from events.names import Version
@@ -11,6 +12,7 @@ from master.cells import Cell
 from master.places import Place
 from master.views import CellState, VersionSpread
 
+MAX_SIGNERS = 5  # of a version, as they are shown
 UNSET = Stored(document=Desired(), revision=0)
 
 
@@ -26,12 +28,13 @@ class Model:
     has_lags: bool = False  # some node is behind others
 
 
-def spread(cells: Iterable[Cell]) -> tuple[VersionSpread, ...]:
-    """Count the nodes that have each version in each place, newest first."""
+def spread(cells: Collection[Cell]) -> tuple[VersionSpread, ...]:
+    """Count the nodes that have each version in each place, and say who signed it; newest first."""
     counts: Counter[tuple[Version, Place]] = Counter()
     for places, times in Counter(cell.places for cell in cells).items():
         for place in places:
             counts[place] += times
+    signers = _signers(cells)
     return tuple(
         VersionSpread(
             version=version,
@@ -40,6 +43,15 @@ def spread(cells: Iterable[Cell]) -> tuple[VersionSpread, ...]:
             fetching=counts[version, Place.FETCHING],
             failed=counts[version, Place.FAILED],
             quarantined=counts[version, Place.QUARANTINED],
+            signed_by=signers.get(version, ()),
         )
         for version in sorted({version for version, _ in counts}, reverse=True)
     )
+
+
+def _signers(cells: Iterable[Cell]) -> Mapping[Version, tuple[str, ...]]:
+    """Name the signers of each version as the nodes know them: one, unless their policies call a key differently."""
+    found: defaultdict[Version, set[str]] = defaultdict(set)
+    for origin in chain.from_iterable({cell.origins for cell in cells}):
+        found[origin.version].add(origin.signed_by)
+    return {version: tuple(sorted(names)[:MAX_SIGNERS]) for version, names in found.items()}

@@ -63,19 +63,22 @@ def tell(model: ModelName, version: Version, entries: Iterable[Entry]) -> Timeli
 
 def _node(name: NodeName, entries: Iterable[Entry], uploaded: datetime | None) -> NodeTimeline:
     moments: dict[str, datetime] = {}
-    reason = ""
+    reason = signed_by = ""
     for entry in entries:
         moment = MOMENTS.get(entry.kind)
         if moment and (moment in ENDS or moment not in moments):
             moments[moment] = entry.time
         if moment in ENDS:
             reason = str(entry.data.get("reason", ""))
+        if entry.kind == VersionPublished.type:
+            signed_by = str(entry.data.get("signed_by", ""))
     served = moments.get("served")
     return NodeTimeline.model_validate(
         {
             "node": name,
             **moments,
             "reason": reason,
+            "signed_by": signed_by,
             "seconds_to_serve": (served - uploaded).total_seconds() if served and uploaded else None,
         }
     )

@@ -184,6 +184,9 @@ class VersionSpread(View):
     fetching: int
     failed: int
     quarantined: int
+    signed_by: tuple[str, ...] = Field(
+        default=(), description="who signed it, as the nodes know them; empty where no node asks for signatures"
+    )
 
 
 class Overview(View):

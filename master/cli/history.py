@@ -82,6 +82,7 @@ def _timeline(session: Session, life: Timeline, *, as_json: bool) -> Exit:
         return Exit.DONE
     uploaded = f"uploaded {words.moment(life.uploaded)}" if life.uploaded else "the upload was not heard of"
     session.screen.say(f"version {life.version} of {life.model}: {uploaded}", style="bold")
+    is_signed = any(one.signed_by for one in life.nodes)
     session.screen.table(
         "NODE",
         "NOTIFIED",
@@ -89,8 +90,9 @@ def _timeline(session: Session, life: Timeline, *, as_json: bool) -> Exit:
         "AVAILABLE",
         "SERVED",
         "UPLOAD TO SERVED",
+        *(["SIGNED BY"] if is_signed else []),
         "ENDED",
-        rows=[_node_row(one) for one in life.nodes],
+        rows=[_node_row(one, is_signed=is_signed) for one in life.nodes],
     )
     if life.changes:
         session.screen.say("", "Changes of the model meanwhile:")
@@ -99,13 +101,14 @@ def _timeline(session: Session, life: Timeline, *, as_json: bool) -> Exit:
     return Exit.DONE
 
 
-def _node_row(one: NodeTimeline) -> tuple[str, ...]:
+def _node_row(one: NodeTimeline, *, is_signed: bool) -> tuple[str, ...]:
     moments = (one.notified, one.published, one.available, one.served)
     took = f"{one.seconds_to_serve:.1f}s" if one.seconds_to_serve is not None else "-"
     return (
         one.node,
         *(words.moment(at) if at else "-" for at in moments),
         took,
+        *([one.signed_by or "-"] if is_signed else []),
         _end(one),
     )
 

@@ -88,7 +88,9 @@ def services(screen: Screen, rows: Iterable[Service], *, now: datetime) -> None:
 
 
 def versions(screen: Screen, rows: Iterable[VersionSpread]) -> None:
-    """Versions of a model with how many nodes have them where."""
+    """Versions of a model with how many nodes have them where; with signers, where nodes ask for them."""
+    known = list(rows)
+    is_signed = any(row.signed_by for row in known)
     screen.table(
         "VERSION",
         "SERVING",
@@ -96,10 +98,8 @@ def versions(screen: Screen, rows: Iterable[VersionSpread]) -> None:
         "FETCHING",
         "FAILED",
         "QUARANTINED",
-        rows=[
-            [str(cell) for cell in (row.version, row.serving, row.on_disk, row.fetching, row.failed, row.quarantined)]
-            for row in rows
-        ],
+        *(["SIGNED BY"] if is_signed else []),
+        rows=[[*_counts(row), *([", ".join(row.signed_by) or "-"] if is_signed else [])] for row in known],
     )
 
 
@@ -134,6 +134,11 @@ def cells(screen: Screen, rows: Iterable[CellRow], *, now: datetime, by_model: b
             for row in rows
         ],
     )
+
+
+def _counts(row: VersionSpread) -> list[str]:
+    counts = (row.version, row.serving, row.on_disk, row.fetching, row.failed, row.quarantined)
+    return [str(count) for count in counts]
 
 
 def _serving(row: ModelRow) -> str:

@@ -1,5 +1,7 @@
 /** The API's answers, as far as the dashboard reads them; test_dashboard.py holds these names to docs/openapi.json. */
 
+export * from "./history.js";
+
 type NotAsDesired = "lost" | "failed" | "quarantined" | "behind" | "held back";
 export type CellState = NotAsDesired | "updating" | "uploading" | "not managed" | "serving" | "absent";
 
@@ -58,6 +60,7 @@ export interface VersionSpread {
   fetching: number;
   failed: number;
   quarantined: number;
+  signed_by: string[];
 }
 
 export interface ModelView extends ModelRow {
@@ -168,46 +171,6 @@ export interface Service {
 export interface NodeView extends NodeLine {
   services: Service[];
   models: CellRow[];
-}
-
-export interface Entry {
-  sequence: number;
-  id: string;
-  time: string;
-  node: string;
-  service: string;
-  kind: string;
-  model: string | null;
-  version: Version | null;
-  sentence: string;
-  data: Record<string, unknown>;
-}
-
-export interface HistoryPage {
-  entries: Entry[];
-  before: number | null;
-  looked_back_to: string | null;
-}
-
-export interface NodeTimeline {
-  node: string;
-  notified: string | null;
-  download_started: string | null;
-  published: string | null;
-  available: string | null;
-  served: string | null;
-  quarantined: string | null;
-  removed: string | null;
-  reason: string;
-  seconds_to_serve: number | null;
-}
-
-export interface Timeline {
-  model: string;
-  version: Version;
-  uploaded: string | null;
-  nodes: NodeTimeline[];
-  changes: Entry[];
 }
 
 export type Foreseen = { node: string; sentences: string[] };

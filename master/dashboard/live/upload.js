@@ -121,6 +121,7 @@ export class Upload {
       { role: "listitem" },
       h("a", { href: nodePath(node.node) }, node.node),
       h("span", { class: "steps" }, steps),
+      node.signed_by && h("span", { class: "faint" }, `signed by ${node.signed_by}`),
       progress && bar(progress),
       trouble && h("span", { class: "wrong" }, trouble),
     );

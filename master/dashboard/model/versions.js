@@ -15,7 +15,9 @@ const FIRST = 20;
  */
 export function versionsTable(model, timelines, deedsOf) {
   const told = new Map(timelines.map((one) => [one.version, one]));
-  const rows = model.versions.slice(0, FIRST).map((version) => {
+  const shown = model.versions.slice(0, FIRST);
+  const isSigned = shown.some((version) => version.signed_by.length);
+  const rows = shown.map((version) => {
     const life = told.get(version.version);
     const title = "follow it from upload to answer";
     const link = h("a", { href: followPath(model.model, version.version), title }, version.version);
@@ -26,10 +28,11 @@ export function versionsTable(model, timelines, deedsOf) {
       h("th", { scope: "row" }, link, labelsOn(model.labels, version.version)),
       h("td", {}, uploaded, took(life)),
       h("td", {}, stages(version)),
+      isSigned && h("td", {}, signers(version)),
       h("td", { class: "actions" }, deedsOf(version)),
     );
   });
-  const head = ["version", "uploaded", "nodes", ""].map((name) =>
+  const head = ["version", "uploaded", "nodes", ...(isSigned ? ["signed by"] : []), ""].map((name) =>
     h("th", { scope: "col" }, name || h("span", { class: "unseen" }, "actions")),
   );
   const more = model.versions.length - FIRST;
@@ -65,6 +68,12 @@ function stages(version) {
     { class: "tallies" },
     shown.map(([name, count, look]) => h("span", { class: `badge is-${look}` }, `${count} ${name}`)),
   );
+}
+
+/** @param {VersionSpread} version */
+function signers(version) {
+  if (!version.signed_by.length) return h("span", { class: "faint" }, "nobody known");
+  return version.signed_by.join(", ");
 }
 
 /**

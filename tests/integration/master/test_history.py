@@ -104,7 +104,8 @@ async def test_the_life_of_a_version(nats_server: NatsServer, nats_connection: C
         model=MODEL, version=V7, object_name="m/7/saved_model.pb", generation=9, event_time=at(0)
     )
     await put(nats_connection, heard, time=at(1))
-    await put(nats_connection, published(7), time=at(2))
+    signed = published(7).model_copy(update={"signed_by": "release (aa)"})
+    await put(nats_connection, signed, time=at(2))
     await put(nats_connection, messages.VersionAvailable(model=MODEL, version=V7, seconds=1), time=at(3))
     await put(nats_connection, messages.VersionServed(model=MODEL, version=V7), time=at(4))
     await put(nats_connection, published(8), time=at(5))
@@ -117,6 +118,7 @@ async def test_the_life_of_a_version(nats_server: NatsServer, nats_connection: C
     assert (second.node, second.quarantined, second.reason, second.seconds_to_serve) == ("b", at(6), "bad sample", None)
     assert (first.notified, first.published, first.available, first.served) == (at(1), at(2), at(3), at(4))
     assert first.seconds_to_serve == 4.0
+    assert (first.signed_by, second.signed_by) == ("release (aa)", "")
 
 
 async def test_a_request_looks_at_so_much_and_says_how_to_go_on(

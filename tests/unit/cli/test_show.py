@@ -8,6 +8,7 @@ import pytest
 
 from events.names import NodeName
 from events.status import Progress
+from master.answers import NodeTimeline, Timeline
 from master.cli.ends import Exit, Unreachable
 from master.views import CellState, CellView, Freshness, ModelView, NodeState, NodeView, VersionSpread
 from tests.fakes.master import NOW, FakeTransport, ok, page, problem, run
@@ -125,6 +126,35 @@ def test_a_model_is_shown_with_versions_and_cells() -> None:
         "n1    serving   3m     4        4        4",
         "n2    updating  3m     3        3        4        downloading version 4; 42 % of 100 B, 10 B/s, 6s left",
     ]
+
+
+def test_a_model_is_shown_with_signers_where_nodes_ask_for_signatures() -> None:
+    """A column more, and only then."""
+    signed = VersionSpread(
+        version=V4, serving=1, on_disk=1, fetching=0, failed=0, quarantined=0, signed_by=("ci (aa)", "release (aa)")
+    )
+    unsigned = VersionSpread(version=V3, serving=0, on_disk=1, fetching=0, failed=0, quarantined=0)
+    view = ModelView(**dict(a_model(LINE)), versions=(signed, unsigned), explain=())
+    transport = FakeTransport({"GET /v1/models/line": ok(view), "GET /v1/models/line/nodes": page(a_cell(N1))})
+    assert run(transport, "model", "line").out.splitlines()[2:5] == [
+        "VERSION  SERVING  ON DISK  FETCHING  FAILED  QUARANTINED  SIGNED BY",
+        "4        1        1        0         0       0            ci (aa), release (aa)",
+        "3        0        1        0         0       0            -",
+    ]
+
+
+def test_the_life_of_a_version_names_its_signer() -> None:
+    """A column more where a node knew who signed it."""
+    seen = NodeTimeline(node=N1, published=NOW, signed_by="release (aa)")
+    life = Timeline(model=LINE, version=V4, generations={}, nodes=(seen, NodeTimeline(node=N2)), changes=())
+    out = run(FakeTransport({"GET /v1/models/line/versions/4": ok(life)}), "history", "line", "4", piped=True).out
+    rows = [line.split("\t") for line in out.splitlines()[1:]]
+    assert [row[6] for row in rows] == ["SIGNED BY", "release (aa)", "-"]
+    unsigned = life.model_copy(update={"nodes": (NodeTimeline(node=N2),)})
+    assert (
+        "SIGNED BY"
+        not in run(FakeTransport({"GET /v1/models/line/versions/4": ok(unsigned)}), "history", "line", "4").out
+    )
 
 
 def test_explain_tells_of_the_nodes_that_differ() -> None:

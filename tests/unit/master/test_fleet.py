@@ -140,6 +140,16 @@ def test_a_model_shows_where_its_versions_are(fleet: Fleet) -> None:
     assert shown.explain[:2] == ("Desired: pinned to version 7.", "1 node has a policy of their own: a.")
 
 
+def test_a_model_shows_who_signed_its_versions() -> None:
+    """Each name once, as the nodes' own policies call the signer; nobody where no node asks."""
+    signed = serving(6, 7, signed_by="release (aa)")
+    known = fleet_of({"a": signed, "b": signed, "c": serving(7, signed_by="ci (aa)"), "d": serving(6, 7, 8)})
+    spread = {line.version: line.signed_by for line in known.model(MODEL).versions}
+    assert spread == {V6: ("release (aa)",), V7: ("ci (aa)", "release (aa)"), V8: ()}
+    tell(known.fold, "c", {MODEL: serving(7)}, seconds=1)
+    assert known.model(MODEL).versions[1].signed_by == ("release (aa)",)
+
+
 def test_the_highest_number_there_is_is_named() -> None:
     """One upload under it and nothing later is ever the newest; whoever asks why is told, and what helps."""
     known = fleet_of({"a": serving(6, MAX_VERSION), "b": serving(6)})

@@ -96,7 +96,8 @@ def test_a_file_can_be_read_at_one_sitting_and_names_no_other_host(path: Path) -
 def test_the_types_of_the_scripts_are_those_of_the_api() -> None:
     """Each field that a script may read is in the OpenAPI document."""
     schemas = json.loads((DOCS / "openapi.json").read_text())["components"]["schemas"]
-    text = (dashboard.FOLDER / "base" / "types.d.ts").read_text()
+    files = ("types.d.ts", "history.d.ts")
+    text = "\n".join((dashboard.FOLDER / "base" / name).read_text() for name in files)
     generic = {"Page": "Page_ModelRow_", "MatrixPart": "Matrix"}
     found = re.findall(r"export interface (\w+)(?:<T>)?(?: extends (\w+))? \{\n(.*?)\n\}", text, re.DOTALL)
     assert len(found) > 20
