@@ -106,6 +106,15 @@ class Bucket:
             lambda: objects.listing(self._list(prefix, delimiter=None, fields=FILE_FIELDS), self._prefix)
         )
 
+    async def all_listings(self, model: ModelName, *, most_lists: int) -> dict[Version, Listing] | None:
+        """List the files of all versions of a model at once; None where that takes more list operations."""
+        whole = await self._whole(f"{self._prefix}{model}/", most_lists)
+        if whole is None:
+            return None
+        self._odd.pop(model, None)
+        self._odd |= {name: dict(folders) for name, folders in whole.odd.items()}
+        return {version: listing for (_, version), listing in whole.listings.items()}
+
     async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
         """Return the bytes of a small file (the manifest), of exactly this generation and checked.
 
@@ -125,19 +134,24 @@ class Bucket:
         if not pages or self._looks_until_flat:
             return None
 
-        def run() -> Catalog | None:
-            blobs = self._list(self._prefix, delimiter=None, fields=FILE_FIELDS)
-            try:
-                return objects.catalog(objects.at_most(blobs, pages * self._page), self._prefix)
-            except objects.TooMany:
-                return None
-
-        whole = await self._run(run)
+        whole = await self._whole(self._prefix, pages)
         if whole is None:
             self._looks_until_flat = FLAT_PAUSE
         else:
             self._odd = {model: dict(folders) for model, folders in whole.odd.items()}
         return whole
+
+    async def _whole(self, prefix: str, pages: int) -> Catalog | None:
+        """List all objects below a prefix; None where they have more pages."""
+
+        def run() -> Catalog | None:
+            blobs = self._list(prefix, delimiter=None, fields=FILE_FIELDS)
+            try:
+                return objects.catalog(objects.at_most(blobs, pages * self._page), self._prefix)
+            except objects.TooMany:
+                return None
+
+        return await self._run(run)
 
     async def _versions(self, model: ModelName, ignored: PassedOver) -> frozenset[Version]:
         found: defaultdict[Version, tuple[str, ...]] = defaultdict(tuple)

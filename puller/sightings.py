@@ -43,6 +43,10 @@ class Lister(Protocol):
         """List a version's files."""
         ...
 
+    async def all_listings(self, model: ModelName, *, most_lists: int) -> dict[Version, Listing] | None:
+        """List the files of all versions of a model; None where that takes more list operations."""
+        ...
+
     async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
         """Read a small file."""
         ...
@@ -92,6 +96,20 @@ class Sightings:
         changed = {key for key in known.keys() & self._at_hand.keys() if not self._is_as_before(key)}
         self._stale = (self._stale - self._at_hand.keys()) | changed
 
+    async def look_through(self, model: ModelName, *, most_lists: int) -> None:
+        """List the files of all versions of a model at once, if so few list operations do; they are at hand then."""
+        self._doubts -= {key for key in self._doubts if key[0] == model}
+        found = await self._bucket.all_listings(model, most_lists=most_lists)
+        if found is None:
+            return
+        gone = dict.fromkeys(self.offered.get(model, frozenset()) - found.keys(), Listing((), None, PassedOver()))
+        fresh = {(model, version): listing for version, listing in {**found, **gone}.items()}
+        self._at_hand |= {key: listing for key, listing in fresh.items() if key not in self._doubts}
+
+    def is_at_hand(self, model: ModelName, version: Version) -> bool:
+        """Tell whether a version's files were listed beside others."""
+        return (model, version) in self._at_hand
+
     def put_away(self) -> None:
         """Forget what was listed beside: what is asked for later is listed then."""
         self._at_hand = {}
@@ -114,8 +132,8 @@ class Sightings:
         `is_at_hand_enough`: what the look at all, of this pass, brought of the version will do.
         """
         key = (model, version)
-        listing = self._at_hand.pop(key, None) if is_at_hand_enough else None
-        if listing is None:
+        listing = self._at_hand.pop(key, None)
+        if listing is None or not is_at_hand_enough:
             listing = await self._bucket.listing(model, version)
         self._stale.discard(key)
         before = self._sightings.get(key)

@@ -3,19 +3,19 @@
 Where a poll finds what an open stream of notifications should have announced, the stream is suspected.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from events.names import ModelName, Version
+from puller.contenders import unlisted
 from puller.hints import Taken
 from puller.link import Link
 from puller.local import Local
 from puller.objects import RemoteFile
 from puller.pace import backoff
-from puller.plan import unlisted
 from puller.sightings import Key, Sightings
 from puller.together import together
 from puller.view import View
@@ -25,6 +25,10 @@ from service.isolation import Trouble, Troubles, alone, alone_async
 
 log = logs.get("puller.survey")
 
+# So many versions of a model are reason to list all of its files at once, 1,000 an operation. That is given up where it
+# takes more operations than those versions would, or than `MOST_LISTS`.
+MANY = 8
+MOST_LISTS = 20
 SILENT_SECONDS = 30.0  # a notification later than this is counted as lost
 
 Views = dict[ModelName, View]
@@ -117,7 +121,11 @@ class Survey:
     ) -> None:
         failed: dict[Key, Trouble] = {}
         listed = 0
+        tried: dict[ModelName, int] = {}
+        for model in views:
+            self.troubles.end("look through", model)
         while keys := self._unlisted(views) - failed.keys():
+            await self._look_through(keys, tried)
             outcomes = await together(alone_async(self._list_one, *key, suspects=suspects) for key in keys)
             for key, outcome in zip(keys, outcomes, strict=True):
                 self.troubles.take("list", key, outcome)
@@ -130,6 +138,18 @@ class Survey:
             raise away[0]
         if listed:
             self.link.up()
+
+    async def _look_through(self, keys: Collection[Key], tried: dict[ModelName, int]) -> None:
+        """List all files of a model of which many versions are due; `tried` are the operations that did not do."""
+        counts = Counter(model for model, version in keys if not self.sightings.is_at_hand(model, version))
+        many = {model: min(count, MOST_LISTS) for model, count in counts.items() if count >= MANY}
+        due = {model: most for model, most in many.items() if most > tried.get(model, 0)}
+        tried |= due
+        outcomes = await together(
+            alone_async(self.sightings.look_through, model, most_lists=most) for model, most in due.items()
+        )
+        for model, outcome in zip(due, outcomes, strict=True):
+            self.troubles.take("look through", model, outcome)
 
     def _unlisted(self, views: Views) -> set[Key]:
         chosen = {model: self.troubles.take("choose", model, alone(unlisted, view)) for model, view in views.items()}

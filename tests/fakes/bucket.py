@@ -74,7 +74,8 @@ class _Object:
 class FakeBucket:
     """Objects by name. `faults` are taken by requests in order; `requests` are the ranges that were asked for."""
 
-    def __init__(self, *, prefix: str = "") -> None:
+    def __init__(self, *, prefix: str = "", page: int = 1000) -> None:
+        self.page = page  # objects in one list operation
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, int, int]] = []
         self.running = 0
@@ -133,6 +134,14 @@ class FakeBucket:
             files[place.file] = RemoteFile(place.file, name, content, one.generation, one.md5, one.updated)
         manifest = files.pop(FileName(MANIFEST_NAME), None)
         return Listing(tuple(files[name] for name in sorted(files)), manifest, ignored)
+
+    async def all_listings(self, model: ModelName, *, most_lists: int) -> dict[Version, Listing] | None:
+        self._check()
+        below = f"{self._prefix}{model}/"
+        if sum(name.startswith(below) for name in self._objects) > most_lists * self.page:
+            return None
+        versions = (await FakeBucket.catalog(self)).models.get(model, frozenset())
+        return {version: await FakeBucket.listing(self, model, version) for version in versions}
 
     async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes:
         self._check()

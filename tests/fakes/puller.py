@@ -1,6 +1,7 @@
 """What a puller's pass works with, in memory: a bucket that counts its list operations, a fetcher, a stream."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,9 +18,10 @@ from tests.fakes.bucket import FakeBucket
 class CountingBucket(FakeBucket):
     """A bucket that knows how often each list was asked for."""
 
-    def __init__(self, *, prefix: str = "") -> None:
-        super().__init__(prefix=prefix)
+    def __init__(self, *, prefix: str = "", page: int = 1000) -> None:
+        super().__init__(prefix=prefix, page=page)
         self.catalogs = 0
+        self.pages = 0  # of lists of all files of a model
         self.listing_seconds = 0.0
         self.is_flat = False  # a look at all brings the files, too
         self.listings: Counter[tuple[str, int]] = Counter()
@@ -49,6 +51,14 @@ class CountingBucket(FakeBucket):
         self.listings[model, version] += 1
         await asyncio.sleep(self.listing_seconds)
         return await super().listing(model, version)
+
+    async def all_listings(self, model: ModelName, *, most_lists: int) -> dict[Version, Listing] | None:
+        found = await super().all_listings(model, most_lists=most_lists)
+        objects = [file for listing in found.values() for file in listing.files] if found is not None else ()
+        pages = most_lists if found is None else math.ceil(len(objects) / self.page)
+        self.pages += pages
+        await asyncio.sleep(self.listing_seconds * pages)
+        return found
 
 
 class FakeFetcher:

@@ -26,6 +26,8 @@ class Lists(Protocol):
 
     async def listing(self, model: ModelName, version: Version) -> Listing: ...
 
+    async def all_listings(self, model: ModelName, *, most_lists: int) -> dict[Version, Listing] | None: ...
+
     async def read(self, file: RemoteFile, *, max_bytes: int) -> bytes: ...
 
 
@@ -42,7 +44,7 @@ class Store:
 @pytest.fixture(params=["fake", "real"])
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "fake":
-        fake = FakeBucket(prefix=PREFIX)
+        fake = FakeBucket(prefix=PREFIX, page=PAGE)
         yield Store(fake.write, fake.delete, fake, fake)
         return
     server: GcsServer = request.getfixturevalue("gcs_server")

@@ -93,6 +93,20 @@ async def test_folders_of_one_number_are_seen_to_come_and_go(store: Store) -> No
     assert file.object_name == "models/m/7/saved_model.pb"
 
 
+async def test_all_versions_of_a_model_can_be_listed_at_once(store: Store) -> None:
+    """Each as its own list has it; nothing of another model; none where that takes more operations than allowed."""
+    for name in ("m/1/a", "m/1/b/c", "m/1/manifest.json", "m/007/a", "m/20/a", "m/20/back\\slash", "m/x/a", "m/top"):
+        store.write(f"models/{name}", DATA)
+    for version in range(30):
+        store.write(f"models/mm/{version}/a", b"x")
+    found = await store.lists.all_listings(MODEL, most_lists=2)
+    assert found is not None
+    assert found.keys() == {1, 7, 20}
+    assert found == {version: await store.lists.listing(MODEL, version) for version in found}
+    assert await store.lists.all_listings(ModelName("mm"), most_lists=4) is None
+    assert await store.lists.all_listings(ModelName("none"), most_lists=1) == {}
+
+
 async def test_listing_says_what_each_file_is(store: Store) -> None:
     """Size, CRC32C, MD5, generation and time of every file of this version alone, sorted; the manifest apart."""
     generation = store.write("models/m/1/saved_model.pb", DATA)

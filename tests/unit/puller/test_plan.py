@@ -6,7 +6,8 @@ from events.desired import Policy
 from events.names import Version
 from events.status import Stage
 from puller.completeness import NeedsGraph, Unusable
-from puller.plan import decide, unlisted
+from puller.contenders import unlisted
+from puller.plan import decide
 from puller.view import Failure, Seen, View
 from tests.fakes.bucket import EPOCH
 from tests.support.views import (
