@@ -47,3 +47,14 @@ resource "google_service_account_iam_member" "publisher" {
   role               = "roles/iam.workloadIdentityUser"
   member             = each.key
 }
+
+# A bucket with requester-pays refuses requests that name no project whose services the account may use.
+resource "google_project_iam_member" "payer" {
+  for_each = var.billing_project == null ? {} : {
+    puller    = google_service_account.puller.member
+    publisher = google_service_account.publisher.member
+  }
+  project = var.billing_project
+  role    = "roles/serviceusage.serviceUsageConsumer"
+  member  = each.value
+}

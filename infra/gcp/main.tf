@@ -4,6 +4,7 @@
 locals {
   bucket         = var.create_bucket ? google_storage_bucket.models[0].name : var.bucket
   bucket_project = coalesce(var.bucket_project, var.project)
+  topic_project  = coalesce(var.topic_project, var.project)
 
   # As the puller writes it (events/subscription.py): with another filter it would replace the subscription.
   own_filter    = "attributes.eventType = \"OBJECT_FINALIZE\""
@@ -30,7 +31,7 @@ resource "google_storage_bucket" "models" {
 
 resource "google_pubsub_topic" "models" {
   name    = var.topic
-  project = var.project
+  project = local.topic_project
 }
 
 # Cloud Storage publishes in the name of the service agent of the bucket's project.
@@ -39,7 +40,7 @@ data "google_storage_project_service_account" "agent" {
 }
 
 resource "google_pubsub_topic_iam_member" "agent" {
-  project = var.project
+  project = local.topic_project
   topic   = google_pubsub_topic.models.name
   role    = "roles/pubsub.publisher"
   member  = "serviceAccount:${data.google_storage_project_service_account.agent.email_address}"

@@ -1,6 +1,6 @@
 output "topic" {
   description = "MM_TOPIC of all pullers."
-  value       = google_pubsub_topic.models.name
+  value       = local.topic_project == var.project ? google_pubsub_topic.models.name : google_pubsub_topic.models.id
 }
 
 output "subscriptions" {

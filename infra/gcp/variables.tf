@@ -1,6 +1,22 @@
 variable "project" {
-  description = "Project of the topic, the subscriptions and the accounts (MM_PROJECT)."
+  description = "Project of the subscriptions and the accounts, and of the topic unless that has another one (MM_PROJECT)."
   type        = string
+
+  validation {
+    condition     = can(regex("^(?:(?:[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?:)?[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?|[0-9]{1,19})$", var.project))
+    error_message = "A project goes by its id, its number, or its id with a domain: my-project-123, 123456789, example.com:my-project."
+  }
+}
+
+variable "topic_project" {
+  description = "Project of the topic, where it is another one; MM_TOPIC is its whole path then."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.topic_project == null || can(regex("^(?:(?:[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?:)?[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?|[0-9]{1,19})$", var.topic_project))
+    error_message = "A project goes by its id, its number, or its id with a domain: my-project-123, 123456789, example.com:my-project."
+  }
 }
 
 variable "bucket" {
@@ -18,6 +34,22 @@ variable "bucket_project" {
   description = "Project of the bucket, where it is another one."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.bucket_project == null || can(regex("^(?:(?:[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?:)?[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?|[0-9]{1,19})$", var.bucket_project))
+    error_message = "A project goes by its id, its number, or its id with a domain: my-project-123, 123456789, example.com:my-project."
+  }
+}
+
+variable "billing_project" {
+  description = "Project that pays for requests to a bucket with requester-pays (MM_BILLING_PROJECT); both accounts may name it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.billing_project == null || can(regex("^(?:(?:[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?:)?[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?|[0-9]{1,19})$", var.billing_project))
+    error_message = "A project goes by its id, its number, or its id with a domain: my-project-123, 123456789, example.com:my-project."
+  }
 }
 
 variable "location" {
@@ -27,9 +59,14 @@ variable "location" {
 }
 
 variable "topic" {
-  description = "Name of the topic of the bucket's notifications (MM_TOPIC)."
+  description = "Name of the topic of the bucket's notifications, without its project."
   type        = string
   default     = "models"
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$", var.topic))
+    error_message = "The topic's name alone; its project goes into topic_project."
+  }
 }
 
 variable "prefix" {

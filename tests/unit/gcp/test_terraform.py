@@ -7,7 +7,7 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from events import subscription
+from events import resources, subscription
 from events.names import NodeName
 from infra import gcp
 
@@ -18,7 +18,7 @@ TEXT = "\n".join(re.sub(r"(?m)^\s*#.*$", "", path.read_text()) for path in FILES
 Block = Mapping[str, object]
 
 
-def resources() -> dict[str, Block]:
+def blocks() -> dict[str, Block]:
     """All resources by their address."""
     found: dict[str, Block] = {}
     for path in FILES:
@@ -48,7 +48,11 @@ def local(name: str) -> str:
     return text(block[name])
 
 
-RESOURCES = resources()
+RESOURCES = blocks()
+PAYERS = (
+    "${var.billing_project == null ? {} : {puller = google_service_account.puller.member,"
+    " publisher = google_service_account.publisher.member}}"
+)
 
 
 def test_a_subscription_is_what_the_nodes_puller_would_make() -> None:
@@ -98,7 +102,10 @@ def test_the_bucket_tells_of_new_objects_below_the_prefix_and_nothing_else() -> 
 
 
 def test_nobody_has_a_right_that_is_not_listed_here() -> None:
-    """A puller reads the bucket and its subscriptions, the publisher adds objects, Cloud Storage publishes; no more."""
+    """A puller reads the bucket and its subscriptions, the publisher adds objects, Cloud Storage publishes; no more.
+
+    Where a project pays for requests, both may name it.
+    """
     rights = {
         name: (body["role"], body["member"]) for name, body in RESOURCES.items() if "_iam_" in name or "role" in body
     }
@@ -111,10 +118,46 @@ def test_nobody_has_a_right_that_is_not_listed_here() -> None:
         "google_service_account_iam_member.puller": ("roles/iam.workloadIdentityUser", "${each.key}"),
         "google_storage_bucket_iam_member.publisher": ("${each.key}", "${google_service_account.publisher.member}"),
         "google_service_account_iam_member.publisher": ("roles/iam.workloadIdentityUser", "${each.key}"),
+        "google_project_iam_member.payer": ("roles/serviceusage.serviceUsageConsumer", "${each.value}"),
     }
+    payer = RESOURCES["google_project_iam_member.payer"]
+    assert payer["project"] == "${var.billing_project}"
+    assert payer["for_each"] == PAYERS
     publisher = RESOURCES["google_storage_bucket_iam_member.publisher"]["for_each"]
     assert publisher == '${toset(["roles/storage.objectCreator", "roles/storage.objectViewer"])}'
-    assert not re.search(r"google_project_iam|_iam_binding|_iam_policy|allUsers|allAuthenticatedUsers", TEXT)
+    assert not re.search(
+        r"google_project_iam(?!_member\b)|_iam_binding|_iam_policy|allUsers|allAuthenticatedUsers", TEXT
+    )
+
+
+def test_the_topic_may_be_in_another_project_than_the_subscriptions() -> None:
+    """The topic and the right to publish to it are there; subscriptions name it by its whole path, as pullers do."""
+    assert local("topic_project") == "${coalesce(var.topic_project, var.project)}"
+    for name in ("google_pubsub_topic.models", "google_pubsub_topic_iam_member.agent"):
+        assert RESOURCES[name]["project"] == "${local.topic_project}"
+    for name in ("google_pubsub_subscription.node", "google_pubsub_subscription_iam_member.puller_hears"):
+        assert RESOURCES[name]["project"] == "${var.project}"
+    assert RESOURCES["google_pubsub_subscription.node"]["topic"] == "${google_pubsub_topic.models.id}"
+    assert RESOURCES["google_storage_notification.models"]["topic"] == "${google_pubsub_topic.models.id}"
+    (topic,) = (block['"topic"'] for block in parsed("outputs.tf")["output"] if '"topic"' in block)
+    is_same = "local.topic_project == var.project"
+    assert topic["value"] == f"${{{is_same} ? google_pubsub_topic.models.name : google_pubsub_topic.models.id}}"
+
+
+def test_projects_are_written_as_the_programs_take_them() -> None:
+    """By id, number or id with a domain: what pullers and `bootstrap` refuse is refused here, too."""
+    right = ["my-project-123", "123456789", "example.com:my-project"]
+    wrong = ["", "projects/my-project", "My-Project", "my project", "p", "my-project/", "-my-project", "my-project-"]
+    for name in ("project", "topic_project", "bucket_project", "billing_project"):
+        for value in [*right, *wrong]:
+            assert accepts(name, [value]) is is_project(value), (name, value)
+
+
+def is_project(value: str) -> bool:
+    try:
+        return resources.parse_project(value) == value != ""
+    except ValueError:
+        return False
 
 
 def test_a_bucket_that_is_made_is_nobodys_to_see_and_hard_to_lose() -> None:
