@@ -1,4 +1,4 @@
-"""`make chaos SECONDS=… SEED=…`: disturb a two-node cluster in every way there is, and watch five rules from outside.
+"""`make chaos SECONDS=… SEED=…`: disturb a two-node cluster in every way there is, and watch six rules from outside.
 
 The plan comes from the seed alone. Plan, timeline, report and the parts' logs are written to build/chaos; the exit code
 is 1 when a rule was violated, 2 when the run could not be made.

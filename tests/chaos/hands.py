@@ -12,9 +12,10 @@ import google_crc32c
 import requests
 from google.api_core.exceptions import GoogleAPIError
 
-from events import manifest
+from events import manifest, pieces
 from events.manifest import Content
 from events.names import MANIFEST_NAME, FileName
+from events.pieces import Table
 from infra.local.bucket import Bucket
 from infra.local.faults.rehearsal import Stage
 from service import layout
@@ -55,7 +56,9 @@ class Hands:
                 await self._write(f"{step.model}/{step.version}/{name}", data)
                 await asyncio.sleep(step.pause_seconds)
             if step.has_manifest:
-                await self._write(f"{step.model}/{step.version}/{MANIFEST_NAME}", render(found))
+                await self._write(
+                    f"{step.model}/{step.version}/{MANIFEST_NAME}", render(found, has_pieces=step.has_pieces)
+                )
             self.kinds[key] = step.kind
         return "uploaded"
 
@@ -114,11 +117,11 @@ class Hands:
             await asyncio.to_thread(call, *arguments)
 
 
-def render(found: dict[str, bytes]) -> bytes:
+def render(found: dict[str, bytes], *, has_pieces: bool) -> bytes:
     """The manifest of these files."""
-    return manifest.render(
-        {FileName(name): Content(len(data), int(google_crc32c.value(data))) for name, data in found.items()}
-    )
+    contents = {FileName(name): Content(len(data), int(google_crc32c.value(data))) for name, data in found.items()}
+    table = Table({FileName(name): pieces.digests(len(data), [data]) for name, data in found.items()})
+    return manifest.render(contents, table if has_pieces else None)
 
 
 def order(master_url: str, model: str, change: Mapping[str, object]) -> str:

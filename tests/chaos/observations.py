@@ -123,6 +123,24 @@ class Fallen:
     how: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """From now on a node gave wrong bytes to its neighbours, because the run had it do so."""
+
+    node: str
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A node said of a neighbour that its bytes were wrong."""
+
+    at: float
+    by: str
+    node: str
+    place: str
+
+
 @dataclass(slots=True)
 class Seen:
     """Everything seen in a run."""
@@ -137,3 +155,5 @@ class Seen:
     samples: list[Sample] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
     fallen: list[Fallen] = field(default_factory=list)
+    lies: list[Lie] = field(default_factory=list)
+    named: list[Named] = field(default_factory=list)

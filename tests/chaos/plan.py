@@ -13,7 +13,7 @@ MODELS: Final = ("alpha", "beta", "gamma", "delta")
 FIRST: Final = 1
 CALM_SECONDS: Final = 3.0  # before the end no new fault begins
 MOST_PAUSE_SECONDS: Final = 60.0
-SIZES: Final = (1_000, 50_000, 500_000, 3_000_000)
+SIZES: Final = (1_000, 50_000, 500_000, 3_000_000, 10_000_000)  # the last has pieces that two nodes share
 KINDS: Final = (
     *(Kind.GOOD,) * 12,
     *(Kind.SLOW,) * 3,
@@ -66,6 +66,9 @@ class Fault(StrEnum):
     DISK_SLOW = "disk: slow fsync"
     DISK_VANISH = "disk: a file of ours vanishes"
     CLOCK = "clock: jumps"
+    NEIGHBOUR_DIES = "neighbour: dies while it gives"
+    NEIGHBOUR_LIES = "neighbour: gives wrong bytes"
+    NEIGHBOUR_STALLS = "neighbour: stalls while it gives"
 
 
 class Order(StrEnum):
@@ -90,6 +93,7 @@ class Upload:
     size: int
     has_manifest: bool
     pause_seconds: float  # between two files
+    has_pieces: bool = True  # the manifest says the SHA-256 of each piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,8 @@ def _upload(dice: random.Random, at: float, model: str, version: int, content: i
     kind = dice.choice(KINDS)
     has_manifest = kind is not Kind.HALF and (is_over or dice.random() < 0.7)
     pause_seconds = dice.choice((0.0, 0.0, 0.1, 0.5))
-    return Upload(at, model, version, content, kind, dice.choice(SIZES), has_manifest, pause_seconds)
+    size, has_pieces = dice.choice(SIZES), dice.random() < 0.7
+    return Upload(at, model, version, content, kind, size, has_manifest, pause_seconds, has_pieces)
 
 
 def _faults(dice: random.Random, seconds: float, *, nodes: Sequence[str], wishes: Wishes) -> Iterator[Disturb]:

@@ -101,6 +101,7 @@ def _checks(seen: Seen) -> list[tuple[str, str]]:
         ("different contents among them", f"{len({(look.place, look.digest) for look in seen.looks})}"),
         ("contents uploaded", f"{len(seen.uploads)}"),
         ("samples of processes and folders", f"{len(seen.samples)}"),
+        ("times that a node was named for wrong bytes", f"{len(seen.named)}"),
     ]
 
 

@@ -1,10 +1,11 @@
-"""The five rules, as pure functions from what was seen to what was violated. They know nothing of how it was done.
+"""The six rules, as pure functions from what was seen to what was violated. They know nothing of how it was done.
 
 1. A version that TensorFlow Serving was told to serve is whole and byte-equal to what was uploaded under its number.
 2. Once a model answers Predict on a node, it never stops answering.
 3. No version number changes content.
 4. After the faults stop, every node reaches the desired state in time.
 5. Nothing grows.
+6. Nobody is named for wrong bytes who did not give any.
 
 Rule 2 excuses silence only inside a `Window`: the run itself killed, stopped or crashed that TensorFlow Serving (a
 disturbed connection between configurator and TensorFlow Serving excuses nothing), or an operator removed the model.
@@ -28,7 +29,20 @@ from itertools import pairwise
 from typing import Final
 
 from tests.chaos.growth import grown
-from tests.chaos.observations import Answer, Ended, Fallen, Look, Pause, Place, Recovery, Seen, Uploaded, Window
+from tests.chaos.observations import (
+    Answer,
+    Ended,
+    Fallen,
+    Lie,
+    Look,
+    Named,
+    Pause,
+    Place,
+    Recovery,
+    Seen,
+    Uploaded,
+    Window,
+)
 
 LATE_SECONDS: Final = 2.0  # an end is seen by asking, so a little after what followed it
 
@@ -51,6 +65,7 @@ def judge(seen: Seen, *, bound_seconds: float) -> list[Violation]:
         *recovery(seen.recoveries, bound_seconds=bound_seconds),
         *(Violation(5, at, words) for at, words in grown(seen.samples)),
         *fallen(seen.fallen),
+        *justice(seen.named, seen.lies),
     ]
     return sorted(found, key=lambda violation: violation.at)
 
@@ -150,6 +165,18 @@ def recovery(recoveries: Iterable[Recovery], *, bound_seconds: float) -> list[Vi
 def fallen(parts: Iterable[Fallen]) -> list[Violation]:
     """Rule 5, too: what ends by itself, or goes on after a bug, leaves nothing that could be measured."""
     return [Violation(5, part.at, f"{part.name}: {part.how}") for part in parts]
+
+
+def justice(named: Iterable[Named], lies: Iterable[Lie]) -> list[Violation]:
+    """Rule 6: who is named gave wrong bytes before, because the run had it do so."""
+    since: dict[str, float] = {}
+    for lie in lies:
+        since[lie.node] = min(lie.start, since.get(lie.node, lie.start))
+    return [
+        Violation(6, one.at, f"{one.by} names {one.node} for wrong bytes of {one.place}, which gave none")
+        for one in named
+        if one.at < since.get(one.node, float("inf"))
+    ]
 
 
 def _is_excused(answer: Answer, excuses: Iterable[tuple[float, float]]) -> bool:

@@ -6,17 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from nats.js.errors import KeyNotFoundError
-from nats.js.kv import KeyValue
-
-from events import desired, subjects
 from events.desired import Desired
-from events.names import ModelName, NodeName
+from events.names import NodeName
 from infra.local.child import Child
-from infra.local.client import nats_client
 from infra.local.faults.rehearsal import Rehearsal, Stage
-from service import jetstream
-from tests.chaos import content, goal
+from tests.chaos import content, goal, said
 from tests.chaos.goal import Facts
 from tests.chaos.hands import Hands
 from tests.chaos.keeper import Keeper
@@ -92,6 +86,7 @@ class Run:
             *(self.eyes.ask(stage, model) for stage in stages for model in MODELS),
             *(self.eyes.follow(stage) for stage in stages),
             self.eyes.measure(stages, others),
+            said.accusations(self.rehearsal.stack.nats_url, self.seen, self.now),
         ]
 
     async def _warm(self) -> None:
@@ -134,7 +129,7 @@ class Run:
         for stage in self.rehearsal.nodes:
             stage.relieve()
             self.tell(self.now(), await self.hands.retry(stage) or f"nothing has to be retried on {stage.name}")
-        documents = await self._documents()
+        documents = await said.documents(self.rehearsal.stack.nats_url)
         for model in list(self.hands.removed):
             if not documents.get(model, Desired()).policy.removed:
                 self.hands.restored(model, now=self.now())
@@ -148,7 +143,7 @@ class Run:
     async def _recover_one(self, stage: Stage, *, began: float) -> None:
         since, words = None, ""
         while self.now() - began < self._bound_seconds * PATIENCE:
-            words = await self._missing(stage, await self._documents())
+            words = await self._missing(stage, await said.documents(self.rehearsal.stack.nats_url))
             since = None if words else self.now() if since is None else since
             if since is not None and self.now() - since >= STEADY_SECONDS:
                 self.tell(self.now(), f"{stage.name} was as desired after {since - began:.1f} s")
@@ -163,8 +158,8 @@ class Run:
         words = []
         for model in MODELS:
             facts = await self._facts(stage, model, documents.get(model, Desired()))
-            if said := goal.missing(facts):
-                words.append(f"{model} {said}")
+            if lacking := goal.missing(facts):
+                words.append(f"{model} {lacking}")
         return "; ".join(words)
 
     async def _facts(self, stage: Stage, model: str, document: Desired) -> Facts:
@@ -196,17 +191,6 @@ class Run:
                 found[int(folder.name)] = kind is not None and kind.is_servable
         return found
 
-    async def _documents(self) -> dict[str, Desired]:
-        """Desired state, as it is written."""
-        async with nats_client(self.rehearsal.stack.nats_url) as client:
-            bucket = await jetstream.bucket(client.jetstream(), subjects.DESIRED_BUCKET)
-            found = {}
-            for model in MODELS:
-                entry = await _get(bucket, subjects.desired_key(ModelName(model)))
-                if entry:
-                    found[model] = desired.parse(entry)
-            return found
-
     def _children(self) -> list[Child]:
         stack = self.rehearsal.stack
         around = filter(None, [stack.nats, stack.gcs, stack.pubsub, stack.master, self.rehearsal.proxies])
@@ -216,13 +200,6 @@ class Run:
         stage = next(stage for stage in self.rehearsal.nodes if stage.name == node)
         scripts = stage.node.models.glob(f"*/*/{content.SCRIPT}")
         return any(b'"crash": true' in path.read_bytes() for path in scripts)
-
-
-async def _get(bucket: KeyValue, key: str) -> bytes | None:
-    try:
-        return (await bucket.get(key)).value
-    except KeyNotFoundError:
-        return None
 
 
 def _short(step: Step) -> str:

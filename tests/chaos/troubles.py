@@ -3,30 +3,23 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
 from typing import Final
 
-import grpc
-
 from infra.local.child import Child
-from infra.local.faults import notifications, points
+from infra.local.faults import points
 from infra.local.faults.link import Mode
 from infra.local.faults.mischief import BucketFaults
-from infra.local.faults.notifications import Thing
 from infra.local.faults.rehearsal import Rehearsal, Stage
 from infra.local.faults.trouble import NONE, Trouble
-from infra.local.pubsub.faults import Faults
-from infra.local.pubsub.remote import Remote
 from service.layout import OWN
+from tests.chaos import noise
 from tests.chaos.keeper import Keeper
-from tests.chaos.observations import Pause, Seen, Window
+from tests.chaos.observations import Lie, Pause, Seen, Window
 from tests.chaos.plan import Disturb, Fault
 
-FLOOD_PER_SECOND: Final = 10_000
-FLOOD_SECONDS: Final = 2.0
 BUCKET: Final[dict[Fault, BucketFaults]] = {
     Fault.BUCKET_ERRORS: BucketFaults(error=0.4),
     Fault.BUCKET_AWAY: BucketFaults(error=1.0),
@@ -86,6 +79,7 @@ class Troubles:
         around = {
             "bucket": self._bucket,
             "notifications": self._news,
+            "neighbour": self._neighbour,
             "disk": self._layer,
             "clock": self._layer,
             "TensorFlow Serving": self._serving,
@@ -107,34 +101,26 @@ class Troubles:
 
     @asynccontextmanager
     async def _news(self, step: Disturb, _stage: Stage, dice: random.Random) -> AsyncIterator[str]:
-        stack = self.rehearsal.stack
-        topic = f"projects/{stack.project}/topics/{stack.topic}"
-        things = [Thing(stack.bucket.name, f"{one.model}/{one.version}/saved_model.pb") for one in self.seen.uploads]
-        if step.fault is Fault.NEWS_BAD:
-            remote = Remote(stack.pubsub_address)
-            faults = Faults(
-                duplicate=0.5, reorder=0.5, delay=0.3, drop=0.4, reorder_seconds=1.0, seed=dice.randrange(10**6)
-            )
-            await _suppress(asyncio.to_thread(remote.set_faults, faults))
+        things = [f"{one.model}/{one.version}/saved_model.pb" for one in self.seen.uploads]
+        async with noise.on(self.rehearsal.stack, things, step, dice) as words:
+            yield words
+
+    @asynccontextmanager
+    async def _neighbour(self, step: Disturb, stage: Stage, dice: random.Random) -> AsyncIterator[str]:
+        """Have what a puller gives to its neighbours go wrong."""
+        trouble = {
+            Fault.NEIGHBOUR_DIES: Trouble(kill_at="send unit", kill_nth=dice.randrange(1, 3)),
+            Fault.NEIGHBOUR_LIES: Trouble(lies=True),
+            Fault.NEIGHBOUR_STALLS: Trouble(send_seconds=dice.uniform(3.0, 8.0)),
+        }[step.fault]
+        if trouble.lies:
+            self.seen.lies.append(Lie(stage.name, self.now()))
+        async with self.keeper.sparing(stage.node.puller):
+            stage.suffer("puller", trouble)
             try:
-                yield ""
+                yield str(trouble)
             finally:
-                await _suppress(asyncio.to_thread(remote.set_faults, Faults()))
-            return
-        if step.fault is Fault.NEWS_FLOOD:
-            count = int(FLOOD_PER_SECOND * min(FLOOD_SECONDS, step.seconds))
-            flood = islice(notifications.flood(things, seed=step.detail), count)
-            end = self.now() + step.seconds
-            drafts: Iterator[notifications.Draft] = takewhile(lambda _: self.now() < end, flood)
-        elif step.fault is Fault.NEWS_REPLAY:
-            drafts = notifications.replay(things[-200:])
-        else:
-            drafts = notifications.rubbish(200, seed=step.detail)
-        began = self.now()
-        sent = await _suppress(
-            notifications.publish_at(stack.pubsub_address, topic, drafts, per_second=FLOOD_PER_SECOND)
-        )
-        yield f"published {sent} in {self.now() - began:.1f} s"
+                stage.suffer("puller", NONE)
 
     @asynccontextmanager
     async def _layer(self, step: Disturb, stage: Stage, dice: random.Random) -> AsyncIterator[str]:
@@ -235,15 +221,3 @@ def _vanish(stage: Stage, dice: random.Random) -> str:
     path = dice.choice(found)
     path.unlink(missing_ok=True)
     return f"{path.relative_to(own)} vanished"
-
-
-async def _suppress(call: "asyncio.Future[object] | object") -> object:
-    """Do what may fail because Pub/Sub is away at this moment: then there is nothing to disturb."""
-    try:
-        return await call  # type: ignore[misc] # an awaitable
-    except (grpc.RpcError, OSError) as error:
-        return f"nothing, Pub/Sub was away ({type(error).__name__})"
-    except Exception as error:
-        if type(error).__module__.startswith("google.api_core"):
-            return f"nothing, Pub/Sub was away ({type(error).__name__})"
-        raise

@@ -1,8 +1,9 @@
 """A layer between a service and its operating system that fails as it is told to. For rehearsals only.
 
 Python tells its audit hooks of each change of the file system before it is made, and a hook may refuse it: that is
-the seam for names (open, rename, remove, …). Three calls are not audited and are wrapped: `os.pwrite`, `os.fsync` and
-`os.posix_fallocate`. So the services need no code for it, and a process that did not install it cannot have it.
+the seam for names (open, rename, remove, …). Four calls are not audited and are wrapped: `os.pwrite`, `os.fsync`,
+`os.posix_fallocate` and `os.sendfile`, by which a puller gives bytes to its neighbours. So the services need no code
+for it, and a process that did not install it cannot have it.
 """
 
 import errno
@@ -18,10 +19,13 @@ from pathlib import Path
 from typing import Final
 
 from infra.local.faults.points import what
-from infra.local.faults.trouble import Source, Trouble
+from infra.local.faults.trouble import NONE, Source, Trouble
 
 WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 SMALL_BYTES: Final = 4096  # what a small file is counted as
+LIE_BYTES: Final = 64 * 1024  # sent at a time where they are wrong; the first of them is
+SEND: Final = "send unit"  # to a neighbour, from the stage or a published version
+LIE: Final = "send lie"
 # Event -> what is done, and which arguments are the path and, if there is one, the folder it starts from.
 EVENTS: Final = {
     "os.rename": ("rename", 1, 3),
@@ -48,7 +52,7 @@ class Layer:
     def install(self) -> None:
         """Stand between the process and its disk, for good."""
         sys.addaudithook(self._hear)
-        pwrite, fsync, allocate = os.pwrite, os.fsync, os.posix_fallocate
+        pwrite, fsync, allocate, sendfile = os.pwrite, os.fsync, os.posix_fallocate, os.sendfile
 
         def write(descriptor: int, data: memoryview, offset: int) -> int:
             self._step("write", _path_of(descriptor))
@@ -65,7 +69,15 @@ class Layer:
                 raise _error(errno.ENOSPC)
             allocate(descriptor, offset, length)
 
+        def send(taker: int, descriptor: int, offset: int, count: int) -> int:
+            trouble = self._give(_path_of(descriptor))
+            time.sleep(trouble.send_seconds)
+            return (
+                _lie(taker, descriptor, offset, count) if trouble.lies else sendfile(taker, descriptor, offset, count)
+            )
+
         os.pwrite, os.fsync, os.posix_fallocate = write, sync, reserve  # type: ignore[assignment]
+        os.sendfile = send  # type: ignore[assignment]
 
     def clock(self, zone: tzinfo | None = None) -> datetime:
         """Tell the time, as far off as is asked for."""
@@ -86,7 +98,22 @@ class Layer:
         trouble = self._source.look()
         if not kind:
             return trouble
-        name = f"{done} {kind}"
+        self._reach(f"{done} {kind}", trouble)
+        if trouble.is_read_only:
+            raise _error(errno.EROFS)
+        return trouble
+
+    def _give(self, path: Path) -> Trouble:
+        """Reach the step at which bytes go to a neighbour; a read-only disk can be read."""
+        trouble = self._source.look()
+        if not what(path, self._models):
+            return NONE
+        self._reach(SEND, trouble)
+        if trouble.lies:
+            self._record(LIE)
+        return trouble
+
+    def _reach(self, name: str, trouble: Trouble) -> None:
         with self._lock:
             if self._source.is_new:
                 self._reached.clear()
@@ -96,9 +123,6 @@ class Layer:
         self._record(name)
         if trouble.kill_at == name and nth >= trouble.kill_nth:
             os.kill(os.getpid(), signal.SIGKILL)
-        if trouble.is_read_only:
-            raise _error(errno.EROFS)
-        return trouble
 
     def _small(self, trouble: Trouble, path: Path) -> None:
         """A small file is written whole by calls that cannot be heard: it is counted when it is opened."""
@@ -116,6 +140,13 @@ class Layer:
                 raise _error(errno.ENOSPC)
             self._written += fits
         return fits
+
+
+def _lie(taker: int, descriptor: int, offset: int, count: int) -> int:
+    """Send bytes of a file, and not as they are."""
+    data = bytearray(os.pread(descriptor, min(count, LIE_BYTES), offset))
+    data[0] ^= 1
+    return os.write(taker, data)
 
 
 def _path(name: object, folder: object) -> Path:

@@ -34,6 +34,8 @@ PULLER: Final = DESIRED | frozenset(
         "remove journal",
         "rmdir stage",
         "remove receipt",
+        "send unit",
+        "send lie",
     }
 )
 CONFIGURATOR: Final = DESIRED | frozenset(

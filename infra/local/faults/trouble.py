@@ -23,6 +23,10 @@ class Trouble:
     """How long it takes to make something durable."""
     clock_seconds: float = 0.0
     """How far the wall clock is ahead; negative: behind."""
+    lies: bool = False
+    """What a puller gives to its neighbours is wrong."""
+    send_seconds: float = 0.0
+    """How long it takes until the next bytes go to a neighbour."""
 
 
 NONE = Trouble()

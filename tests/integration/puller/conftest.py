@@ -77,11 +77,18 @@ class World:
     started: list[Child] = field(default_factory=list)
 
     def start_puller(
-        self, node: str = "node-1", *, wait: bool = True, variables: Mapping[str, str] = {}, **settings: str
+        self,
+        node: str = "node-1",
+        *,
+        wait: bool = True,
+        variables: Mapping[str, str] = {},
+        program: str = "puller",
+        **settings: str,
     ) -> RunningPuller:
         """Start a puller; settings without `MM_`, in small letters, over those that connect it to this world.
 
-        `variables` stand under their own names; an empty emulator is none.
+        `variables` stand under their own names; an empty emulator is none. `program` is a module that runs the puller,
+        and its words.
         """
         folder = self.supervisor.new_folder(node)
         port = self.supervisor.ports.reserve()
@@ -105,7 +112,7 @@ class World:
         own = {name: value for name, value in own.items() if value or not name.endswith("_EMULATOR_HOST")}
         command = Command(
             f"puller-{node}",
-            (str(programs.python()), "-m", "puller"),
+            (str(programs.python()), "-m", *program.split()),
             ready=http_ok(port, "/readyz" if wait else "/livez"),
             environment=own,
         )

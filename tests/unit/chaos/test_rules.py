@@ -9,7 +9,9 @@ from tests.chaos.observations import (
     Answer,
     Ended,
     Fallen,
+    Lie,
     Look,
+    Named,
     Pause,
     Phase,
     Recovery,
@@ -244,3 +246,22 @@ def test_the_table_shows_rest_peak_and_rest() -> None:
     """What a person reads is what was judged."""
     threads = next(change for change in table(good().samples) if change.measure == "threads")
     assert (threads.before, threads.most, threads.after) == (12.0, 40.0, 12.0)
+
+
+def test_who_lied_may_be_named() -> None:
+    """Rule 6: a node that the run had give wrong bytes is named rightly, also a while after that."""
+    seen = good()
+    seen.lies = [Lie("node-2", 3.0)]
+    seen.named = [Named(4.0, "node-1", "node-2", "alpha version 1"), Named(9.0, "node-1", "node-2", "beta version 1")]
+    assert found(seen) == []
+
+
+def test_who_did_not_lie_is_named_wrongly() -> None:
+    """Rule 6: nobody may be named before it lied, or in the place of another."""
+    seen = good()
+    seen.lies = [Lie("node-2", 3.0)]
+    seen.named = [Named(2.0, "node-1", "node-2", "alpha version 1"), Named(4.0, "node-2", "node-1", "beta version 1")]
+    assert [(violation.rule, violation.words) for violation in found(seen)] == [
+        (6, "node-1 names node-2 for wrong bytes of alpha version 1, which gave none"),
+        (6, "node-2 names node-1 for wrong bytes of beta version 1, which gave none"),
+    ]
