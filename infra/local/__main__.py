@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infra.local import operate, programs
 from infra.local.child import ChildError
-from infra.local.demo import DemoFailed, play
+from infra.local.demo import play
 from infra.local.node import Loader
 from infra.local.parts import PubSubKind
 from infra.local.ports import LOOPBACK
@@ -18,6 +18,7 @@ from infra.local.screen import Screen
 from infra.local.stack import MASTER_PORT, Stack, StackOptions
 from infra.local.supervisor import Supervisor
 from infra.local.versions import training, write_scripted
+from infra.local.waiting import DemoFailed
 from service.errors import ModelManagerError
 
 INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def demo(given: argparse.Namespace, screen: Screen) -> int:
     """Show the main job, then stay or end."""
-    options = StackOptions(pubsub=given.pubsub, loader=given.loader, master=True)
+    options = StackOptions(pubsub=given.pubsub, loader=given.loader, nodes=_nodes(given), master=True)
     python = programs.tensorflow_python() if options.loader is not Loader.SCRIPTED else None
     screen.act("Starting")
     with Supervisor(progress=screen.progress) as trainer:
@@ -68,8 +69,9 @@ def demo(given: argparse.Namespace, screen: Screen) -> int:
 def up(given: argparse.Namespace, screen: Screen) -> int:
     """Start the stack and stay."""
     screen.act("Starting")
-    nodes = tuple(f"node-{number}" for number in range(1, given.nodes + 1))
-    options = StackOptions(pubsub=given.pubsub, loader=given.loader, nodes=nodes, master=True, folder=given.folder)
+    options = StackOptions(
+        pubsub=given.pubsub, loader=given.loader, nodes=_nodes(given), master=True, folder=given.folder
+    )
     with Stack(options, progress=screen.progress) as stack:
         screen.addresses(stack)
         operator(stack, screen)
@@ -108,6 +110,10 @@ def stay(stack: Stack, screen: Screen) -> None:
         screen.act("Stopping")
 
 
+def _nodes(given: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(f"node-{number}" for number in range(1, given.nodes + 1))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -118,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--no-manifest", action="store_true", help="upload as a training job does, without manifest")
     one.add_argument(
         "--once", action="store_true", help="end when it is shown (always so if the output is no terminal)"
+    )
+    one.add_argument(
+        "--nodes", type=int, choices=(1, 2), default=1, help="with 2, see how they share a download (%(default)s)"
     )
     one.set_defaults(run=demo)
     stays = commands.add_parser("up", parents=[stack], help="the stack for your own models, until Ctrl-C")

@@ -1,22 +1,19 @@
 """The main job, shown: an upload is served, a newer one takes over, a half one and a broken one change nothing; and
-an operator goes back.
+an operator goes back. With two nodes, also that they fetch a version together.
 
 Every sentence it prints was checked: the answers come from real Predict calls of a client that never stops asking.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from events.messages import VersionQuarantined, VersionServed
 from events.names import ModelName, Version
 from events.status import PulledVersion, Stage
-from infra.local import look, operate
+from infra.local import look, operate, sharing, waiting
 from infra.local.client import nats_client
 from infra.local.event_log import EventLog, Kind, listening
 from infra.local.predict import Answer, Answers, asking
@@ -25,18 +22,11 @@ from infra.local.stack import Stack
 from infra.local.timeline import Moment, moments, rows
 from infra.local.upload import Upload
 from infra.local.versions import CORRUPT, FIRST, HALF, LINES, SECOND, write_corrupt, write_half
+from infra.local.waiting import DemoFailed
 
 MODEL = ModelName("line")
 XS = (-2.0, 0.5, 4.0)
-STEP_SECONDS = 60.0
-LOOK_SECONDS = 0.005
 WEIGHTS = "variables/variables.data"
-
-Seen = TypeVar("Seen")
-
-
-class DemoFailed(Exception):
-    """Something the demo shows did not come true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +45,7 @@ async def play(stack: Stack, screen: Screen, *, versions: Path, with_manifest: b
     """Run the whole demo, or raise `DemoFailed` at the first thing that is not as it should be."""
     async with (
         nats_client(stack.nats_url) as client,
-        listening(client) as log,
+        listening(client, node=stack.node.name, model=MODEL) as log,
         asking(stack.node.serving_address, MODEL, xs=XS) as answers,
     ):
         scene = Scene(stack, screen, log, answers, versions, with_manifest)
@@ -64,6 +54,8 @@ async def play(stack: Stack, screen: Screen, *, versions: Path, with_manifest: b
         await half(scene)
         await corrupt(scene)
         await rollback(scene)
+        if len(stack.nodes) > 1:
+            await sharing.share(stack, screen, client, versions=versions)
 
 
 async def first(scene: Scene) -> None:
@@ -78,7 +70,7 @@ async def switch(scene: Scene) -> None:
     start = datetime.now(UTC)
     await deliver(scene, SECOND)
     _tell_switch(scene, FIRST, SECOND, since=start)
-    await _until(f"TensorFlow Serving to unload version {FIRST}", lambda: _unloaded(scene, FIRST))
+    await waiting.until(f"TensorFlow Serving to unload version {FIRST}", lambda: _unloaded(scene, FIRST))
     scene.screen.fact(f"then version {FIRST} was unloaded; it stays on disk for a quick way back")
 
 
@@ -88,7 +80,7 @@ async def half(scene: Scene) -> None:
     start = datetime.now(UTC)
     write_half(scene.versions / str(SECOND), scene.versions / str(HALF))
     await send(scene, HALF, with_manifest=False)
-    seen = await _until(f"the puller to report version {HALF} as incomplete", lambda: _incomplete(scene))
+    seen = await waiting.until(f"the puller to report version {HALF} as incomplete", lambda: _incomplete(scene))
     scene.screen.fact(f"the puller says: {seen.state}: {seen.reason}")
     await _show_served(scene)
     _check_still(scene, start)
@@ -114,7 +106,7 @@ async def rollback(scene: Scene) -> None:
     start = datetime.now(UTC)
     await _operate(scene, f"rollback {MODEL} --yes")
     answer = await _answered(scene, FIRST, since=start)
-    await _operate(scene, f"wait {MODEL} {FIRST} --timeout {STEP_SECONDS:.0f}s")
+    await _operate(scene, f"wait {MODEL} {FIRST} --timeout {waiting.STEP_SECONDS:.0f}s")
     took = (answer.at - start).total_seconds() * 1000
     scene.screen.fact(f"Predict {_numbers(XS)} -> {_numbers(answer.values)}, {took:.0f} ms after the command was typed")
     _tell_switch(scene, SECOND, FIRST, since=start)
@@ -155,7 +147,7 @@ async def _answered(scene: Scene, version: Version, *, since: datetime) -> Answe
     async def first_answer() -> Answer | None:
         return next((one for one in scene.answers.since(since) if one.version == version), None)
 
-    answer = await _until(f"version {version} to answer", first_answer)
+    answer = await waiting.until(f"version {version} to answer", first_answer)
     _check_all([answer], {version})
     return answer
 
@@ -170,28 +162,8 @@ async def _unloaded(scene: Scene, version: Version) -> bool:
     return (await _served(scene)).get(version) == "END"
 
 
-async def _until(what: str, see: Callable[[], Awaitable[Seen | None]]) -> Seen:
-    """Look again and again until there is something to see."""
-    async with _patience(what):
-        while True:
-            if seen := await see():
-                return seen
-            await asyncio.sleep(LOOK_SECONDS)
-
-
 async def _wait_event(scene: Scene, kind: type[Kind], version: Version) -> Kind:
-    async with _patience(f"the event {kind.type} of version {version}"):
-        return await scene.log.wait_for(kind, version)
-
-
-@asynccontextmanager
-async def _patience(what: str) -> AsyncIterator[None]:
-    """Give up waiting with a sentence that says for what."""
-    try:
-        async with asyncio.timeout(STEP_SECONDS):
-            yield
-    except TimeoutError as error:
-        raise DemoFailed(f"waited {STEP_SECONDS:.0f} s in vain for {what}") from error
+    return await waiting.event(scene.log, kind, version)
 
 
 async def _show_served(scene: Scene) -> None:

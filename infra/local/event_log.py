@@ -1,4 +1,4 @@
-"""The node's own events, as they come over NATS: the demo shows them, and waits for them."""
+"""The nodes' own events, as they come over NATS: the demo shows them, and waits for them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from events import cloudevents, subjects
 from events.messages import Event, VersionEvent
-from events.names import Version
+from events.names import ModelName, NodeName, Version
 from infra.local.client import taken
 
 Kind = TypeVar("Kind", bound=VersionEvent)
@@ -20,7 +20,7 @@ Kind = TypeVar("Kind", bound=VersionEvent)
 
 @dataclass(slots=True)
 class EventLog:
-    """All events of the node since we listen, with the time each was made at."""
+    """All events of the nodes since we listen, with the time each was made at."""
 
     seen: list[tuple[datetime, Event]] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,10 +47,13 @@ class EventLog:
 
 
 @asynccontextmanager
-async def listening(client: Client) -> AsyncIterator[EventLog]:
-    """Keep every event from now on."""
+async def listening(
+    client: Client, *, node: str | None = None, model: ModelName | None = None
+) -> AsyncIterator[EventLog]:
+    """Keep every event from now on; of one node or about one model where that is given, and all of masters."""
     log = EventLog()
-    heard = [await client.subscribe(f"{head}.>", cb=log.take) for head in (subjects.EVENTS, subjects.AUDIT)]
+    about = subjects.events_about(model, of=subjects.head(NodeName(node) if node else None))
+    heard = [await client.subscribe(subject, cb=log.take) for subject in (*about, f"{subjects.AUDIT}.>")]
     await taken(client)
     try:
         yield log

@@ -106,6 +106,24 @@ async def test_the_demo_shows_the_main_job_and_leaves_nothing(
     assert left_behind(scratch) == []
 
 
+@pytest.mark.timeout(300)
+async def test_the_demo_with_two_nodes_shows_where_their_bytes_come_from(scratch: Path) -> None:
+    """The figures are the nodes' own: together they fetch the version about once, and each has all of it."""
+    async with program("demo", *QUICK, "--nodes", "2", scratch=scratch) as demo:
+        assert demo.stdout is not None
+        output = (await demo.stdout.read()).decode()
+        assert await demo.wait() == 0, output
+    act = output.partition("2 nodes fetch a large version together: 64.0 MiB")[2]
+    rows = re.findall(r"download finished +(node-\d): 100 %, (\S+ \S+) moved in .*, (\S+ \S+) from neighbours", act)
+    assert {node for node, _, _ in rows} == {"node-1", "node-2"}, act
+    shares = re.findall(r"(node-\d) has (\d+) % from the bucket and (\d+) % from its neighbour", act)
+    assert [node for node, _, _ in shares] == ["node-1", "node-2"], act
+    assert all(int(bucket) + int(neighbour) == 100 and int(neighbour) > 0 for _, bucket, neighbour in shares)
+    assert sum(int(bucket) for _, bucket, _ in shares) <= 125
+    assert "came from the bucket for a version of 64.0 MiB on 2 nodes" in act
+    assert left_behind(scratch) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_a_stack_that_stays_ends_without_a_trace(number: signal.Signals, scratch: Path) -> None:
     """`up` ends at Ctrl-C, at SIGTERM and even at kill -9 with no process and no file left."""
