@@ -117,6 +117,7 @@ class VersionPublished(VersionEvent):
     files: Count
     bytes: Count
     signed_by: str = ""  # whom the node believed, where it asks for signatures
+    provenance: str = ""  # by whom and out of what it was built, in words
 
 
 class VersionExtended(VersionEvent):

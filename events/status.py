@@ -72,6 +72,7 @@ class PulledVersion(_Report):
     since: AwareDatetime
     progress: Progress | None = None
     signed_by: str = ""  # who signed it, as the node knows them by its own policy
+    provenance: str = ""  # by whom and out of what it was built, in words, by a statement of a key that may sign it
 
 
 class Connection(_Report):

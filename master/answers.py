@@ -7,7 +7,7 @@ from pydantic import Field
 from events.commands import Answer
 from events.desired import Desired
 from events.names import ModelName, NodeName, Version
-from master.views import View
+from master.views import BUILT, View
 
 
 class Stored(View):
@@ -96,6 +96,7 @@ class NodeTimeline(View):
     reason: str = ""
     seconds_to_serve: float | None = None
     signed_by: str = Field(default="", description="who signed it, as the node knew them when it published it")
+    provenance: str = Field(default="", description=BUILT)
 
 
 class Timeline(View):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from events.desired import Latest, Pinned, Policy, default_version
 from events.names import MAX_VERSION, ModelName, NodeName, Version
-from events.status import Progress, PulledVersion, ServedVersion, Stage
+from events.status import Progress, PulledVersion, ServedStage, ServedVersion, Stage
 from events.wording import CUT, first_line
 from master.cells import Cell
 from master.nodes import Node, moment, silence
@@ -50,9 +50,14 @@ def view(node: Node, name: ModelName, *, cell: Cell, policy: Policy) -> CellView
         _policy(policy),
         _serving(shown),
         last_of_all(policy, (version.version for version in versions)),
-        *(_version(version) for version in versions if version.reason or version.progress),
+        *(_version(version) for version in versions if version.reason or version.progress or _is_signed(version)),
     ]
     return CellView(**dict(shown), versions=versions, explain=tuple(filter(None, sentences)))
+
+
+def _is_signed(version: VersionRow) -> bool:
+    """Whether it is served and there is something to say of who made it."""
+    return bool(version.signed_by) and version.served is ServedStage.SERVING
 
 
 def _silent_halves(node: Node) -> Iterator[str]:
@@ -161,6 +166,7 @@ def _merged(version: Version, pulled: PulledVersion | None, served: ServedVersio
         since=max(line.since for line in (served, pulled) if line),
         progress=pulled.progress if pulled else None,
         signed_by=pulled.signed_by if pulled else "",
+        provenance=pulled.provenance if pulled else "",
     )
 
 
@@ -186,11 +192,15 @@ def _serving(row: CellRow) -> str:
 
 def _version(row: VersionRow) -> str:
     states = " and ".join(dict.fromkeys(str(state) for state in (row.pulled, row.served) if state))
-    signed = f", signed by {row.signed_by}" if row.signed_by else ""
-    words = f"Version {row.version} is {states} since {moment(row.since)}{signed}"
+    words = f"Version {row.version} is {states} since {moment(row.since)}{made(row.signed_by, row.provenance)}"
     if row.pulled is Stage.DOWNLOADING and row.progress:
         return f"{words}, {_transfer(row.progress)}."
     return f"{words}: {row.reason}." if row.reason else f"{words}."
+
+
+def made(signed_by: str, provenance: str) -> str:
+    """Say who made a version, as the end of what is said of it; empty where nobody knows."""
+    return "".join(f", {words}" for words in (f"signed by {signed_by}" if signed_by else "", provenance) if words)
 
 
 def _transfer(progress: Progress) -> str:

@@ -44,11 +44,12 @@ class Origin:
 
     version: Version
     signed_by: str
+    provenance: str
 
 
 def origins(halves: Halves) -> tuple[Origin, ...]:
     """Say of each version who signed it, where the node knows."""
-    return tuple(Origin(one.version, one.signed_by) for one in halves.pulled if one.signed_by)
+    return tuple(Origin(one.version, one.signed_by, one.provenance) for one in halves.pulled if one.signed_by)
 
 
 def places(halves: Halves) -> Iterator[tuple[Version, Place]]:

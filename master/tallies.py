@@ -1,15 +1,16 @@
 """What is counted of a model over all nodes. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 
 from events.desired import Desired
 from events.names import Version
 from master.answers import Stored
 from master.cells import Cell
-from master.places import Place
+from master.places import Origin, Place
 from master.views import CellState, VersionSpread
 
 MAX_SIGNERS = 5  # of a version, as they are shown
@@ -34,7 +35,8 @@ def spread(cells: Collection[Cell]) -> tuple[VersionSpread, ...]:
     for places, times in Counter(cell.places for cell in cells).items():
         for place in places:
             counts[place] += times
-    signers = _signers(cells)
+    signers = _named(cells, attrgetter("signed_by"))
+    builders = _named(cells, attrgetter("provenance"))
     return tuple(
         VersionSpread(
             version=version,
@@ -44,14 +46,16 @@ def spread(cells: Collection[Cell]) -> tuple[VersionSpread, ...]:
             failed=counts[version, Place.FAILED],
             quarantined=counts[version, Place.QUARANTINED],
             signed_by=signers.get(version, ()),
+            provenance=builders.get(version, ()),
         )
         for version in sorted({version for version, _ in counts}, reverse=True)
     )
 
 
-def _signers(cells: Iterable[Cell]) -> Mapping[Version, tuple[str, ...]]:
-    """Name the signers of each version as the nodes know them: one, unless their policies call a key differently."""
+def _named(cells: Iterable[Cell], which: Callable[[Origin], str]) -> Mapping[Version, tuple[str, ...]]:
+    """Name who made each version as the nodes know them: one, unless their policies call a key differently."""
     found: defaultdict[Version, set[str]] = defaultdict(set)
     for origin in chain.from_iterable({cell.origins for cell in cells}):
-        found[origin.version].add(origin.signed_by)
+        if name := which(origin):
+            found[origin.version].add(name)
     return {version: tuple(sorted(names)[:MAX_SIGNERS]) for version, names in found.items()}

@@ -63,7 +63,7 @@ def tell(model: ModelName, version: Version, entries: Iterable[Entry]) -> Timeli
 
 def _node(name: NodeName, entries: Iterable[Entry], uploaded: datetime | None) -> NodeTimeline:
     moments: dict[str, datetime] = {}
-    reason = signed_by = ""
+    reason = signed_by = provenance = ""
     for entry in entries:
         moment = MOMENTS.get(entry.kind)
         if moment and (moment in ENDS or moment not in moments):
@@ -72,6 +72,7 @@ def _node(name: NodeName, entries: Iterable[Entry], uploaded: datetime | None) -
             reason = str(entry.data.get("reason", ""))
         if entry.kind == VersionPublished.type:
             signed_by = str(entry.data.get("signed_by", ""))
+            provenance = str(entry.data.get("provenance", ""))
     served = moments.get("served")
     return NodeTimeline.model_validate(
         {
@@ -79,6 +80,7 @@ def _node(name: NodeName, entries: Iterable[Entry], uploaded: datetime | None) -
             **moments,
             "reason": reason,
             "signed_by": signed_by,
+            "provenance": provenance,
             "seconds_to_serve": (served - uploaded).total_seconds() if served and uploaded else None,
         }
     )

@@ -14,6 +14,7 @@ from events.names import ModelName, NodeName, Version
 from events.status import Connection, Disk, Progress, ServedStage, Source, Stage
 
 T = TypeVar("T")
+BUILT = "by whom and out of what it was built, in words, as a signed statement says; mostly empty"
 
 
 class View(BaseModel):
@@ -153,6 +154,7 @@ class VersionRow(View):
     since: datetime
     progress: Progress | None = None
     signed_by: str = Field(default="", description="who signed it, as the node knows them; empty where nobody asked")
+    provenance: str = Field(default="", description=BUILT)
 
 
 class CellView(CellRow):
@@ -187,6 +189,7 @@ class VersionSpread(View):
     signed_by: tuple[str, ...] = Field(
         default=(), description="who signed it, as the nodes know them; empty where no node asks for signatures"
     )
+    provenance: tuple[str, ...] = Field(default=(), description=BUILT)
 
 
 class Overview(View):

@@ -8,7 +8,7 @@ from events import subjects
 from events.desired import Desired
 from events.messages import Event
 from events.names import ModelName, NodeName, Version
-from master.explain import listed
+from master.explain import listed, made
 from master.requests import Step
 
 MIB = 1024 * 1024
@@ -120,9 +120,7 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
     m.NeighbourLied: _because("came wrong from a neighbour"),
     m.DownloadFailed: _because("could not be fetched"),
     m.VersionVerified: lambda event: f"{_about('is verified')(event)}: {event.files} files, {_mib(event.bytes)}",
-    m.VersionPublished: lambda event: (
-        f"{_about('is on disk')(event)}{f', signed by {event.signed_by}' if event.signed_by else ''}"
-    ),
+    m.VersionPublished: lambda event: f"{_about('is on disk')(event)}{made(event.signed_by, event.provenance)}",
     m.VersionExtended: lambda event: (
         f"{_about('has more files')(event)}: {event.files} came after it was published, {_mib(event.bytes)}"
     ),

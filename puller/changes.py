@@ -26,14 +26,8 @@ def decide_changed(view: View, version: Version, receipt: Receipt, *, is_sure: b
     seen = view.seen[version]
     names = _added(receipt, seen.files)
     if not names or any(map(is_loaded_with_graph, names)):
-        return Decision(version, Stage.MUTATED, _mutation(receipt, seen), signed_by=receipt.signed_by)
-    stays = Decision(
-        version,
-        Stage.PUBLISHED,
-        f"{few(names, most=MAX_NAMED_FILES)} came after its publication",
-        None,
-        receipt.signed_by,
-    )
+        return of_receipt(receipt, _mutation(receipt, seen), stage=Stage.MUTATED)
+    stays = of_receipt(receipt, f"{few(names, most=MAX_NAMED_FILES)} came after its publication")
     if view.policy.removed or view.policy.paused or version in view.policy.refused:
         step = Cancel() if version in view.under_way else None
         return replace(_said(stays, "and waits, because of what an operator wants"), step=step)
@@ -41,6 +35,11 @@ def decide_changed(view: View, version: Version, receipt: Receipt, *, is_sure: b
         return _said(stays, "and is being taken in")
     extend = Extend(seen.files, frozenset(names), receipt.signed_by)
     return _decide_added(view, stays, extend, is_sure=is_sure, now=now)
+
+
+def of_receipt(receipt: Receipt, reason: str, *, stage: Stage = Stage.PUBLISHED) -> Decision:
+    """Say what holds for a version that is on the disk, with who made it as its receipt has it."""
+    return Decision(receipt.version, stage, reason, signed_by=receipt.signed_by, provenance=receipt.provenance)
 
 
 def _decide_added(view: View, stays: Decision, extend: Extend, *, is_sure: bool, now: datetime) -> Decision:

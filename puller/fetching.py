@@ -156,13 +156,18 @@ class Fetching:
         seconds = asyncio.get_running_loop().time() - started
         around.emit(downloads.finished(key, fetched, seconds=seconds))
         belief = await around.trust.compare(belief, around.stage(model, version))
-        receipt = wanted.receipt(staged=around.clock(), signed_by=belief.signed_by, doubt=belief.doubt)
+        receipt = wanted.receipt(staged=around.clock(), belief=belief)
         await together([self._check(key, step.files), around.seal(receipt)])
         around.emit(VersionVerified(model=model, version=version, files=len(step.files), bytes=step.size))
         await around.publish(receipt)
         around.emit(
             VersionPublished(
-                model=model, version=version, files=len(step.files), bytes=step.size, signed_by=belief.signed_by
+                model=model,
+                version=version,
+                files=len(step.files),
+                bytes=step.size,
+                signed_by=belief.signed_by,
+                provenance=belief.provenance,
             )
         )
         log.info("version published", model=model, version=version, files=len(step.files), bytes=step.size)
@@ -177,7 +182,7 @@ class Fetching:
         if step.signed_by and not belief.signed_by:
             raise Untrusted(f"signed by {step.signed_by} as published, and with these files by nobody whom we believe")
         await self._check(key, step.files)
-        receipt = wanted.receipt(staged=around.clock(), signed_by=belief.signed_by, doubt=belief.doubt)
+        receipt = wanted.receipt(staged=around.clock(), belief=belief)
         await around.extend(receipt, step.names)
         around.emit(VersionExtended(model=model, version=version, files=len(step.names), bytes=step.size))
         log.info("version extended", model=model, version=version, files=sorted(step.names)[:MAX_NAMED])

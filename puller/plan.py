@@ -12,7 +12,7 @@ from datetime import datetime
 from events.desired import Pinned, choose
 from events.names import Version
 from events.status import NOT_IN_BUCKET, Stage
-from puller.changes import decide_changed
+from puller.changes import decide_changed, of_receipt
 from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
 from puller.contenders import ahead, asked_for, contenders, followed, is_barred, is_hopeless, is_stuck, is_sure
 from puller.view import Cancel, Decision, Fetch, StageGraph, View
@@ -88,7 +88,7 @@ def _decide_published(view: View, version: Version, *, now: datetime) -> Decisio
         return Decision(version, Stage.PUBLISHED, "no longer in the bucket")
     if seen and seen.fingerprint != on_disk.fingerprint:
         return decide_changed(view, version, on_disk.receipt, is_sure=is_sure(view, version), now=now)
-    return Decision(version, Stage.PUBLISHED, _doubt(on_disk.receipt), signed_by=on_disk.receipt.signed_by)
+    return of_receipt(on_disk.receipt, _doubt(on_disk.receipt))
 
 
 def _doubt(receipt: Receipt) -> str:

@@ -107,6 +107,7 @@ def _entry(decision: Decision, before: PulledVersion | None, now: datetime) -> P
         reason=decision.reason,
         since=since,
         signed_by=decision.signed_by,
+        provenance=decision.provenance,
     )
 
 

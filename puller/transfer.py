@@ -25,6 +25,7 @@ from puller.stage import Stage, StagedFile
 from puller.syncer import Syncer
 from puller.threads import in_thread
 from puller.together import together
+from puller.trust import Belief
 from service.errors import NoSpaceLeft, Transient
 from service.layout import FileRecord, Layout, Receipt
 
@@ -50,7 +51,7 @@ class Wanted:
         """Bytes of all files."""
         return sum(file.content.size for file in self.files)
 
-    def receipt(self, *, staged: datetime, signed_by: str = "", doubt: str = "") -> Receipt:
+    def receipt(self, *, staged: datetime, belief: Belief = Belief()) -> Receipt:  # noqa: B008 - frozen
         """The receipt under which these files are published."""
         records = tuple(
             FileRecord(
@@ -63,7 +64,13 @@ class Wanted:
             for file in self.files
         )
         return Receipt(
-            model=self.model, version=self.version, staged=staged, files=records, signed_by=signed_by, doubt=doubt
+            model=self.model,
+            version=self.version,
+            staged=staged,
+            files=records,
+            signed_by=belief.signed_by,
+            provenance=belief.provenance,
+            doubt=belief.doubt,
         )
 
 

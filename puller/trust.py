@@ -11,15 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from events.names import ModelName, Version
+from events.bounds import Bounds
+from events.names import FileName, ModelName, Version
 from puller.objects import RemoteFile
 from puller.threads import in_thread
 from service import logs
-from service.signatures import assess, bundle
+from service.signatures import assess, bundle, origin, provenance
 from service.signatures.assess import Trusted, Untrusted
 from service.signatures.policy import BadPolicy, Mode, Policy, load
 from service.signatures.sign import digests_of
-from service.signatures.statement import SIGNATURE_NAME
+from service.signatures.statement import PROVENANCE_NAME, SIGNATURE_NAME
 
 log = logs.get("puller.trust")
 
@@ -54,11 +55,17 @@ class Belief:
     trusted: Trusted | None = None
     doubt: str = ""
     is_required: bool = False
+    origin: str = ""  # who built it, by its provenance, in words
 
     @property
     def signed_by(self) -> str:
         """The signer, for people; empty where none is believed."""
         return str(self.trusted.signer) if self.trusted and not self.doubt else ""
+
+    @property
+    def provenance(self) -> str:
+        """Who built it, for people; empty where the signer is not believed, or says nothing of that."""
+        return self.origin if self.signed_by else ""
 
 
 class Trust:
@@ -84,12 +91,14 @@ class Trust:
         if mode == "off":
             return Belief()
         try:
-            signature = await self._signature(files)
+            signature = await self._read(files, SIGNATURE_NAME, bundle.BOUNDS)
             trusted = await self._aside(lambda: assess.assess(signature, model, version, policy))
             assess.files(trusted, {file.name for file in files})
+            statement = await self._provenance(files)
+            came = await self._aside(lambda: origin.origin(statement, trusted, model, version, policy))
         except Untrusted as error:
             return self._doubted(Belief(is_required=mode == "require"), error)
-        return Belief(trusted, is_required=mode == "require")
+        return Belief(trusted, is_required=mode == "require", origin=str(came))
 
     async def compare(self, belief: Belief, stage: Path) -> Belief:
         """Compare what was staged with what was signed; `Untrusted` where it must be equal and is not."""
@@ -124,14 +133,20 @@ class Trust:
             log.info("signature policy read again", keys=len(policy.keys), rules=len(policy.rules))
         return True
 
-    async def _signature(self, files: tuple[RemoteFile, ...]) -> bytes | None:
-        file = next((file for file in files if file.name == SIGNATURE_NAME), None)
+    async def _provenance(self, files: tuple[RemoteFile, ...]) -> origin.Given:
+        """Read the provenance; one that is too large is one that is not believed."""
+        try:
+            return await self._read(files, PROVENANCE_NAME, provenance.BUNDLE_BOUNDS)
+        except Untrusted as error:
+            return error
+
+    async def _read(self, files: tuple[RemoteFile, ...], name: FileName, bounds: Bounds) -> bytes | None:
+        file = next((file for file in files if file.name == name), None)
         if file is None:
             return None
-        most = bundle.BOUNDS.max_bytes
-        if file.content.size > most:
-            raise Untrusted(f"{SIGNATURE_NAME} has {file.content.size:,} bytes, at most {most:,}")
-        return await self._bucket.read(file, max_bytes=most)
+        if file.content.size > bounds.max_bytes:
+            raise Untrusted(f"{name} has {file.content.size:,} bytes, at most {bounds.max_bytes:,}")
+        return await self._bucket.read(file, max_bytes=bounds.max_bytes)
 
     def _doubted(self, belief: Belief, error: Untrusted) -> Belief:
         if belief.is_required:

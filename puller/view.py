@@ -116,6 +116,7 @@ class Decision:
     reason: str = ""
     step: Step | None = None
     signed_by: str = ""
+    provenance: str = ""
     again_in_seconds: float | None = None
 
     @property

@@ -40,6 +40,7 @@ class Simulated:
     failed: tuple[Version, str] | None = None
     mutated: Mapping[Version, str] | None = None
     signed_by: str = ""  # who signed those on disk, as the node knows them
+    provenance: str = ""
 
     def __hash__(self) -> int:
         """Hash by identity of content; the quarantine is small and rarely there."""
@@ -103,7 +104,13 @@ def _published(model: Simulated, version: Version) -> PulledVersion:
     for state, reasons in ((Stage.QUARANTINED, model.quarantined), (Stage.MUTATED, model.mutated)):
         if reasons and version in reasons:
             return PulledVersion(version=version, state=state, reason=reasons[version], since=model.since)
-    return PulledVersion(version=version, state=Stage.PUBLISHED, since=model.since, signed_by=model.signed_by)
+    return PulledVersion(
+        version=version,
+        state=Stage.PUBLISHED,
+        since=model.since,
+        signed_by=model.signed_by,
+        provenance=model.provenance,
+    )
 
 
 @lru_cache(maxsize=10_000)

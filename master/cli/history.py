@@ -108,7 +108,7 @@ def _node_row(one: NodeTimeline, *, is_signed: bool) -> tuple[str, ...]:
         one.node,
         *(words.moment(at) if at else "-" for at in moments),
         took,
-        *([one.signed_by or "-"] if is_signed else []),
+        *([words.joined(filter(None, (one.signed_by, one.provenance))) or "-"] if is_signed else []),
         _end(one),
     )
 

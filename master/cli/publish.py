@@ -14,6 +14,7 @@ from master.cli.bucket import bucket_of, target_of
 from master.cli.ends import Exit, Failure
 from master.cli.progress import bar
 from master.cli.session import Json, Session
+from master.cli.signing import PROVENANCE, PROVENANCE_HELP, SigningKey, write_signature
 
 if TYPE_CHECKING:  # Google's client costs more start-up time than all of the other commands
     from master.google.storage import GoogleBucket
@@ -54,6 +55,7 @@ class Signing:
         Path | None,
         typer.Option("--certificate", metavar="FILE", help="the key's certificate and those above it, PEM"),
     ] = None
+    provenance: Annotated[str, typer.Option("--provenance", metavar=PROVENANCE, help=PROVENANCE_HELP)] = ""
 
 
 def publish(
@@ -73,6 +75,8 @@ def publish(
     """
     from master.publish.folder import check, look, size_of  # noqa: PLC0415 - see above
 
+    if signing.provenance and not signing.key:
+        raise Failure("--provenance is signed, too: give --sign FILE", code=Exit.USAGE)
     target = target_of(url)
     size = sum(check(folder, require_assets=checks.require_assets).values())
     if not checks.anyway and (doubts := _doubts(session, folder, target)):
@@ -83,9 +87,7 @@ def publish(
         session.screen.say(f"would publish {words.size(size)} as {place.address}")
         return Exit.DONE
     if signing.key:
-        from master.cli.signing import SigningKey, write_signature  # noqa: PLC0415 - cryptography costs start-up time
-
-        signing_key = SigningKey(signing.key, signing.certificate)
+        signing_key = SigningKey(signing.key, signing.certificate, signing.provenance)
         write_signature(session, folder, target.model, place.version, signing=signing_key)
         size = size_of(folder)
     with bar(session.screen, "checksums", size) as read:

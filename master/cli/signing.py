@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from events.names import BadName, ModelName, Version
+from events.wording import is_safe
 from master.cli.bucket import bucket_of, target_of
 from master.cli.ends import Exit, Failure
 from master.cli.progress import bar
@@ -18,10 +19,13 @@ from master.cli.session import Json, Session
 from master.cli.trust import Trust, policy_of
 
 if TYPE_CHECKING:  # cryptography costs start-up time
-    from service.signatures.assess import Trusted
+    from master.publish.signature import Verified
     from service.signatures.policy import Policy
+    from service.signatures.provenance import Provenance
 
 PRIVATE_MODE = 0o600
+PROVENANCE = "builder=URI,source=URI,commit=SHA"
+PROVENANCE_HELP = "write provenance.sig, too: who built it and out of what; source and commit may be missing"
 
 
 class Action(StrEnum):
@@ -42,6 +46,7 @@ class SigningKey:
         Path | None,
         typer.Option("--certificate", metavar="FILE", help="the key's certificate and those above it, PEM"),
     ] = None
+    provenance: Annotated[str, typer.Option("--provenance", metavar=PROVENANCE, help=PROVENANCE_HELP)] = ""
 
 
 As = Annotated[str, typer.Option("--as", metavar="MODEL/VERSION", help="which version it is (default: from its path)")]
@@ -76,14 +81,13 @@ def verify(
     """Say who signed a version, after reading every file of it; exit code 1 where nobody whom you believe did."""
     policy = policy_of(session, trust)
     if what.startswith("gs://"):
-        model, version, trusted = _in_bucket(session, what, policy)
+        model, version, verified = _in_bucket(session, what, policy)
     else:
-        model, version, trusted = _in_folder(session, Path(what), name, policy)
+        model, version, verified = _in_folder(session, Path(what), name, policy)
     if as_json:
-        signer = {"signed_by": trusted.signer.name, "fingerprint": trusted.signer.fingerprint}
-        session.screen.json({"model": model, "version": version, **signer, "files": len(trusted.digests)})
-        return Exit.DONE
-    session.screen.say(f"{model}/{version}: signed by {trusted.signer}; all {len(trusted.digests)} files are as signed")
+        session.screen.json({"model": model, "version": version, **verified.fields})
+    else:
+        session.screen.say(f"{model}/{version}: {verified}")
     return Exit.DONE
 
 
@@ -134,15 +138,32 @@ def write_signature(
     session: Session, folder: Path, model: ModelName, version: Version, *, signing: SigningKey
 ) -> tuple[bool, str]:
     """Sign a folder; tell whether a signature was written, and the fingerprint of the key."""
-    from master.publish.signature import sign_folder  # noqa: PLC0415 - see above
+    from master.publish.signature import Pen, sign_folder  # noqa: PLC0415 - see above
     from service.signatures.certificates import load_all  # noqa: PLC0415 - see above
     from service.signatures.keys import load_private  # noqa: PLC0415 - see above
 
+    provenance = _provenance(signing.provenance) if signing.provenance else None
     key = load_private(signing.key, password=session.settings.signing_password.encode())
     chain = load_all(signing.certificate) if signing.certificate else ()
     with bar(session.screen, "SHA-256", _signed_bytes(folder)) as read:
-        was_written = sign_folder(folder, model, version, key=key, chain=chain, read=read)
+        pen = Pen(key, chain)
+        was_written = sign_folder(folder, model, version, pen=pen, provenance=provenance, read=read)
     return was_written, key.public.fingerprint
+
+
+def _provenance(given: str) -> "Provenance":
+    """Read what `--provenance` says."""
+    from service.signatures.provenance import MAX_SHOWN, Provenance  # noqa: PLC0415 - see above
+
+    fields = dict.fromkeys(("builder", "source", "commit"), "")
+    for part in given.split(","):
+        name, _, value = part.partition("=")
+        if name not in fields or not value or fields[name] or not is_safe(value) or len(value) > MAX_SHOWN:
+            raise Failure(f"--provenance has {part!a}; it is {PROVENANCE}", code=Exit.USAGE)
+        fields[name] = value
+    if not fields["builder"]:
+        raise Failure(f"--provenance names no builder; it is {PROVENANCE}", code=Exit.USAGE)
+    return Provenance(**fields)
 
 
 def _signed_bytes(folder: Path) -> int:
@@ -153,7 +174,7 @@ def _signed_bytes(folder: Path) -> int:
     return size_of(folder, without=OUR_FILES)
 
 
-def _in_folder(session: Session, folder: Path, name: str, policy: "Policy") -> "tuple[ModelName, Version, Trusted]":
+def _in_folder(session: Session, folder: Path, name: str, policy: "Policy") -> "tuple[ModelName, Version, Verified]":
     from master.publish.signature import verify_folder  # noqa: PLC0415 - see above
 
     model, version = named(name, folder.absolute().parts)
@@ -161,7 +182,7 @@ def _in_folder(session: Session, folder: Path, name: str, policy: "Policy") -> "
         return model, version, verify_folder(folder, model, version, policy=policy, read=read)
 
 
-def _in_bucket(session: Session, url: str, policy: "Policy") -> "tuple[ModelName, Version, Trusted]":
+def _in_bucket(session: Session, url: str, policy: "Policy") -> "tuple[ModelName, Version, Verified]":
     from master.publish.signature import Objects, verify_objects  # noqa: PLC0415 - see above
 
     target = target_of(url)

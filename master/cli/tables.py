@@ -99,7 +99,7 @@ def versions(screen: Screen, rows: Iterable[VersionSpread]) -> None:
         "FAILED",
         "QUARANTINED",
         *(["SIGNED BY"] if is_signed else []),
-        rows=[[*_counts(row), *([", ".join(row.signed_by) or "-"] if is_signed else [])] for row in known],
+        rows=[[*_counts(row), *([_makers(row)] if is_signed else [])] for row in known],
     )
 
 
@@ -134,6 +134,10 @@ def cells(screen: Screen, rows: Iterable[CellRow], *, now: datetime, by_model: b
             for row in rows
         ],
     )
+
+
+def _makers(row: VersionSpread) -> str:
+    return words.joined(filter(None, (", ".join(row.signed_by), *row.provenance))) or "-"
 
 
 def _counts(row: VersionSpread) -> list[str]:

@@ -48,7 +48,7 @@ def assess(data: bytes | None, model: ModelName, version: Version, policy: Polic
     rule = policy.rule(model)
     try:
         signed = bundle.parse(data)
-        signer = _chain(signed, policy, rule) if signed.certificates else _key(signed, policy, rule)
+        by = signer(signed, policy, rule)
         read = statement.parse(signed.payload)
     except Untrusted:
         raise
@@ -57,7 +57,7 @@ def assess(data: bytes | None, model: ModelName, version: Version, policy: Polic
     wanted = statement.subject_of(model, version)
     if rule.subject == "version" and read.subject != wanted:
         raise Untrusted(f"its signature is for {read.subject!a}, not for {wanted!a}")
-    return Trusted(signer, read.digests)
+    return Trusted(by, read.digests)
 
 
 def files(trusted: Trusted, names: Set[FileName]) -> None:
@@ -73,6 +73,11 @@ def contents(trusted: Trusted, digests: Mapping[FileName, str]) -> None:
     """Compare SHA-256 of files with the statement's; raises `Untrusted`."""
     if wrong := sorted(name for name, digest in digests.items() if trusted.digests.get(name) != digest):
         raise Untrusted(f"{_listed(wrong)} differs from what was signed (SHA-256)")
+
+
+def signer(signed: Bundle, policy: Policy, rule: Rule) -> Signer:
+    """Find who of those whom we believe made the signature; raises `Untrusted` or another `Invalid`."""
+    return _chain(signed, policy, rule) if signed.certificates else _key(signed, policy, rule)
 
 
 def _key(signed: Bundle, policy: Policy, rule: Rule) -> Signer:

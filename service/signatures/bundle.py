@@ -107,10 +107,10 @@ def render(bundle: Bundle) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def parse(data: bytes) -> Bundle:
+def parse(data: bytes, bounds: Bounds = BOUNDS) -> Bundle:
     """Read a bundle; `BadBundle` says what is wrong with it. Nothing in it is verified yet."""
     try:
-        read = _Bundle.model_validate(strict_json.loads(data, BOUNDS))
+        read = _Bundle.model_validate(strict_json.loads(data, bounds))
     except strict_json.BadJson as error:
         raise BadBundle(f"the signature cannot be read: {error}") from error
     except ValidationError as error:

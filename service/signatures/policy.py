@@ -52,6 +52,9 @@ class Rule(BaseModel):
         default=(),
         description="patterns of who may sign with a certificate: mail addresses, URIs, DNS names; nobody without",
     )
+    builders: Annotated[tuple[Pattern, ...], AtMost(MAX_ENTRIES)] | None = Field(
+        default=None, description="patterns of who may have built a version, by its provenance; nobody asks without"
+    )
     subject: Literal["version", "any"] = Field(
         default="version", description="any takes a signature that names something else than MODEL/VERSION"
     )

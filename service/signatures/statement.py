@@ -18,7 +18,9 @@ from service.errors import Invalid
 from service.signatures import strict_json
 
 SIGNATURE_NAME: Final = FileName("model.sig")
-OUR_FILES: Final = frozenset({FileName(MANIFEST_NAME), SIGNATURE_NAME})  # of a version's folder, never part of it
+PROVENANCE_NAME: Final = FileName("provenance.sig")
+# Files of a version's folder that are never part of it.
+OUR_FILES: Final = frozenset({FileName(MANIFEST_NAME), SIGNATURE_NAME, PROVENANCE_NAME})
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://model_signing/signature/v1.0"
 BOUNDS: Final = Bounds(
@@ -86,15 +88,18 @@ def subject_of(model: ModelName, version: Version) -> str:
     return f"{model}/{version}"
 
 
+def root(digests: Iterable[str]) -> str:
+    """Return the digest of all digests, in the order in which the statement has them: the subject's own."""
+    return hashlib.sha256(b"".join(bytes.fromhex(one) for one in digests)).hexdigest()
+
+
 def render(statement: Statement) -> bytes:
     """Write a statement."""
     names = sorted(statement.digests)
     resources = [{"name": name, "algorithm": "sha256", "digest": statement.digests[name]} for name in names]
     document = {
         "_type": STATEMENT_TYPE,
-        "subject": [
-            {"name": statement.subject, "digest": {"sha256": _root(statement.digests[name] for name in names)}}
-        ],
+        "subject": [{"name": statement.subject, "digest": {"sha256": root(statement.digests[name] for name in names)}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "serialization": {
@@ -123,11 +128,6 @@ def parse(data: bytes) -> Statement:
         raise BadStatement("the signed statement names a file twice")
     if own := sorted(OUR_FILES & digests.keys()):
         raise BadStatement(f"the signed statement names {own[0]}, which is no file of a version")
-    if _root(one.digest for one in resources) != read.subject[0].digest.sha256:
+    if root(one.digest for one in resources) != read.subject[0].digest.sha256:
         raise BadStatement("the signed statement contradicts itself: its own digest is not that of its files")
     return Statement(wording.in_one_line(read.subject[0].name), digests)
-
-
-def _root(digests: Iterable[str]) -> str:
-    """The digest of all digests, in the order in which the statement has them."""
-    return hashlib.sha256(b"".join(bytes.fromhex(one) for one in digests)).hexdigest()

@@ -33,6 +33,7 @@ export interface NodeTimeline {
   reason: string;
   seconds_to_serve: number | null;
   signed_by: string;
+  provenance: string;
 }
 
 export interface Timeline {

@@ -61,6 +61,7 @@ export interface VersionSpread {
   failed: number;
   quarantined: number;
   signed_by: string[];
+  provenance: string[];
 }
 
 export interface ModelView extends ModelRow {

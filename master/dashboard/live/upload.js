@@ -121,9 +121,14 @@ export class Upload {
       { role: "listitem" },
       h("a", { href: nodePath(node.node) }, node.node),
       h("span", { class: "steps" }, steps),
-      node.signed_by && h("span", { class: "faint" }, `signed by ${node.signed_by}`),
+      node.signed_by && h("span", { class: "faint" }, madeBy(node)),
       progress && bar(progress),
       trouble && h("span", { class: "wrong" }, trouble),
     );
   }
+}
+
+/** @param {NodeTimeline} node */
+function madeBy(node) {
+  return `signed by ${[node.signed_by, node.provenance].filter(Boolean).join(", ")}`;
 }

@@ -73,7 +73,8 @@ function stages(version) {
 /** @param {VersionSpread} version */
 function signers(version) {
   if (!version.signed_by.length) return h("span", { class: "faint" }, "nobody known");
-  return version.signed_by.join(", ");
+  const built = version.provenance.map((words) => h("div", { class: "faint" }, words));
+  return [h("div", {}, version.signed_by.join(", ")), ...built];
 }
 
 /**

@@ -90,6 +90,30 @@ def test_a_signed_folder_is_checked_and_a_changed_one_refused(command: Command, 
     assert "it has no signature (model.sig)" in unsigned.stderr
 
 
+def test_who_built_a_version_is_signed_and_shown(command: Command, gcs_server: GcsServer, export: Path) -> None:
+    """Beside the signature, outside its files; what was said before stays, and programs get the fields."""
+    built = "builder=https://ci.example.com/train,source=git+https://git.example.com/line,commit=0123abc"
+    done(command, "keys", "new", "release")
+    signing = ("--sign", "release.key.pem", "--provenance", built)
+    done(command, "publish", export, "gs://models/line/7", *signing)
+    assert "line/7/provenance.sig" in gcs_server.bucket.names("line/7/")
+    first = (export / "provenance.sig").read_bytes()
+    assert "already" in done(command, "publish", export, "gs://models/line/7", *signing)
+    assert (export / "provenance.sig").read_bytes() == first
+    for what in (export, "gs://models/line/7"):
+        words = done(command, "verify", what, "--key", "release.pem")
+        assert "built by https://ci.example.com/train from git+https://git.example.com/line at 0123abc" in words
+        fields = json.loads(done(command, "verify", what, "--key", "release.pem", "--json"))
+        assert fields["provenance"]["commit"] == "0123abc"
+    gcs_server.bucket.write("line/7/provenance.sig", b"{}")
+    assert "its provenance is not believed" in done(command, "verify", "gs://models/line/7", "--key", "release.pem")
+    gcs_server.bucket.write("line/7/provenance.sig", b" " * 2_000_000)
+    assert "has more than 1,048,576 bytes" in done(command, "verify", "gs://models/line/7", "--key", "release.pem")
+    for wrong in ("commit=1", "builder=", "builder=a,builder=b", "author=me", "builder"):
+        assert command("sign", export, "--key", "release.key.pem", "--provenance", wrong).returncode == Exit.USAGE
+    assert command("publish", export, "gs://models/line/7", "--provenance", built).returncode == Exit.USAGE
+
+
 def test_certificates_sign_and_are_checked(command: Command, export: Path, tmp_path: Path) -> None:
     """The authority and a pattern of identities say who may; a node's policy folder says the same."""
     root = issue("root", is_authority=True)

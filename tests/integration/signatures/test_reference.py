@@ -63,7 +63,7 @@ def trusted(data: bytes, version: Path, policy: Policy) -> str:
 
 def test_it_verifies_what_we_sign_with_a_key(tool: Tool, version: Path, key: PrivateKey) -> None:
     """Also beside our own files; and it refuses a version that was changed."""
-    signature = write(version, {"manifest.json": b"{}"}) / "model.sig"
+    signature = write(version, {"manifest.json": b"{}", "provenance.sig": b"{}"}) / "model.sig"
     signature.write_bytes(sign("ranker/7", digests_of(version, NAMES), key))
     arguments = ("verify", "key", "--signature", signature, "--public_key", version.parents[1] / "public.pem", version)
     verified = tool(*arguments)

@@ -132,13 +132,13 @@ def test_a_model_is_shown_with_signers_where_nodes_ask_for_signatures() -> None:
     """A column more, and only then."""
     signed = VersionSpread(
         version=V4, serving=1, on_disk=1, fetching=0, failed=0, quarantined=0, signed_by=("ci (aa)", "release (aa)")
-    )
+    ).model_copy(update={"provenance": ("built by ci",)})
     unsigned = VersionSpread(version=V3, serving=0, on_disk=1, fetching=0, failed=0, quarantined=0)
     view = ModelView(**dict(a_model(LINE)), versions=(signed, unsigned), explain=())
     transport = FakeTransport({"GET /v1/models/line": ok(view), "GET /v1/models/line/nodes": page(a_cell(N1))})
     assert run(transport, "model", "line").out.splitlines()[2:5] == [
         "VERSION  SERVING  ON DISK  FETCHING  FAILED  QUARANTINED  SIGNED BY",
-        "4        1        1        0         0       0            ci (aa), release (aa)",
+        "4        1        1        0         0       0            ci (aa), release (aa); built by ci",
         "3        0        1        0         0       0            -",
     ]
 

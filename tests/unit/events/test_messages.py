@@ -33,7 +33,7 @@ def test_wire_format_holds() -> None:
         "subject": "m/3",
         "time": "2026-01-02T03:04:05Z",
         "datacontenttype": "application/json",
-        "data": {"model": "m", "version": 3, "files": 2, "bytes": 10, "signed_by": ""},
+        "data": {"model": "m", "version": 3, "files": 2, "bytes": 10, "signed_by": "", "provenance": ""},
     }
 
 

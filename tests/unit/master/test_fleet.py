@@ -146,8 +146,23 @@ def test_a_model_shows_who_signed_its_versions() -> None:
     known = fleet_of({"a": signed, "b": signed, "c": serving(7, signed_by="ci (aa)"), "d": serving(6, 7, 8)})
     spread = {line.version: line.signed_by for line in known.model(MODEL).versions}
     assert spread == {V6: ("release (aa)",), V7: ("ci (aa)", "release (aa)"), V8: ()}
+    built = known.cell(MODEL, NodeName("a")).explain
+    assert "Version 7 is published and serving since 2026-01-01 00:00:00 UTC, signed by release (aa)." in built
     tell(known.fold, "c", {MODEL: serving(7)}, seconds=1)
     assert known.model(MODEL).versions[1].signed_by == ("release (aa)",)
+
+
+def test_a_model_shows_who_built_its_versions() -> None:
+    """Behind the signer, in the table and in what a node says."""
+    known = fleet_of({"a": serving(7, signed_by="release (aa)", provenance="built by ci at c0"), "b": serving(7)})
+    assert [line.provenance for line in known.model(MODEL).versions] == [("built by ci at c0",)]
+    assert any(
+        "signed by release (aa), built by ci at c0." in line for line in known.cell(MODEL, NodeName("a")).explain
+    )
+    event = messages.VersionPublished(
+        model=MODEL, version=V7, files=1, bytes=1, signed_by="release (aa)", provenance="built by ci at c0"
+    )
+    assert words.sentence(event).endswith("signed by release (aa), built by ci at c0")
 
 
 def test_the_highest_number_there_is_is_named() -> None:
