@@ -19,7 +19,7 @@ from puller.exchange import site as exchange
 from puller.fetching import Fetching
 from puller.hints import Hints
 from puller.http_engine import HttpEngine
-from puller.intake import Intake, Peers
+from puller.intake import Intake, Peers, Uploads
 from puller.link import Link
 from puller.local import Observer
 from puller.reconcile import Reconciler, Tools
@@ -68,14 +68,9 @@ def build(chosen: PullerSettings, way: Way, core: Core) -> Parts:
         publish=partial(core.bus.publish, subjects.HINT),
         hears_itself=lambda: pubsub_link.state.is_connected,
     )
-    intake = Intake(
-        chosen.bucket,
-        chosen.prefix,
-        hints,
-        emit=core.bus.emit,
-        tell_peers=peers.tell,
-        monotonic=asyncio.get_running_loop().time,
-    )
+    loop = asyncio.get_running_loop()
+    uploads = Uploads(core.bus.emit, loop.time, loop.call_later)
+    intake = Intake(chosen.bucket, chosen.prefix, hints, uploads, tell_peers=peers.tell)
     subscription = _subscription(chosen, link=pubsub_link, intake=intake, hints=hints)
     access = Access(
         emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""), billing_project=chosen.billing_project, way=way

@@ -8,21 +8,64 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from events import hint, notification
 from events.hint import Hint
 from events.messages import Event, NotificationReceived
-from events.names import MANIFEST_NAME, Ignored, ModelName, NodeName, ObjectPath
+from events.names import MANIFEST_NAME, Ignored, ModelName, NodeName, ObjectPath, Version
 from events.notification import Notification, Unparseable
-from puller.dedupe import KEYS, Pace, Recent
+from puller.dedupe import KEYS, Recent
 from puller.hints import Hints
 from service import logs, metrics
 
 log = logs.get("puller.intake")
 
-EVENT_SECONDS = 1.0  # an upload of many files is heard as one event a second, and as its manifest
+QUIET_SECONDS = 30.0  # after which an upload is over, as far as the history is concerned
 PEER_SECONDS = 1.0  # between two hints to the peers about one model
 OWN_NEWS_SECONDS = 10.0  # for so long a peer's word about a model adds nothing to our own notification
+
+
+@dataclass(slots=True)
+class _Upload:
+    heard_at: float
+    untold: NotificationReceived | None = None
+
+
+@dataclass(slots=True)
+class Uploads:
+    """Tells the history of an upload's first object, its manifest, and its last object once no more have come.
+
+    So an upload of hours and thousands of files is two or three events at a node (issue 12).
+    """
+
+    emit: Callable[[Event], None]
+    monotonic: Callable[[], float]
+    later: Callable[[float, Callable[[], None]], object]  # calls after so many seconds
+    _open: dict[tuple[ModelName, Version], _Upload] = field(default_factory=dict)
+
+    def hear(self, event: NotificationReceived, *, may_be_last: bool) -> None:
+        """Take what was heard of one object."""
+        key = (event.model, event.version)
+        before = self._open.get(key)
+        is_told = before is None or may_be_last
+        if is_told:
+            self.emit(event)
+        if before is None and len(self._open) >= KEYS:
+            return
+        self._open[key] = _Upload(self.monotonic(), None if is_told else event)
+        if before is None:
+            self.later(QUIET_SECONDS, partial(self._close, key))
+
+    def _close(self, key: tuple[ModelName, Version]) -> None:
+        upload = self._open[key]
+        left_seconds = upload.heard_at + QUIET_SECONDS - self.monotonic()
+        if left_seconds > 0:
+            self.later(left_seconds, partial(self._close, key))
+            return
+        del self._open[key]
+        if upload.untold:
+            self.emit(upload.untold)
 
 
 @dataclass(slots=True)
@@ -32,12 +75,10 @@ class Intake:
     bucket: str
     prefix: str
     hints: Hints
-    emit: Callable[[Event], None]
+    uploads: Uploads
     tell_peers: Callable[[ModelName], None]
-    monotonic: Callable[[], float]
     unparseable: Counter[str] = field(default_factory=Counter)  # reason -> messages
     _recent: Recent = field(default_factory=Recent)
-    _pace: Pace = field(default_factory=lambda: Pace(EVENT_SECONDS))
 
     def receive(self, attributes: Mapping[str, str]) -> None:
         """Take one message; it may be acked afterwards whatever it was."""
@@ -71,17 +112,14 @@ class Intake:
         if not place.is_plain:  # how its folder is called is known once the model's folders are listed
             self.hints.look_at(place.model)
         self.tell_peers(place.model)
-        wait_seconds = self._pace.wait_seconds((place.model, place.version), now=self.monotonic())
-        if may_be_last or not wait_seconds:
-            self.emit(
-                NotificationReceived(
-                    model=place.model,
-                    version=place.version,
-                    object_name=heard.object_name,
-                    generation=heard.generation,
-                    event_time=heard.event_time,
-                )
-            )
+        event = NotificationReceived(
+            model=place.model,
+            version=place.version,
+            object_name=heard.object_name,
+            generation=heard.generation,
+            event_time=heard.event_time,
+        )
+        self.uploads.hear(event, may_be_last=may_be_last)
 
 
 @dataclass(slots=True)

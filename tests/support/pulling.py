@@ -18,7 +18,7 @@ from puller import crc32c, disk, extending
 from puller.completeness import Rules
 from puller.fetching import Fetching
 from puller.hints import Hints
-from puller.intake import Intake
+from puller.intake import Intake, Uploads
 from puller.limits import Limits
 from puller.link import Link
 from puller.local import Observer
@@ -107,9 +107,8 @@ class Puller:
         self.fetching = Fetching(share, self.sightings, self._surroundings(), parallel=self.parallel)
         self.ledger = Ledger(emit=self._emit, on_change=lambda: None)
         self.link = Link("bucket", clock=now, on_change=lambda: None)
-        self.intake = Intake(
-            "bucket", "", self.hints, emit=self.events.append, tell_peers=lambda _: None, monotonic=loop.time
-        )
+        uploads = Uploads(self.events.append, loop.time, loop.call_later)
+        self.intake = Intake("bucket", "", self.hints, uploads, tell_peers=lambda _: None)
         self.reconciler = Reconciler(self._tools(), poll_seconds=self.poll_seconds)
 
     async def _held(self, model: ModelName) -> int:

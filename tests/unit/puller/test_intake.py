@@ -1,11 +1,13 @@
 """From a message to a hint: what is heard, what is dropped, what the peers are told."""
 
 import asyncio
+from collections.abc import Callable
 
 from events.messages import Event, NotificationReceived
 from events.names import ModelName, NodeName, Version
+from puller.dedupe import KEYS
 from puller.hints import MAX_WAITING, Hints
-from puller.intake import Intake, Peers
+from puller.intake import QUIET_SECONDS, Intake, Peers, Uploads
 from tests.support.virtual_time import run
 
 M, FINALIZE = ModelName("m"), "OBJECT_FINALIZE"
@@ -21,17 +23,28 @@ class Desk:
         self.told: list[ModelName] = []
         self.hints = Hints(self.ring, lambda: self.now)
         self.hints.take()
-        self.intake = Intake(
-            "b",
-            "p/",
-            self.hints,
-            emit=self.events.append,
-            tell_peers=self.told.append,
-            monotonic=lambda: self.now,
-        )
+        self.due: list[tuple[float, Callable[[], None]]] = []
+        uploads = Uploads(self.events.append, lambda: self.now, self.later)
+        self.intake = Intake("b", "p/", self.hints, uploads, tell_peers=self.told.append)
 
     def ring(self) -> None:
         self.rings += 1
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        self.due.append((self.now + seconds, call))
+
+    def wait(self, seconds: float) -> None:
+        """Let time go by, and do what is due meanwhile."""
+        until = self.now + seconds
+        while due := [one for one in self.due if one[0] <= until]:
+            self.due.remove(one := min(due, key=lambda one: one[0]))
+            self.now = one[0]
+            one[1]()
+        self.now = until
+
+    def objects(self) -> list[str]:
+        """Those that the history was told of."""
+        return [event.object_name for event in self.events if isinstance(event, NotificationReceived)]
 
     def hear(self, name: str, *, generation: int = 1, bucket: str = "b", kind: str = FINALIZE) -> None:
         self.intake.receive(
@@ -90,14 +103,29 @@ def test_unreadable_messages_are_counted_by_reason() -> None:
     assert desk.rings == 0
 
 
-def test_an_upload_of_many_files_is_one_event_a_second_and_its_manifest() -> None:
-    """History is not flooded by uploads of thousands of files; the object that completes a version is always in it."""
+def test_an_upload_is_told_by_its_first_object_its_manifest_and_its_last() -> None:
+    """However many files it has and however long it takes: the history has room for others."""
     desk = Desk()
     for number in range(1000):
         desk.hear(f"p/m/3/variables/{number}")
+        desk.wait(3.0)
+    assert desk.objects() == ["p/m/3/variables/0"]
     desk.hear("p/m/3/manifest.json")
-    events = [event for event in desk.events if isinstance(event, NotificationReceived)]
-    assert [event.object_name for event in events] == ["p/m/3/variables/0", "p/m/3/manifest.json"]
+    desk.wait(QUIET_SECONDS)
+    assert desk.objects() == ["p/m/3/variables/0", "p/m/3/manifest.json"]
+    assert not desk.due
+    for name in ("assets.extra/smoke.json", "fingerprint.pb", "assets/words"):
+        desk.hear(f"p/m/3/{name}")
+    desk.wait(QUIET_SECONDS)
+    assert desk.objects()[2:] == ["p/m/3/assets.extra/smoke.json", "p/m/3/assets/words"]
+
+
+def test_uploads_that_are_under_way_take_bounded_memory() -> None:
+    """Whoever may publish to the topic can name any number of versions."""
+    desk = Desk()
+    for number in range(KEYS + 100):
+        desk.hear(f"p/m/{number}/a")
+    assert len(desk.due) == KEYS
 
 
 def test_a_version_under_upload_is_listed_once_a_second_and_for_its_manifest() -> None:
