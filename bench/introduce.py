@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bench import trees
 from bench.figures import Figure, Row
 from bench.meter import peak_memory_mib
-from bench.site import NODE
+from bench.testbed import NODE
 from events.names import ModelName, Version
 from infra.local import node, parts
 from infra.local.node import Loader, NodePlan

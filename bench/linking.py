@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bench import trees
 from bench.figures import Figure, Row, ratios
 from bench.pull import Pulled, pull
-from bench.site import Site, site
+from bench.testbed import Testbed, site
 from bench.trees import Tree
 from events.names import ModelName, Version
 from infra.local.supervisor import Supervisor
@@ -32,7 +32,7 @@ def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature fo
     yield from rows(tree, after_first, alone)
 
 
-def deliver(place: Site, tree: Tree) -> None:
+def deliver(place: Testbed, tree: Tree) -> None:
     """Bring both versions into the bucket; the second differs in a few files."""
     source = place.supervisor.new_folder("source")
     trees.write(tree, source, seed=1)

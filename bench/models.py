@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from bench import trees
 from bench.figures import Figure, Row
 from bench.meter import cpu_seconds, memory_mib
-from bench.site import BUCKET, Site, site
+from bench.testbed import BUCKET, Testbed, site
 from events.names import ModelName, Version
 from infra.local.node import NodePlan
 from infra.local.ports import LOOPBACK
@@ -63,7 +63,7 @@ def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature fo
             have = count
 
 
-def add(place: Site, numbers: range) -> None:
+def add(place: Testbed, numbers: range) -> None:
     """Upload one small version for each of these models."""
     source = place.supervisor.new_folder("source")
     trees.write(trees.Tree("small", {}), source, seed=1)
@@ -75,7 +75,7 @@ def add(place: Site, numbers: range) -> None:
         list(pool.map(send, numbers))
 
 
-def fill(place: Site, plan: NodePlan, count: int) -> float:
+def fill(place: Testbed, plan: NodePlan, count: int) -> float:
     """Have a puller fetch what it lacks, and time it; it polls as seldom as by default."""
     started = time.monotonic()
     child = place.start_puller(plan)
@@ -88,7 +88,7 @@ def fill(place: Site, plan: NodePlan, count: int) -> float:
     return seconds
 
 
-def rest(place: Site, plan: NodePlan, *, passes: int) -> Rest:
+def rest(place: Testbed, plan: NodePlan, *, passes: int) -> Rest:
     """Start a puller that has nothing to do, and watch its passes."""
     polling = replace(plan, settings={**plan.settings, "MM_POLL_SECONDS": str(POLL_SECONDS)})
     started = time.monotonic()
@@ -140,5 +140,5 @@ def _passes(plan: NodePlan) -> Passes:
     return values["count"], values["sum"]
 
 
-def _lists(place: Site) -> int:
+def _lists(place: Testbed) -> int:
     return len(LIST.findall(place.gcs.log.read_text()))

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from nats.aio.client import Client
 
 from bench.meter import cpu_seconds, peak_memory_mib
-from bench.rivals import Run
-from bench.site import REMOVED, Site, desire, know_beforehand
+from bench.peers import Run
+from bench.testbed import REMOVED, Testbed, desire, know_beforehand
 from events.desired import Desired, Pinned, Policy
 from events.messages import DownloadFinished, DownloadStarted, VersionPublished
 from events.names import ModelName, Version
@@ -80,7 +80,7 @@ class Pulling:
 
 
 @asynccontextmanager
-async def puller(site: Site, model: ModelName) -> AsyncIterator[Pulling]:
+async def puller(site: Testbed, model: ModelName) -> AsyncIterator[Pulling]:
     """Start a puller with an empty folder; it and what it fetched are gone afterwards."""
     plan = site.plan()
     async with nats_client(site.nats_url) as client, listening(client) as log:
@@ -94,7 +94,7 @@ async def puller(site: Site, model: ModelName) -> AsyncIterator[Pulling]:
             shutil.rmtree(plan.models)
 
 
-def pull(site: Site, model: ModelName, versions: Sequence[Version]) -> tuple[Pulled, ...]:
+def pull(site: Testbed, model: ModelName, versions: Sequence[Version]) -> tuple[Pulled, ...]:
     """Have a fresh puller fetch these versions, one after the other."""
 
     async def go() -> tuple[Pulled, ...]:

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from bench import rivals
+from bench import peers
 from bench.figures import Figure, Row, Unmeasured, ratios
+from bench.peers import Payload, Run
 from bench.pull import Pulled, pull
-from bench.rivals import Goods, Run
-from bench.site import Site, site
+from bench.testbed import Testbed, site
 from bench.trees import Tree, alike, shard_and_small, write
 from events.names import ModelName, Version
 from infra.local.supervisor import Supervisor
 
 MB = 1_000_000
-MODEL, VERSION = ModelName("goods"), Version(1)
+MODEL, VERSION = ModelName("payload"), Version(1)
 OURS = "puller"
 AT_MOST_OF = {"gcloud storage cp -r": 0.35}
 AT_MOST_OF_CURL = {"shard and small files": 0.9, "512 files alike": 1.0}
@@ -47,11 +47,11 @@ def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature fo
     plan = QUICK if is_quick else FULL
     for tree in plan.trees:
         with Supervisor() as supervisor, site(supervisor) as place:
-            goods = deliver(place, tree)
-            yield from compare(place, tree, goods, plan)
+            payload = deliver(place, tree)
+            yield from compare(place, tree, payload, plan)
 
 
-def deliver(place: Site, tree: Tree) -> Goods:
+def deliver(place: Testbed, tree: Tree) -> Payload:
     """Bring the tree into the bucket."""
     source = place.supervisor.new_folder("source")
     write(tree, source, seed=1)
@@ -59,13 +59,13 @@ def deliver(place: Site, tree: Tree) -> Goods:
     shutil.rmtree(source)
     place.forget_uploads()
     objects = place.objects(f"{MODEL}/{VERSION}/")
-    return Goods(MODEL, VERSION, objects)
+    return Payload(MODEL, VERSION, objects)
 
 
-def compare(place: Site, tree: Tree, goods: Goods, plan: Plan) -> Iterator[Row]:
+def compare(place: Testbed, tree: Tree, payload: Payload, plan: Plan) -> Iterator[Row]:
     """Let every program fetch, and put what they took into figures."""
     folder = place.supervisor.new_folder("fetched")
-    known = [make(place, goods, folder) for make in (rivals.curl, rivals.rclone, rivals.gcloud, rivals.cp)]
+    known = [make(place, payload, folder) for make in (peers.curl, peers.rclone, peers.gcloud, peers.cp)]
     pulls: list[Pulled] = []
 
     def ours() -> Run:
@@ -73,15 +73,15 @@ def compare(place: Site, tree: Tree, goods: Goods, plan: Plan) -> Iterator[Row]:
         return pulls[-1].run
 
     fetchers: dict[str, Callable[[], Run]] = {OURS: ours}
-    fetchers |= {rival.name: partial(rival.run, goods.total) for rival in known if rival.version}
+    fetchers |= {peer.name: partial(peer.run, payload.total) for peer in known if peer.version}
     yield from rows(tree, take_turns(place, fetchers, plan))
     yield from parts(tree, pulls)
-    for rival in known:
-        if not rival.version:
-            yield Unmeasured(f"{tree.name}: {rival.name}", f"{rival.argv[0]} is not installed")
+    for peer in known:
+        if not peer.version:
+            yield Unmeasured(f"{tree.name}: {peer.name}", f"{peer.argv[0]} is not installed")
 
 
-def take_turns(place: Site, fetchers: Mapping[str, Callable[[], Run]], plan: Plan) -> dict[str, list[Run]]:
+def take_turns(place: Testbed, fetchers: Mapping[str, Callable[[], Run]], plan: Plan) -> dict[str, list[Run]]:
     """Let every program fetch in turn, each round another one first."""
     names = [*fetchers]
     runs: dict[str, list[Run]] = {name: [] for name in names}

@@ -8,8 +8,9 @@ nothing was loading or unloading, or ends once something else was seen to begin.
 
 from dataclasses import replace
 
-from configurator.told import Key
-from configurator.view import Activity, State, View
+from configurator.serving.applied_config import Key
+from configurator.serving.states import State
+from configurator.view import Activity, View
 
 BUSY = {State.LOADING: "loading", State.UNLOADING: "unloading"}
 WHOLE_SECONDS = 1.0  # between two whole looks

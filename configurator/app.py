@@ -10,22 +10,22 @@ from typing import Protocol
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from configurator import explain, status
-from configurator.clean import Around, Cleaner
-from configurator.court import Court
-from configurator.disk import Disk
-from configurator.edges import Edges
+from configurator.dependencies import Dependencies
+from configurator.event_emitter import EventEmitter
 from configurator.hand_made import HandMade
-from configurator.news import News
 from configurator.observe import Observer
 from configurator.observe import Serving as Asked
-from configurator.peers import Link, Peers
 from configurator.reconcile import Reconcile
-from configurator.reloader import Reloader
 from configurator.sender import Sender
-from configurator.serving import Serving
+from configurator.serving.client import Serving
+from configurator.serving.reloader import Reloader
+from configurator.serving.sample_request import Predicts
 from configurator.settings import ConfiguratorSettings
-from configurator.smoke import Predicts
-from configurator.sweeper import Sweeper
+from configurator.versions.cleanup import Around, Cleaner
+from configurator.versions.disk import Disk
+from configurator.versions.health_checks import HealthChecks
+from configurator.versions.peers import Link, Peers
+from configurator.versions.sweeper import Sweeper
 from events import subjects
 from events.commands import ApplyRetention, Command, Reload
 from events.desired import DesiredState
@@ -62,36 +62,38 @@ class Outside:
 
     desired: Callable[[], DesiredState]
     emit: Callable[[Event], None]
-    ring: Callable[[], None]
+    wake: Callable[[], None]
     publish: Callable[[bytes], None] = lambda _: None
     is_connected: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
 
 
-def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServing, outside: Outside) -> Edges:
+def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServing, outside: Outside) -> Dependencies:
     """Put together what a pass works on."""
     troubles = Troubles(log)
-    news, sweeper = News(outside.emit, troubles=troubles), Sweeper(disk)
+    emitter, sweeper = EventEmitter(outside.emit, troubles=troubles), Sweeper(disk)
 
     async def send(config: ModelServerConfig) -> None:
         await serving.reload(config, seconds=settings.reload_seconds)
 
-    reloader = Reloader(send, ring=outside.ring)
+    reloader = Reloader(send, wake=outside.wake)
     hand_made = HandMade(serving, troubles=troubles)
-    link = Link(outside.publish, outside.is_connected, outside.ring, outside.clock)
+    link = Link(outside.publish, outside.is_connected, outside.wake, outside.clock)
     peers = Peers(settings.node, link, stagger_seconds=settings.stagger_seconds, heeds=settings.heed_peers)
-    return Edges(
+    return Dependencies(
         disk=disk,
         serving=serving,
         observer=Observer(disk, serving, desired=outside.desired, hand_made=hand_made, peers=peers, troubles=troubles),
         hand_made=hand_made,
         peers=peers,
         reloader=reloader,
-        sender=Sender(disk, reloader, hand_made, sweeper, news, troubles),
+        sender=Sender(disk, reloader, hand_made, sweeper, emitter, troubles),
         sweeper=sweeper,
-        cleaner=Cleaner(disk, settings, sweeper=sweeper, news=news, around=Around(outside.clock, troubles)),
-        court=Court(disk, serving, news=news, smoke_seconds=settings.smoke_seconds, troubles=troubles),
-        news=news,
+        cleaner=Cleaner(disk, settings, sweeper=sweeper, emitter=emitter, around=Around(outside.clock, troubles)),
+        health_checks=HealthChecks(
+            disk, serving, emitter=emitter, smoke_seconds=settings.smoke_seconds, troubles=troubles
+        ),
+        emitter=emitter,
         troubles=troubles,
         clock=outside.clock,
     )
@@ -99,42 +101,52 @@ def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServi
 
 def build(core: Core, settings: ConfiguratorSettings) -> Parts:
     """Put the service together."""
-    ring, serving = core.doorbell.ring, Serving(settings.serving_address, settings.serving_tls)
+    wake, serving = core.wakeup.wake, Serving(settings.serving_address, settings.serving_tls)
     disk = Disk(Layout(settings.models_dir.absolute()), settings.config_file)
     outside = Outside(
         lambda: core.desired.state,
         core.bus.emit,
-        ring,
+        wake,
         partial(core.bus.publish, subjects.CRASH),
         lambda: core.bus.connection.is_connected,
     )
-    edges = wire(disk, settings, serving=serving, outside=outside)
-    reconcile = Reconcile(edges, settings)
-    reporter = Reporter(core, edges, reconcile, settings)
+    dependencies = wire(disk, settings, serving=serving, outside=outside)
+    reconcile = Reconcile(dependencies, settings)
+    reporter = Reporter(core, dependencies, reconcile, settings)
 
     def on_room(_: bytes) -> None:
-        edges.cleaner.ask_for_room()
-        ring()
+        dependencies.cleaner.ask_for_room()
+        wake()
 
-    core.bus.subscribe(subjects.CRASH, edges.peers.hear)
+    core.bus.subscribe(subjects.CRASH, dependencies.peers.hear)
     core.bus.subscribe(subjects.retention_request(settings.node), on_room)
     for kind in (VersionPublished, VersionExtended):
-        core.bus.subscribe(subjects.events(settings.node, "puller", kind.type), lambda _: ring())
+        core.bus.subscribe(subjects.events(settings.node, "puller", kind.type), lambda _: wake())
     return Parts(
         reporter.one_pass,
         Timing(settings.poll_seconds, backoff_min_seconds=BACKOFF_MIN_SECONDS, backoff_max_seconds=BACKOFF_MAX_SECONDS),
         reporter.report,
-        tasks=(edges.reloader.run, edges.sweeper.run, edges.peers.run, lambda: serving.watch(ring)),
-        commands={Reload: partial(_reload, reconcile, ring), ApplyRetention: partial(_retain, edges.cleaner, ring)},
+        tasks=(
+            dependencies.reloader.run,
+            dependencies.sweeper.run,
+            dependencies.peers.run,
+            lambda: serving.watch(wake),
+        ),
+        commands={
+            Reload: partial(_reload, reconcile, wake),
+            ApplyRetention: partial(_retain, dependencies.cleaner, wake),
+        },
     )
 
 
 class Reporter:
     """Writes the report, and tells after a pass whether it has changed."""
 
-    def __init__(self, core: Core, edges: Edges, reconcile: Reconcile, settings: ConfiguratorSettings) -> None:
+    def __init__(
+        self, core: Core, dependencies: Dependencies, reconcile: Reconcile, settings: ConfiguratorSettings
+    ) -> None:
         self._core = core
-        self._edges = edges
+        self._dependencies = dependencies
         self._reconcile = reconcile
         self._settings = settings
         self._ages = status.Ages(clock=lambda: datetime.now(UTC))
@@ -142,21 +154,21 @@ class Reporter:
 
     def report(self) -> ConfiguratorReport:
         """The whole truth, now."""
-        observer = self._edges.observer
+        observer = self._dependencies.observer
         view = self._reconcile.view
         models = status.report(
             view,
             observer.folders,
-            idle=self._edges.cleaner.idle,
+            idle=self._dependencies.cleaner.idle,
             ages=self._ages,
-            troubles=self._edges.troubles,
+            troubles=self._dependencies.troubles,
         )
         about = self._core.about()
-        warnings = (*about.warnings, *self._edges.hand_made.warnings)[:MAX_MODELS]
+        warnings = (*about.warnings, *self._dependencies.hand_made.warnings)[:MAX_MODELS]
         moving = frozenset() if view.is_away else self._reconcile.moving - explain.held_up(view)
         return ConfiguratorReport(
             **about.model_copy(update={"warnings": warnings}).model_dump(),
-            serving=self._edges.news.serving,
+            serving=self._dependencies.emitter.serving,
             serving_address=self._settings.serving_address,
             disk=DiskReport(total=observer.space.total, free=observer.space.free, reserve=self._settings.reserve_bytes),
             reload_lock=None if view.is_away else status.reload_lock(view, self._ages),
@@ -168,7 +180,7 @@ class Reporter:
         try:
             return await self._reconcile()
         finally:
-            serving = self._edges.news.serving
+            serving = self._dependencies.emitter.serving
             self._core.health.missing = "" if serving.is_connected else serving.reason
             report = self.report()
             measure(report)
@@ -179,18 +191,18 @@ class Reporter:
                 self._core.report_changed()
 
 
-async def _reload(reconcile: Reconcile, ring: Callable[[], None], request: Command) -> tuple[str, ...]:
+async def _reload(reconcile: Reconcile, wake: Callable[[], None], request: Command) -> tuple[str, ...]:
     served = sorted(reconcile.view.base.items())
     if not request.dry_run:
         reconcile.say_again()
-        ring()
+        wake()
     return tuple(f"{name}: versions {', '.join(map(str, sorted(entry.versions)))}" for name, entry in served)
 
 
-async def _retain(cleaner: Cleaner, ring: Callable[[], None], request: Command) -> tuple[str, ...]:
+async def _retain(cleaner: Cleaner, wake: Callable[[], None], request: Command) -> tuple[str, ...]:
     model = request.model if isinstance(request, ApplyRetention) else None
     sentences = cleaner.hurry(model, dry_run=request.dry_run)
-    ring()
+    wake()
     return sentences
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from configurator import plan as planning
 from configurator.activity import doing, endless, had_time, holder, lasting
-from configurator.told import Key
-from configurator.view import DEFAULT, Model, State, View
+from configurator.serving.applied_config import Key
+from configurator.serving.states import State
+from configurator.view import DEFAULT, Model, View
 from events.desired import Latest, Pinned
 from events.names import ModelName, Version
 from events.status import SERVING_AWAY
@@ -67,7 +68,7 @@ def held_up(view: View) -> frozenset[ModelName]:
     """Name the models of which a version waits for a load thread that does not come back."""
     if not endless(view):
         return frozenset()
-    asked = view.told.asked
+    asked = view.applied.asked
     waiting = (key for key, status in view.statuses.items() if status.state is State.START and key in asked)
     return frozenset(key[0] for key in waiting if view.now - asked[key].since >= planning.STUCK_SECONDS)
 
@@ -119,16 +120,16 @@ def _waiting(view: View, name: ModelName, version: Version) -> str:
         return f"version {version} is in quarantine: {model.quarantined[version]}"
     if version not in model.on_disk:
         return f"version {version} is not on disk yet"
-    flight = view.told.flight
-    entry = (flight.config if flight else view.base).get(name)
+    pending = view.applied.pending
+    entry = (pending.config if pending else view.base).get(name)
     if entry is None or version not in entry.versions:
         return f"version {version} waits for {_turn(view, name)}"
     return _progress(view, (name, version))
 
 
 def _turn(view: View, name: ModelName) -> str:
-    flight = view.told.flight
-    since = lasting(view.now - flight.sent) if flight else ""
+    pending = view.applied.pending
+    since = lasting(view.now - pending.sent) if pending else ""
     if (stuck := planning.stuck(view)) and not stuck.is_removed:
         where = f" at {models(stuck.models)}{since}" if stuck.models else since
         return f"TensorFlow Serving, whose last reload is stuck{where}; if that stays so, restart it"
@@ -138,12 +139,12 @@ def _turn(view: View, name: ModelName) -> str:
         words = "TensorFlow Serving to finish with its earlier instance"
     else:
         words = "its turn"
-    held = None if flight else holder(view)
+    held = None if pending else holder(view)
     return f"{words}: TensorFlow Serving {_is_held(view, held)}" if held else words
 
 
 def _progress(view: View, key: Key) -> str:
-    version, status, asked = key[1], view.status(key), view.told.asked.get(key)
+    version, status, asked = key[1], view.status(key), view.applied.asked.get(key)
     if status and status.state is State.AVAILABLE:
         return f"version {version} is available and not confirmed yet"
     if status and status.state is State.LOADING:

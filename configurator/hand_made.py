@@ -12,7 +12,8 @@ from typing import Protocol
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from configurator.view import Model, Status, View
+from configurator.serving.states import Status
+from configurator.view import Model, View
 from events.names import BadName, ModelName, Version
 from events.wording import in_one_line
 from service import logs

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from configurator.activity import WHOLE_SECONDS
-from configurator.disk import Folder, Space, Unlistable
-from configurator.good import Good
 from configurator.hand_made import HandMade, taken_over
-from configurator.peers import Peers
-from configurator.serving import ServingAway, ServingLate, ServingRefused
-from configurator.told import Told, back, keys, see
-from configurator.view import DEFAULT, Model, State, Status, View
+from configurator.serving.applied_config import AppliedConfig, back, keys, see
+from configurator.serving.client import ServingAway, ServingLate, ServingRefused
+from configurator.serving.states import State, Status
+from configurator.versions.confirmed_versions import Good
+from configurator.versions.disk import Folder, Space, Unlistable
+from configurator.versions.peers import Peers
+from configurator.view import DEFAULT, Model, View
 from events.desired import DesiredState, Policy
 from events.names import ModelName, Version
 from service.isolation import Each, Trouble, Troubles, each, each_async
@@ -69,9 +70,9 @@ class Observer:
         self.folders: Mapping[ModelName, Folder] = {}
         self.space = Space(0, 0)
 
-    async def look_at_disk(self, told: Told, good: Good) -> None:
+    async def look_at_disk(self, applied: AppliedConfig, good: Good) -> None:
         """Read the disk. Raises `Transient`."""
-        named = {name for name, _ in told.possible | keys(told.config or {})}
+        named = {name for name, _ in applied.possible | keys(applied.config or {})}
         names = frozenset(named) | good.keys() | self._desired().models | self._hand_made.models.keys()
         looked, self.space = await asyncio.to_thread(lambda: (self._disk.look(names), self._disk.space()))
         before = {name: self._before(name, good, trouble) for name, trouble in looked.troubles.items()}
@@ -104,10 +105,10 @@ class Observer:
         self._statuses = {}
         self._whole = None
 
-    def recognise(self, told: Told) -> Told:
+    def recognise(self, applied: AppliedConfig) -> AppliedConfig:
         """Take note, after a loss of the connection, whether the same TensorFlow Serving answers."""
         known = {(name, version): status for name, found in self._statuses.items() for version, status in found.items()}
-        return back(told, known=known, ended=[key for key, status in known.items() if status.state is State.END])
+        return back(applied, known=known, ended=[key for key, status in known.items() if status.state is State.END])
 
     async def labels(self) -> dict[ModelName, dict[str, Version]]:
         """Find out where the desired labels point now. Raises `Transient`."""
@@ -120,7 +121,9 @@ class Observer:
         places = {label: await self._serving.label(name, label) for label in self._policy(name).labels}
         return {label: place for label, place in places.items() if place is not None}
 
-    def view(self, now: float, *, told: Told, good: Good, labels: Mapping[ModelName, Mapping[str, Version]]) -> View:
+    def view(
+        self, now: float, *, applied: AppliedConfig, good: Good, labels: Mapping[ModelName, Mapping[str, Version]]
+    ) -> View:
         """Put together what was seen."""
         policies = self._troubles.take_all("desired state", each(self.folders, self._policy))
         by_hand = self._hand_made.models
@@ -145,20 +148,20 @@ class Observer:
             name: taken_over(model, by_hand[name].version_labels) for name, model in models.items() if name in by_hand
         }
         known = {
-            name: self._peers.look(name, model, crashes=told.crashes, now=now)
+            name: self._peers.look(name, model, crashes=applied.crashes, now=now)
             for name, model in {**models, **taken}.items()
         }
-        return View(now, known, told, troubles=self._troubles.all)
+        return View(now, known, applied, troubles=self._troubles.all)
 
     def _policy(self, name: ModelName) -> Policy:
         return self._desired().of(name)
 
 
-def note(view: View) -> Told:
+def note(view: View) -> AppliedConfig:
     """Take note of how the versions asked for have moved."""
     states = {key: status.state for key, status in view.statuses.items()}
     loading = [key for key, state in states.items() if state is State.LOADING and not view.models[key[0]].is_unmanaged]
-    return see(view.told, ended=view.ended, loading=loading, now=view.now)
+    return see(view.applied, ended=view.ended, loading=loading, now=view.now)
 
 
 def _refuse_silence(answers: Each[ModelName, T]) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from configurator.activity import had_time
-from configurator.told import Config, Entry, Flight, Key
-from configurator.view import Model, State, View
+from configurator.serving.applied_config import Config, Entry, Key, PendingReload
+from configurator.serving.states import State
+from configurator.view import Model, View
 from events.names import ModelName, Version
 from service.isolation import Each, each
 
@@ -79,9 +80,9 @@ def plan(view: View) -> Plan:
     stays = {name: Target(base.get(name), base.get(name)) for name in settled.troubles}
     targets = {**settled.done, **stays}
     moving = frozenset(name for name, found in targets.items() if found.is_moving)
-    if view.told.flight:
+    if view.applied.pending:
         return Plan(stuck=stuck(view), is_over=_is_over(view), moving=moving, settled=settled)
-    if view.now < view.told.not_before:
+    if view.now < view.applied.not_before:
         return Plan(moving=moving, settled=settled)
     return Plan(_reload(view, base, targets), moving=moving, settled=settled)
 
@@ -98,7 +99,7 @@ def _settle(view: View, name: ModelName) -> Target:
 
 def removes(view: View) -> bool:
     """Tell whether the next reload would take a model out that an operator removed."""
-    if view.told.flight or view.now < view.told.not_before:
+    if view.applied.pending or view.now < view.applied.not_before:
         return False
     gone = each(view.base.keys() & view.models.keys(), lambda name: view.models[name].policy.removed)
     return any(gone.done.values())
@@ -129,36 +130,36 @@ def labels(model: Model, entry: Entry) -> dict[str, Version]:
 
 def stuck(view: View) -> Stuck | None:
     """Tell whether the reload in flight waits for what does not come."""
-    flight = view.told.flight
-    if not flight or _is_over(view):
+    pending = view.applied.pending
+    if not pending or _is_over(view):
         return None
     models = awaited(view)
     if removed := tuple(name for name in models if view.models[name].policy.removed):
-        return Stuck(removed, given_up=_named(flight, removed), is_removed=True)
-    return _stuck(view, flight, models) if view.now - flight.sent >= STUCK_SECONDS else None
+        return Stuck(removed, given_up=_named(pending, removed), is_removed=True)
+    return _stuck(view, pending, models) if view.now - pending.sent >= STUCK_SECONDS else None
 
 
-def _stuck(view: View, flight: Flight, models: tuple[ModelName, ...]) -> Stuck | None:
-    given_up = _named(flight, models)
+def _stuck(view: View, pending: PendingReload, models: tuple[ModelName, ...]) -> Stuck | None:
+    given_up = _named(pending, models)
     if given_up and all(version in view.models[name].quarantined for name, version in given_up):
         return Stuck(models, given_up=given_up)
     if loading := _loading(view):
         is_without_end = all(version in view.models[name].quarantined for name, version in loading)
-        return Stuck((), given_up=loading) if is_without_end and not flight.new else None
-    if not had_time(view, flight.sent, STUCK_SECONDS):
+        return Stuck((), given_up=loading) if is_without_end and not pending.new else None
+    if not had_time(view, pending.sent, STUCK_SECONDS):
         return None
-    missing = tuple(key for key in _named(flight, flight.config) if key[1] not in view.models[key[0]].on_disk)
+    missing = tuple(key for key in _named(pending, pending.config) if key[1] not in view.models[key[0]].on_disk)
     return Stuck(models, missing=missing)
 
 
 def awaited(view: View) -> tuple[ModelName, ...]:
     """Name the models that the reload in flight waits for: introduced by it, and no version has settled."""
-    flight = view.told.flight
-    return tuple(name for name in sorted(flight.new) if not _has_settled(view, name, flight)) if flight else ()
+    pending = view.applied.pending
+    return tuple(name for name in sorted(pending.new) if not _has_settled(view, name, pending)) if pending else ()
 
 
-def _named(flight: Flight, names: Iterable[ModelName]) -> tuple[Key, ...]:
-    return tuple((name, version) for name in sorted(names) for version in sorted(flight.config[name].versions))
+def _named(pending: PendingReload, names: Iterable[ModelName]) -> tuple[Key, ...]:
+    return tuple((name, version) for name in sorted(names) for version in sorted(pending.config[name].versions))
 
 
 def _versions(view: View, name: ModelName) -> frozenset[Version]:
@@ -181,14 +182,14 @@ def _may_name(view: View, key: Key) -> bool:
 
 
 def _is_at_rest(view: View, key: Key) -> bool:
-    status, since = view.status(key), view.told.dropped.get(key)
+    status, since = view.status(key), view.applied.dropped.get(key)
     if since is None:
         return status is None
     return (status is None or status.state is State.END) and had_time(view, since, READD_SECONDS)
 
 
 def _reload(view: View, base: Config, targets: Mapping[ModelName, Target]) -> Reload | None:
-    if view.told.config is None:
+    if view.applied.config is None:
         return Reload(Kind.ADOPT, base, frozenset()) if view.models else None
     known = {name: targets[name].entry if name in targets else None for name in base}
     merged = {name: entry for name, entry in known.items() if entry is not None}
@@ -208,7 +209,7 @@ def _introduction(view: View, base: Config, targets: Mapping[ModelName, Target])
         return None
     doubts = {name: _doubts(view, name, entry) for name, entry in new.items()}
     ranked = sorted(new, key=lambda name: (doubts[name], not view.models[name].good, name))
-    width = view.told.width if view.served else len(ranked)
+    width = view.applied.width if view.served else len(ranked)
     sound = [name for name in ranked if not doubts[name]]
     names = frozenset(sound[:width] or ranked[:1])
     return Reload(Kind.NEW, {**base, **{name: new[name] for name in names}}, names, names)
@@ -216,8 +217,8 @@ def _introduction(view: View, base: Config, targets: Mapping[ModelName, Target])
 
 def _doubts(view: View, name: ModelName, entry: Entry) -> int:
     """Count what speaks against introducing a model together with others."""
-    crashes = max(view.told.crashes.get((name, version), 0) for version in entry.versions)
-    return view.told.refused.get(name, 0) + crashes
+    crashes = max(view.applied.crashes.get((name, version), 0) for version in entry.versions)
+    return view.applied.refused.get(name, 0) + crashes
 
 
 def _is_moving(view: View, name: ModelName, labelled: Entry | None) -> bool:
@@ -232,16 +233,16 @@ def _is_moving(view: View, name: ModelName, labelled: Entry | None) -> bool:
 
 def _is_over(view: View) -> bool:
     """Tell whether the models that an overdue reload waited for have settled, which set the server free."""
-    flight = view.told.flight
-    if not flight or not flight.is_overdue:
+    pending = view.applied.pending
+    if not pending or not pending.is_overdue:
         return False
-    if not flight.new:
-        return not _loading(view) and view.now >= view.told.not_before
+    if not pending.new:
+        return not _loading(view) and view.now >= view.applied.not_before
     return not awaited(view)
 
 
-def _has_settled(view: View, name: ModelName, flight: Flight) -> bool:
-    statuses = [view.status((name, version)) for version in flight.config[name].versions]
+def _has_settled(view: View, name: ModelName, pending: PendingReload) -> bool:
+    statuses = [view.status((name, version)) for version in pending.config[name].versions]
     return any(status and (status.is_available or status.state is State.END) for status in statuses)
 
 

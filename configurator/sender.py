@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from configurator import explain, render, told
-from configurator.disk import Disk
+from configurator import explain
+from configurator.event_emitter import EventEmitter
 from configurator.hand_made import HandMade
-from configurator.news import News
 from configurator.plan import Kind, Reload, Stuck
-from configurator.reloader import Reloader
-from configurator.sweeper import Sweeper
-from configurator.told import Flight, Key
+from configurator.serving import applied_config, render
+from configurator.serving.applied_config import Key, PendingReload
+from configurator.serving.reloader import Reloader
+from configurator.versions.disk import Disk
+from configurator.versions.sweeper import Sweeper
 from configurator.view import View
 from events.names import ModelName, Version
 from service.isolation import Troubles, each, each_async
@@ -23,7 +24,7 @@ WORDS = "TensorFlow Serving loads it without end and takes no reload meanwhile"
 class Sent:
     """What became of a plan: a reload on its way, or models that could not be written and have to stay as they are."""
 
-    flight: Flight | None = None
+    pending: PendingReload | None = None
     spoilt: frozenset[ModelName] = frozenset()
 
 
@@ -35,12 +36,12 @@ class Sender:
     reloader: Reloader
     hand_made: HandMade
     sweeper: Sweeper
-    news: News
+    emitter: EventEmitter
     troubles: Troubles
 
     async def send(self, reload: Reload, view: View) -> Sent:
         """Send a config, if what it newly names is still on disk."""
-        fresh = told.keys(reload.config) - told.keys(view.base)
+        fresh = applied_config.keys(reload.config) - applied_config.keys(view.base)
         there = await asyncio.to_thread(each, sorted(fresh), self._is_there)
         parts = await asyncio.to_thread(render.models, reload.config, self.disk.hold)
         self.troubles.take_all("find", there)
@@ -57,8 +58,8 @@ class Sender:
         others = self.hand_made.carried(view)
         self.hand_made.note_sent(others)
         self.reloader.start(render.message({**written, **before.done}, others))
-        self.news.sent(reload)
-        return Sent(Flight(reload.config, reload.new, view.now, is_adoption=reload.kind is Kind.ADOPT))
+        self.emitter.sent(reload)
+        return Sent(PendingReload(reload.config, reload.new, view.now, is_adoption=reload.kind is Kind.ADOPT))
 
     async def rescue(self, stuck: Stuck, view: View) -> str:
         """Let a reload go that waits for ever: have TensorFlow Serving try and fail, or want no more."""
@@ -82,7 +83,7 @@ class Sender:
 
     async def _remove(self, key: Key) -> None:
         await asyncio.to_thread(self.disk.remove, key)
-        self.news.removed(key, WORDS)
+        self.emitter.removed(key, WORDS)
 
 
 def _by_model(keys: Iterable[Key]) -> dict[ModelName, list[Version]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
-from configurator import address, tls
+from configurator.serving import address, tls
 from events.names import CONFIG_NAME
 from service.google_access import check_ca_file
 from service.settings import NodeSettings, Port, Seconds

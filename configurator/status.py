@@ -7,9 +7,10 @@ from itertools import islice
 
 from configurator import explain, hand_made
 from configurator import plan as planning
-from configurator.disk import Folder
-from configurator.told import Key
-from configurator.view import Model, State, View
+from configurator.serving.applied_config import Key
+from configurator.serving.states import State
+from configurator.versions.disk import Folder
+from configurator.view import Model, View
 from events.desired import default_version
 from events.names import ModelName, Version
 from events.status import BY_HAND, MAX_LOCKING, MAX_MODELS, ReloadLock, ServedModel, ServedStage, ServedVersion
@@ -48,9 +49,9 @@ def report(
     view: View, folders: Mapping[ModelName, Folder], *, idle: Mapping[Key, str], ages: Ages, troubles: Troubles
 ) -> dict[ModelName, ServedModel]:
     """Describe all models that are or should be there."""
-    told = each(sorted(view.models), lambda name: _model(view, name, idle, ages))
-    spoilt = {name: _spoilt(trouble, ages.of(name, "a bug")) for name, trouble in told.troubles.items()}
-    models = {**troubles.take_all("report", told), **spoilt}
+    described = each(sorted(view.models), lambda name: _model(view, name, idle, ages))
+    spoilt = {name: _spoilt(trouble, ages.of(name, "a bug")) for name, trouble in described.troubles.items()}
+    models = {**troubles.take_all("report", described), **spoilt}
     found = {name: model for name, model in models.items() if _is_anything(model)}
     ages.keep({LOCK, *found, *((name, line.version) for name, model in found.items() for line in model.versions)})
     return {name: _dated(model, folders.get(name)) for name, model in islice(found.items(), MAX_MODELS)}
@@ -58,10 +59,10 @@ def report(
 
 def reload_lock(view: View, ages: Ages) -> ReloadLock | None:
     """Name the new models that keep TensorFlow Serving from taking another reload; None where it would."""
-    flight, holders = view.told.flight, planning.awaited(view)
-    if not flight or not holders:
+    pending, holders = view.applied.pending, planning.awaited(view)
+    if not pending or not holders:
         return None
-    return ReloadLock(models=holders[:MAX_LOCKING], since=ages.of(LOCK, flight.sent, seconds=view.now - flight.sent))
+    return ReloadLock(models=holders[:MAX_LOCKING], since=ages.of(LOCK, pending.sent, seconds=view.now - pending.sent))
 
 
 def on_their_way(

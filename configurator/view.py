@@ -7,49 +7,14 @@ tables, and all of them together against a simulated TensorFlow Serving.
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 
-from configurator.told import Config, Entry, Key, Told
+from configurator.serving.applied_config import AppliedConfig, Config, Entry, Key
+from configurator.serving.states import State, Status
 from events import desired
 from events.desired import Pinned, Policy
 from events.names import ModelName, Version
 
 DEFAULT = Policy()
-
-
-class State(IntEnum):
-    """The states GetModelStatus speaks of, with their numbers on the wire."""
-
-    UNKNOWN = 0
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What TensorFlow Serving says of a version; `code` is 0 unless it failed."""
-
-    state: State
-    code: int = 0
-    message: str = ""
-
-    @property
-    def is_available(self) -> bool:
-        """Whether it answers requests."""
-        return self.state is State.AVAILABLE and self.code == 0
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it is being served or on the way there."""
-        return State.START <= self.state <= State.AVAILABLE
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether its load ended without success."""
-        return self.state is State.END and self.code != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +96,7 @@ class View:
 
     now: float
     models: Mapping[ModelName, Model]
-    told: Told
+    applied: AppliedConfig
     is_away: bool = False  # TensorFlow Serving does not answer, so nothing is known of it
     troubles: Mapping[Hashable, str] = field(default_factory=dict)  # what is wrong with single models and versions
     activity: Activity = Activity()
@@ -139,9 +104,9 @@ class View:
     @property
     def base(self) -> Config:
         """The config to change: the one TensorFlow Serving holds or, where that is not known, what it is serving."""
-        if self.told.config is not None:
-            return self.told.config
-        is_refused = self.told.failures > 0
+        if self.applied.config is not None:
+            return self.applied.config
+        is_refused = self.applied.failures > 0
         adopted = ((name, _guessed(model, is_refused) or _adopted(model)) for name, model in self.models.items())
         return {name: entry for name, entry in adopted if entry.versions and not self.models[name].is_unmanaged}
 

@@ -28,50 +28,50 @@ OURS: Mapping[str, str] = {
     "service/google_access.py:credentials": "a file that the operator named",
     "service/desired.py:load": "this service's own copy of what was weighed before it was kept",
     "service/folder_lock.py:_read": "cut at so many bytes where it is read",
-    "puller/journal.py:read": "the puller's own notes, a line each",
-    "master/requests.py:recall": "written by masters alone",
-    "master/cells.py:_read": "weighed with the whole report in master/reports.py",
-    "master/desired.py:_change": "a header, which NATS bounds, of a change",
-    "master/gathering.py:_read": "weighed by its caller, which answers in the node's place",
+    "puller/disk/journal.py:read": "the puller's own notes, a line each",
+    "master/desired/idempotency.py:recall": "written by masters alone",
+    "master/fleet/cells.py:_read": "weighed with the whole report in master/fleet/reports.py",
+    "master/desired/store.py:_change": "a header, which NATS bounds, of a change",
+    "master/commands/gathering.py:_read": "weighed by its caller, which answers in the node's place",
     "master/api/bodies.py:parse": "a body, which the API bounds before it is read",
-    "master/cli/client.py:change": "an answer of the operator's own master",
-    "master/cli/client.py:command": "an answer of the operator's own master",
-    "master/cli/client.py:forget": "an answer of the operator's own master",
-    "master/cli/client.py:_get": "an answer of the operator's own master",
-    "master/cli/client.py:_words": "an answer of the operator's own master",
-    "master/cli/follow.py:_entry": "an answer of the operator's own master",
+    "master/cli/client/api.py:change": "an answer of the operator's own master",
+    "master/cli/client/api.py:command": "an answer of the operator's own master",
+    "master/cli/client/api.py:forget": "an answer of the operator's own master",
+    "master/cli/client/api.py:_get": "an answer of the operator's own master",
+    "master/cli/client/api.py:_words": "an answer of the operator's own master",
+    "master/cli/commands/follow.py:_entry": "an answer of the operator's own master",
 }
 
 # What handles one version or one model, by file: it may be used within `alone` and `each`, and by its like.
 STEPS: Mapping[str, frozenset[str]] = {
     "configurator/observe.py": frozenset({"_labels", "_policy"}),
-    "configurator/disk.py": frozenset({"_folder"}),
-    "configurator/judge.py": frozenset({"_judge_one", "_is_wanted_again"}),
-    "configurator/court.py": frozenset({"_test", "_quarantine"}),
+    "configurator/versions/disk.py": frozenset({"_folder"}),
+    "configurator/versions/assessment.py": frozenset({"_judge_one", "_is_wanted_again"}),
+    "configurator/versions/health_checks.py": frozenset({"_test", "_quarantine"}),
     "configurator/plan.py": frozenset({"_settle"}),
-    "configurator/good.py": frozenset({"_good", "_startable"}),
-    "configurator/retention.py": frozenset({"_idle"}),
-    "configurator/clean.py": frozenset({"_remove", "_tidy"}),
+    "configurator/versions/confirmed_versions.py": frozenset({"_good", "_startable"}),
+    "configurator/versions/retention.py": frozenset({"_idle"}),
+    "configurator/versions/cleanup.py": frozenset({"_remove", "_tidy"}),
     "configurator/sender.py": frozenset({"_is_there", "_remove"}),
-    "configurator/render.py": frozenset({"model"}),
+    "configurator/serving/render.py": frozenset({"model"}),
     "configurator/explain.py": frozenset({"difference"}),
     "configurator/status.py": frozenset({"_model"}),
-    "configurator/news.py": frozenset({"_see"}),
-    "configurator/smoke.py": frozenset({"check"}),
+    "configurator/event_emitter.py": frozenset({"_see"}),
+    "configurator/serving/sample_request.py": frozenset({"check"}),
     "puller/reconcile.py": frozenset({"_take_step"}),
     "puller/plan.py": frozenset({"decide"}),
-    "puller/completeness.py": frozenset({"judge"}),
-    "puller/objects.py": frozenset({"_remote_file"}),
-    "puller/fetching.py": frozenset({"_tell_failure"}),
+    "puller/bucket/completeness.py": frozenset({"assess"}),
+    "puller/bucket/objects.py": frozenset({"_remote_file"}),
+    "puller/download/jobs.py": frozenset({"_tell_failure"}),
 }
 
-ALL_STEPS = frozenset({"configurator/smoke.py"})  # every function in it is a part of one
+ALL_STEPS = frozenset({"configurator/serving/sample_request.py"})  # every function in it is a part of one
 
 # Things outside whose methods with a version or model in their signature are steps, too, by the names they have in use.
 EDGES: Mapping[str, frozenset[str]] = {
-    "configurator/disk.py": frozenset({"disk", "_disk"}),
+    "configurator/versions/disk.py": frozenset({"disk", "_disk"}),
     "configurator/observe.py": frozenset({"serving", "_serving"}),
-    "configurator/smoke.py": frozenset({"predicts", "_predicts"}),
+    "configurator/serving/sample_request.py": frozenset({"predicts", "_predicts"}),
 }
 ONE = frozenset({"Key", "ModelName", "Version", "Quarantine"})
 

@@ -5,19 +5,8 @@ from datetime import datetime
 from pydantic import Field
 
 from events.commands import Answer
-from events.desired import Desired
 from events.names import ModelName, NodeName, Version
-from master.views import BUILT, View
-
-
-class Stored(View):
-    """A model's desired document and its revision; 0 means that none is kept and the default policy holds."""
-
-    document: Desired
-    revision: int
-    spoiled: str = Field(
-        default="", description="why the revision cannot be read, and which one the document is of; mostly empty"
-    )
+from master.fleet.views import BUILT, View
 
 
 class Foreseen(View):

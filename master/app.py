@@ -11,27 +11,27 @@ from events import subjects
 from events.commands import Command
 from events.names import NodeName
 from events.status import Presence, Report
-from master import stock
 from master.answers import Gathered
-from master.audit import Audit
-from master.desired import DesiredDocuments
-from master.ear import Ear
-from master.fleet import Fleet
-from master.fold import Fold
-from master.forgetting import Forgetting
-from master.history import History
-from master.orders import Orders
-from master.poll import Poll
-from master.ports import Ports
-from master.relay import Relay
-from master.requests import Requests
+from master.commands.dispatch import CommandDispatcher
+from master.commands.node_http import NodeHttpClient
+from master.commands.poll import Poll
+from master.desired.audit import Audit
+from master.desired.change_requests import Changes
+from master.desired.forget import Forgetting
+from master.desired.idempotency import Requests
+from master.desired.store import DesiredDocuments
+from master.fleet import streams
+from master.fleet.presence import SignsOfLife
+from master.fleet.queries import FleetQueries
+from master.fleet.state import FleetState
+from master.fleet.views import Freshness
+from master.fleet.watcher import StatusWatcher
+from master.history.event_stream import History
 from master.settings import MasterSettings
-from master.signs import SignsOfLife
-from master.views import Freshness
 from service.bus import Bus
 from service.health import Health
 from service.jetstream import PRESENCE_SECONDS
-from service.loop import Doorbell, Outcome, Timing, run
+from service.loop import Outcome, Timing, Wakeup, run
 from service.reporting import beat, keep_beating, new_sign
 from service.version import __version__
 
@@ -42,25 +42,25 @@ class Master:
 
     settings: MasterSettings
     health: Health
-    fleet: Fleet
+    fleet: FleetQueries
     documents: DesiredDocuments
-    orders: Orders
-    relay: Relay
+    changes: Changes
+    dispatcher: CommandDispatcher
     history: History
     forgetting: Forgetting
     bus: Bus
-    ear: Ear
+    watcher: StatusWatcher
     audit: Audit
     http: str
     sign: Presence
 
     async def ask(self, service: str, request: Command, *, nodes: Sequence[NodeName] | None = None) -> Gathered:
         """Have a command followed, with the time the settings give."""
-        return await self.relay.ask(service, request, nodes=nodes, seconds=self.settings.command_seconds)
+        return await self.dispatcher.ask(service, request, nodes=nodes, seconds=self.settings.command_seconds)
 
     def hears(self) -> bool:
         """Tell whether NATS is there, and all it had has been heard."""
-        return self.bus.connection.is_connected and self.ear.is_whole and not self.bus.deaf_since
+        return self.bus.connection.is_connected and self.watcher.is_whole and not self.bus.deaf_since
 
     def freshness(self) -> Freshness:
         """Tell whether the master hears the cluster, and otherwise how old its view is."""
@@ -91,7 +91,7 @@ class Master:
                 *filter(None, dict.fromkeys((*self.bus.problems, *self.fleet.warnings, self.audit.problem))),
                 *(
                     f"desired state of {name}: {model.stored.spoiled}"
-                    for name, model in sorted(self.fleet.fold.models.items())
+                    for name, model in sorted(self.fleet.fleet_state.models.items())
                     if model.stored.spoiled
                 ),
             ),
@@ -110,22 +110,24 @@ def build(
     settings: MasterSettings, *, http: str, grace_seconds: float = PRESENCE_SECONDS
 ) -> tuple[Master, tuple[Job, ...]]:
     """Put the master together; the jobs are what has to run."""
-    bus, fold, health = Bus(settings, "master"), Fold(settings.cluster), Health()
+    bus, fleet_state, health = Bus(settings, "master"), FleetState(settings.cluster), Health()
     sign = new_sign(settings.node, "master")
-    signs = SignsOfLife(fold, sign, grace_seconds=grace_seconds, beat=partial(beat, bus, sign))
-    fleet, ear = Fleet(fold), Ear(fold, signs)
-    documents, history, ports = DesiredDocuments(bus), History(bus), Ports(settings.command_token)
-    audit, relay = Audit(bus, documents), Relay(fleet, bus, ports)
-    orders = Orders(fold, documents, requests=Requests(bus), history=history)
-    forgetting = Forgetting(fold, documents, bus)
-    master = Master(settings, health, fleet, documents, orders, relay, history, forgetting, bus, ear, audit, http, sign)
-    ear.listen(bus)
+    signs = SignsOfLife(fleet_state, sign, grace_seconds=grace_seconds, beat=partial(beat, bus, sign))
+    fleet, watcher = FleetQueries(fleet_state), StatusWatcher(fleet_state, signs)
+    documents, history, ports = DesiredDocuments(bus), History(bus), NodeHttpClient(settings.command_token)
+    audit, dispatcher = Audit(bus, documents), CommandDispatcher(fleet, bus, ports)
+    changes = Changes(fleet_state, documents, requests=Requests(bus), history=history)
+    forgetting = Forgetting(fleet_state, documents, bus)
+    master = Master(
+        settings, health, fleet, documents, changes, dispatcher, history, forgetting, bus, watcher, audit, http, sign
+    )
+    watcher.listen(bus)
     bus.follow(subjects.DESIRED_BUCKET, audit.begin)
     poll = Poll(
         fleet,
-        relay,
+        dispatcher,
         ports,
-        ear,
+        watcher,
         hears=master.hears,
         is_connected=lambda: bus.connection.is_connected,
         clock=lambda: datetime.now(UTC),
@@ -138,19 +140,19 @@ def build(
         return outcome
 
     timing = Timing(poll_seconds=settings.poll_seconds, backoff_min_seconds=0.1, backoff_max_seconds=1.0)
-    doorbell = Doorbell()
+    wakeup = Wakeup()
     return master, (
         bus.run,
         audit.run,
-        lambda: stock.watch(bus, fleet),
+        lambda: streams.watch(bus, fleet),
         lambda: keep_beating(bus, sign, seconds=grace_seconds / OWN_BEATS),
-        lambda: run(one_pass, doorbell=doorbell, timing=timing, health=health),
-        lambda: _settle_memory(ear),
+        lambda: run(one_pass, wakeup=wakeup, timing=timing, health=health),
+        lambda: _settle_memory(watcher),
     )
 
 
-async def _settle_memory(ear: Ear) -> None:
+async def _settle_memory(watcher: StatusWatcher) -> None:
     """Spare the garbage collector the walk over what the first reports made, a third of a second for a big fleet."""
-    await ear.first_whole.wait()
+    await watcher.first_whole.wait()
     gc.freeze()
     await asyncio.get_running_loop().create_future()  # a job of a service does not end by itself

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from master import commands
 from master.api.app import create, refuse_open
 from master.app import build
+from master.commands import nats_api
 from master.settings import MasterSettings
 from service import hosts, http, logs, micro, process, settings
 from service.commands import Commands
@@ -26,7 +26,7 @@ async def _run(chosen: MasterSettings) -> None:
     listener = http.listen(chosen.http_host, chosen.http_port)
     master, jobs = build(chosen, http=process.address(chosen, listener))
     api = create(master, pages=http.pages(master.health, master.report, names=hosts.own_names(chosen)))
-    cluster = Commands(chosen.node, "master", commands.handles(master))
+    cluster = Commands(chosen.node, "master", nats_api.handles(master))
     master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software=__version__))
     log.info("service started", service="master", node=chosen.node, http=master.http)
     await process.together(

@@ -11,32 +11,32 @@ from events.commands import Command, Sync
 from events.messages import VersionEvent, VersionQuarantined, VersionRemoved
 from events.names import FileName, ModelName
 from events.status import Stage
-from puller import disk, extending
-from puller.access import Access
-from puller.bucket import Bucket
-from puller.completeness import Rules
+from puller.bucket.access import Access
+from puller.bucket.client import Bucket
+from puller.bucket.completeness import Rules
+from puller.bucket.observed import ObservedVersions
+from puller.disk import extending, leftovers, publication, room
+from puller.disk.contents import Observer
+from puller.download.dependencies import DownloadDependencies
+from puller.download.http_engine import HttpEngine
+from puller.download.jobs import Downloads
+from puller.download.model_quota import ModelQuota
+from puller.download.transfer import Transfer
+from puller.download.trust import Trust
 from puller.exchange import site as exchange
-from puller.fetching import Fetching
-from puller.hints import Hints
-from puller.http_engine import HttpEngine
-from puller.intake import Intake, Peers, Uploads
-from puller.link import Link
-from puller.local import Observer
-from puller.reconcile import Reconciler, Tools
-from puller.registration import Names
+from puller.notifications.handler import NotificationHandler, Peers, Uploads
+from puller.notifications.hints import Hints
+from puller.notifications.registration import Names
+from puller.notifications.subscription import NoSubscription, Subscription
+from puller.reconcile import Dependencies, Reconciler
 from puller.reporter import Reporter
 from puller.settings import PullerSettings
-from puller.share import Share
-from puller.sightings import Sightings
 from puller.status import Ledger
-from puller.subscription import NoSubscription, Subscription
-from puller.surroundings import Surroundings
 from puller.survey import Survey
-from puller.threads import in_thread
-from puller.transfer import Transfer
-from puller.trust import Trust
 from service import google_access, process, settings, warmup
 from service.commands import seconds_left
+from service.connection_state import ConnectionState
+from service.disk_threads import in_thread
 from service.errors import Transient
 from service.google_access import Way
 from service.health import Health
@@ -59,56 +59,58 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
 
 def build(chosen: PullerSettings, way: Way, core: Core) -> Parts:
     """Put the puller together."""
-    hints = Hints(core.doorbell.ring, asyncio.get_running_loop().time)
-    bucket_link = Link("bucket", clock=_now, on_change=core.report_changed)
-    pubsub_link = Link("pubsub", clock=_now, on_change=partial(_note_stream, core))
+    hints = Hints(core.wakeup.wake, asyncio.get_running_loop().time)
+    bucket_state = ConnectionState("bucket", clock=_now, on_change=core.report_changed)
+    pubsub_state = ConnectionState("pubsub", clock=_now, on_change=partial(_note_stream, core))
     peers = Peers(
         core.settings.node,
         hints,
         publish=partial(core.bus.publish, subjects.HINT),
-        hears_itself=lambda: pubsub_link.state.is_connected,
+        hears_itself=lambda: pubsub_state.state.is_connected,
     )
     loop = asyncio.get_running_loop()
     uploads = Uploads(core.bus.emit, loop.time, loop.call_later)
-    intake = Intake(chosen.bucket, chosen.prefix, hints, uploads, tell_peers=peers.tell)
-    subscription = _subscription(chosen, link=pubsub_link, intake=intake, hints=hints)
+    handler = NotificationHandler(chosen.bucket, chosen.prefix, hints, uploads, tell_peers=peers.tell)
+    subscription = _subscription(chosen, link=pubsub_state, handler=handler, hints=hints)
     access = Access(
         emulator=os.environ.get("STORAGE_EMULATOR_HOST", ""), billing_project=chosen.billing_project, way=way
     )
-    bucket_link.wait(f"waiting for the first answer of {access.endpoint}")
+    bucket_state.wait(f"waiting for the first answer of {access.endpoint}")
     bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
     rules = Rules(chosen.settle_seconds, require_assets=chosen.require_assets, limits=chosen.limits)
-    sightings = Sightings(bucket, rules=rules, clock=_now)
-    site = exchange.open_site(chosen, core, table=sightings.table)
+    observed = ObservedVersions(bucket, rules=rules, clock=_now)
+    site = exchange.open_site(chosen, core, table=observed.table)
     trust = Trust(bucket, mode=chosen.signatures, folder=chosen.signature_policy)
-    fetching = Fetching(
+    downloads = Downloads(
         _transfer(chosen, core, access, site),
-        sightings,
-        _surroundings(core, hints, trust),
+        observed,
+        _dependencies(core, hints, trust),
         parallel=chosen.parallel_versions,
     )
-    tools = Tools(
+    dependencies = Dependencies(
         observer=Observer(core.layout),
-        survey=Survey(sightings, bucket_link, subscription, _now),
-        fetching=fetching,
+        survey=Survey(observed, bucket_state, subscription, _now),
+        downloads=downloads,
         ledger=Ledger(emit=core.bus.emit, on_change=core.report_changed),
         hints=hints,
         desired=lambda: core.desired.state,
-        sweep=lambda keep: asyncio.to_thread(disk.sweep, core.layout, keep=keep),
+        sweep=lambda keep: asyncio.to_thread(leftovers.sweep, core.layout, keep=keep),
         clock=_now,
         monotonic=asyncio.get_running_loop().time,
     )
     core.bus.subscribe(subjects.HINT, peers.receive)
-    _listen_to_configurator(core, hints, fetching)
-    reporter = Reporter(chosen, core, Reconciler(tools, poll_seconds=chosen.poll_seconds), intake, pubsub_link, site)
+    _listen_to_configurator(core, hints, downloads)
+    reporter = Reporter(
+        chosen, core, Reconciler(dependencies, poll_seconds=chosen.poll_seconds), handler, pubsub_state, site
+    )
     return Parts(
         one_pass=reporter.one_pass,
         timing=Timing(poll_seconds=chosen.poll_seconds),
         report=reporter.report,
         tasks=(
-            fetching.run,
+            downloads.run,
             subscription.run,
-            partial(trust.run, partial(fetching.try_again, Stage.UNTRUSTED)),
+            partial(trust.run, partial(downloads.try_again, Stage.UNTRUSTED)),
             *site.tasks,
         ),
         commands={Sync: partial(_sync, hints, core.health)},
@@ -116,7 +118,9 @@ def build(chosen: PullerSettings, way: Way, core: Core) -> Parts:
     )
 
 
-def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: Hints) -> Subscription | NoSubscription:
+def _subscription(
+    chosen: PullerSettings, *, link: ConnectionState, handler: NotificationHandler, hints: Hints
+) -> Subscription | NoSubscription:
     if not chosen.topic:
         link.down("MM_TOPIC is not set: the bucket is polled")
         return NoSubscription()
@@ -127,10 +131,10 @@ def _subscription(chosen: PullerSettings, *, link: Link, intake: Intake, hints: 
         days=chosen.subscription_days,
         emulator=os.environ.get("PUBSUB_EMULATOR_HOST", ""),
     )
-    return Subscription(names, link=link, receive=intake.receive, on_gap=hints.look_at_all)
+    return Subscription(names, link=link, receive=handler.receive, on_gap=hints.look_at_all)
 
 
-def _transfer(chosen: PullerSettings, core: Core, access: Access, site: exchange.Site) -> Share:
+def _transfer(chosen: PullerSettings, core: Core, access: Access, site: exchange.Site) -> ModelQuota:
     engine = HttpEngine(chosen.bucket, access, bytes_per_second=chosen.bytes_per_second)
     transfer = Transfer(
         engine,
@@ -141,22 +145,22 @@ def _transfer(chosen: PullerSettings, core: Core, access: Access, site: exchange
     )
 
     def held(model: ModelName) -> Coroutine[None, None, int]:
-        return asyncio.to_thread(disk.held, core.layout, model)
+        return asyncio.to_thread(room.held, core.layout, model)
 
-    return Share(transfer, held=held, model_bytes=chosen.limits.model_bytes)
+    return ModelQuota(transfer, held=held, model_bytes=chosen.limits.model_bytes)
 
 
-def _surroundings(core: Core, hints: Hints, trust: Trust) -> Surroundings:
+def _dependencies(core: Core, hints: Hints, trust: Trust) -> DownloadDependencies:
     def seal(receipt: Receipt) -> Coroutine[None, None, None]:
-        return in_thread(lambda: disk.seal(core.layout, receipt))
+        return in_thread(lambda: publication.seal(core.layout, receipt))
 
     def publish(receipt: Receipt) -> Coroutine[None, None, None]:
-        return in_thread(lambda: disk.publish(core.layout, receipt))
+        return in_thread(lambda: publication.publish(core.layout, receipt))
 
     def add(receipt: Receipt, names: Collection[FileName]) -> Coroutine[None, None, None]:
         return in_thread(lambda: extending.extend(core.layout, receipt, names))
 
-    return Surroundings(
+    return DownloadDependencies(
         stage=core.layout.stage,
         trust=trust,
         read_needs=read_needs,
@@ -171,7 +175,7 @@ def _surroundings(core: Core, hints: Hints, trust: Trust) -> Surroundings:
     )
 
 
-def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> None:
+def _listen_to_configurator(core: Core, hints: Hints, downloads: Downloads) -> None:
     """Think again about a model as soon as the node's configurator took one of its versions away."""
 
     def receive(data: bytes) -> None:
@@ -179,7 +183,7 @@ def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> Non
         if isinstance(event, VersionEvent):
             hints.think_about(event.model)
         if isinstance(event, VersionRemoved):
-            fetching.try_again(Stage.NO_SPACE)
+            downloads.try_again(Stage.NO_SPACE)
 
     for kind in (VersionRemoved, VersionQuarantined):
         core.bus.subscribe(subjects.events(core.settings.node, "configurator", kind.type), receive)
@@ -188,7 +192,7 @@ def _listen_to_configurator(core: Core, hints: Hints, fetching: Fetching) -> Non
 def _note_stream(core: Core) -> None:
     """Have the next poll's time thought over: it is another one while Pub/Sub is away."""
     core.report_changed()
-    core.doorbell.ring()
+    core.wakeup.wake()
 
 
 async def _sync(hints: Hints, health: Health, request: Command) -> tuple[str, ...]:

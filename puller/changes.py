@@ -12,9 +12,12 @@ from events.manifest import Content
 from events.names import FileName, Version
 from events.status import Stage
 from events.wording import few
-from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
-from puller.objects import RemoteFile
-from puller.view import FINAL, Cancel, Decision, Extend, Seen, StageGraph, View
+from puller.bucket.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
+from puller.bucket.objects import RemoteFile
+from puller.bucket.observed import Seen
+from puller.download.failures import FINAL
+from puller.download.steps import Cancel, Extend, StageGraph
+from puller.view import Decision, View
 from service.layout import Receipt
 from service.structure import is_loaded_with_graph
 
@@ -43,9 +46,9 @@ def of_receipt(receipt: Receipt, reason: str, *, stage: Stage = Stage.PUBLISHED)
 
 
 def _decide_added(view: View, stays: Decision, extend: Extend, *, is_sure: bool, now: datetime) -> Decision:
-    match view.seen[stays.version].judgement:
-        case Settling(until=until) | Unread(until=until) as judgement:
-            return replace(_said(stays, judgement.reason), again_in_seconds=max(0.0, (until - now).total_seconds()))
+    match view.seen[stays.version].assessment:
+        case Settling(until=until) | Unread(until=until) as assessment:
+            return replace(_said(stays, assessment.reason), again_in_seconds=max(0.0, (until - now).total_seconds()))
         case NeedsGraph(file=graph):
             return _attempt(view, stays, StageGraph(graph, bytes_held=graph.content.size))
         case Complete(note=note):
@@ -87,8 +90,8 @@ def _added(receipt: Receipt, files: Iterable[RemoteFile]) -> list[FileName]:
 
 def _mutation(receipt: Receipt, seen: Seen) -> str:
     """Say what became different, and that the disk's files stay."""
-    if not seen.files and isinstance(seen.judgement, Unusable):  # two folders of one number
-        return f"{seen.judgement.reason}; the disk's files stay"
+    if not seen.files and isinstance(seen.assessment, Unusable):  # two folders of one number
+        return f"{seen.assessment.reason}; the disk's files stay"
     on_disk = _contents(receipt)
     offered = {file.name: file.content for file in seen.files}
     names = sorted(name for name in on_disk.keys() | offered.keys() if on_disk.get(name) != offered.get(name))

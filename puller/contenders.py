@@ -10,8 +10,9 @@ from typing import Final
 
 from events.desired import Latest, Pinned
 from events.names import Version
-from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
-from puller.view import FINAL, View
+from puller.bucket.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
+from puller.download.failures import FINAL
+from puller.view import View
 
 STUCK_TRIES = 3  # after which a node with nothing to serve takes an older version, too
 # Versions looked at beside those that could be wanted: four rounds of the eight threads that list, and so many graphs
@@ -63,7 +64,7 @@ def _seek_newest(view: View, count: int) -> Iterator[Version]:
 def _is_known(view: View, version: Version) -> bool:
     """Tell whether nothing has to be fetched before a version can be judged."""
     seen = view.seen.get(version)
-    return seen is not None and (not isinstance(seen.judgement, NeedsGraph) or version in view.failures)
+    return seen is not None and (not isinstance(seen.assessment, NeedsGraph) or version in view.failures)
 
 
 def _is_enough(view: View, version: Version) -> bool:
@@ -78,7 +79,7 @@ def _may_serve(view: View, version: Version) -> bool:
         return False
     if version in view.published or seen is None:
         return True
-    match seen.judgement:
+    match seen.assessment:
         case Complete():
             return is_sure(view, version) and not is_stuck(view, version)
         case NeedsGraph():
@@ -106,9 +107,9 @@ def followed(view: View) -> Set[Version]:
 
 def is_sure(view: View, version: Version) -> bool:
     """Tell whether a listed version is known to be whole, or an operator asks for it by its number."""
-    judgement = view.seen[version].judgement
+    assessment = view.seen[version].assessment
     named = {*asked_for(view), *view.policy.labels.values()}
-    return isinstance(judgement, Complete) and (not judgement.note or version in named)
+    return isinstance(assessment, Complete) and (not assessment.note or version in named)
 
 
 def is_hopeless(view: View, version: Version) -> bool:

@@ -12,10 +12,11 @@ from datetime import datetime
 from events.desired import Pinned, choose
 from events.names import Version
 from events.status import NOT_IN_BUCKET, Stage
+from puller.bucket.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
 from puller.changes import decide_changed, of_receipt
-from puller.completeness import Complete, Incomplete, NeedsGraph, Settling, Unread, Unusable
 from puller.contenders import ahead, asked_for, contenders, followed, is_barred, is_hopeless, is_stuck, is_sure
-from puller.view import Cancel, Decision, Fetch, StageGraph, View
+from puller.download.steps import Cancel, Fetch, StageGraph
+from puller.view import Decision, View
 from service.layout import Receipt
 
 UNSURE = "it waits for a manifest.json, as model-manager publish uploads it, or for an operator who pins or pulls it"
@@ -101,7 +102,7 @@ def _doubt(receipt: Receipt) -> str:
 def _decide_ahead(view: View, version: Version) -> Decision:
     """Read the graph of a version that is not wanted yet, where that is all that says whether it could be."""
     seen = view.seen.get(version)
-    step = StageGraph(seen.judgement.file) if seen and isinstance(seen.judgement, NeedsGraph) else None
+    step = StageGraph(seen.assessment.file) if seen and isinstance(seen.assessment, NeedsGraph) else None
     return Decision(version, Stage.NOT_WANTED, OLDER, step=step)
 
 
@@ -126,14 +127,14 @@ def _why_not(view: View, version: Version, choice: _Choice) -> str:
 def _decide_contender(view: View, version: Version, *, now: datetime) -> Decision:
     if version not in view.seen:
         return _decide_unseen(view, version)
-    match view.seen[version].judgement:
+    match view.seen[version].assessment:
         case Incomplete(reason=reason):
             return Decision(version, Stage.INCOMPLETE, reason)
         case Unusable(reason=reason):
             return Decision(version, Stage.INVALID, reason)
-        case Settling(until=until, reason=reason) | Unread(until=until, reason=reason) as judgement:
+        case Settling(until=until, reason=reason) | Unread(until=until, reason=reason) as assessment:
             wait_seconds = max(0.0, (until - now).total_seconds())
-            stage = Stage.SETTLING if isinstance(judgement, Settling) else Stage.FAILED
+            stage = Stage.SETTLING if isinstance(assessment, Settling) else Stage.FAILED
             return Decision(version, stage, reason, again_in_seconds=wait_seconds)
         case Complete(note=note) if not is_sure(view, version):
             return Decision(version, Stage.INCOMPLETE, f"{note}; {UNSURE}")

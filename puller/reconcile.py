@@ -13,14 +13,15 @@ from pathlib import Path
 from events.desired import DesiredState, Policy
 from events.names import ModelName
 from events.status import Stage
-from puller.fetching import Fetching
-from puller.hints import Hints, Taken
-from puller.local import Local, Observer
+from puller.bucket.observed import Key
+from puller.disk.contents import Local, Observer
+from puller.download.jobs import Downloads
+from puller.download.steps import Cancel, Extend, Fetch, StageGraph
+from puller.notifications.hints import Hints, Taken
 from puller.plan import decide, undecided
-from puller.sightings import Key
 from puller.status import Ledger
 from puller.survey import Survey, Views
-from puller.view import Cancel, Decision, Extend, Fetch, StageGraph, View
+from puller.view import Decision, View
 from service import logs
 from service.errors import Transient
 from service.isolation import Each, Trouble, Troubles, alone
@@ -36,12 +37,12 @@ DONE_WITH = ON_DISK | {Stage.NOT_WANTED, Stage.INVALID, Stage.UNTRUSTED}
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class Dependencies:
     """What a pass works with; `monotonic` gives seconds."""
 
     observer: Observer
     survey: Survey
-    fetching: Fetching
+    downloads: Downloads
     ledger: Ledger
     hints: Hints
     desired: Callable[[], DesiredState]
@@ -54,7 +55,7 @@ class Tools:
 class Reconciler:
     """Runs passes. Between them it keeps what a hinted pass does not look at again."""
 
-    tools: Tools
+    dependencies: Dependencies
     poll_seconds: float
     _looked_at_all: float = -math.inf
     _policies: dict[ModelName, Policy] = field(default_factory=dict)
@@ -64,25 +65,25 @@ class Reconciler:
 
     async def one_pass(self) -> Outcome:
         """Bring the disk nearer to what is wanted; raises `Transient` where bucket or disk is away."""
-        tools = self.tools
-        taken = tools.hints.take()
-        is_poll = tools.monotonic() >= self._looked_at_all + self._poll_interval()
+        dependencies = self.dependencies
+        taken = dependencies.hints.take()
+        is_poll = dependencies.monotonic() >= self._looked_at_all + self._poll_interval()
         is_full = is_poll or taken.everything
         try:
             views, trouble = await self._observe(taken, is_full=is_full)
             views = self._views(views, self._look(views))  # transfers may have ended in the meantime
         except BaseException:
-            tools.hints.give_back(taken)
+            dependencies.hints.give_back(taken)
             raise
         self._decide(views)
         if is_full and trouble is None:
             trouble = await self._sweep()
         self._act(views.keys())
         if trouble is not None:
-            tools.hints.give_back(taken)
+            dependencies.hints.give_back(taken)
             raise trouble
-        unlisted = (known.reason for known in tools.survey.unlisted.values())
-        return Outcome(self._again_in_seconds(taken), (*tools.ledger.problems, *unlisted, *self.warnings))
+        unlisted = (known.reason for known in dependencies.survey.unlisted.values())
+        return Outcome(self._again_in_seconds(taken), (*dependencies.ledger.problems, *unlisted, *self.warnings))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -90,14 +91,14 @@ class Reconciler:
         return self._troubles.sentences
 
     def _poll_interval(self) -> float:
-        announcements = self.tools.survey.announcements
+        announcements = self.dependencies.survey.announcements
         if announcements.is_open or not announcements.is_wanted:
             return self.poll_seconds
         return min(self.poll_seconds, max(LEAST_POLL_SECONDS, self.poll_seconds / FASTER))
 
     async def _observe(self, taken: Taken, *, is_full: bool) -> tuple[Views, Transient | None]:
         """Look at disk and bucket: what is to be decided about, and the trouble where the bucket is away."""
-        tools, survey = self.tools, self.tools.survey
+        dependencies, survey = self.dependencies, self.dependencies.survey
         is_poll = not (taken.everything or taken.models or taken.versions)
         hinted = self._hinted(taken)
         local = self._look(None if is_full else hinted)
@@ -110,64 +111,68 @@ class Reconciler:
         views = self._views(self._known(local) if is_full else hinted, local)
         if trouble is not None:
             return views, trouble
-        self._looked_at_all = tools.monotonic() if is_full else self._looked_at_all
-        for model in taken.models - survey.sightings.offered.keys():
-            tools.hints.lacks(model)
+        self._looked_at_all = dependencies.monotonic() if is_full else self._looked_at_all
+        for model in taken.models - survey.observed.offered.keys():
+            dependencies.hints.lacks(model)
         try:
             await survey.list(views, lambda models: self._views(models, local), suspects=is_full and is_poll)
         except Transient as error:
             survey.link.down(str(error))
             trouble = error
         for model, version in taken.versions:
-            if version not in survey.sightings.offered.get(model, ()):
-                tools.hints.lacks((model, version))
+            if version not in survey.observed.offered.get(model, ()):
+                dependencies.hints.lacks((model, version))
         return views, trouble
 
     def _look(self, models: Collection[ModelName] | None) -> Local:
         """Look at the disk; a model that cannot be looked at is that model's trouble."""
-        local = self.tools.observer.look(models)
+        local = self.dependencies.observer.look(models)
         self._troubles.take_all("look", local.looked, is_whole=models is None)
         return local
 
     def _known(self, local: Local) -> set[ModelName]:
         """All models: in the bucket, on disk, decided about before, or with an operator's word."""
-        offered = self.tools.survey.sightings.offered.keys()
-        return {*offered, *local.published, *self._decisions, *self.tools.desired().models}
+        offered = self.dependencies.survey.observed.offered.keys()
+        return {*offered, *local.published, *self._decisions, *self.dependencies.desired().models}
 
     def _hinted(self, taken: Taken) -> set[ModelName]:
         """The models for which something may be different."""
-        now, desired = self.tools.monotonic(), self.tools.desired()
+        now, desired = self.dependencies.monotonic(), self.dependencies.desired()
         return {
             *taken.models,
             *taken.changed,
             *(model for model, _ in taken.versions),
-            *(key[0] for key, known in self.tools.survey.unlisted.items() if known.due <= self.tools.clock()),
+            *(
+                key[0]
+                for key, known in self.dependencies.survey.unlisted.items()
+                if known.due <= self.dependencies.clock()
+            ),
             *(model for model, due in self._due.items() if due <= now),
             *(model for model in {*self._policies, *desired.models} if desired.of(model) != self._policies.get(model)),
         }
 
     def _views(self, models: Collection[ModelName], local: Local) -> Views:
-        tools, desired = self.tools, self.tools.desired()
+        dependencies, desired = self.dependencies, self.dependencies.desired()
         views: Views = {}
         for model in models:
             self._policies[model] = desired.of(model)
             views[model] = View(
                 policy=self._policies[model],
-                offered=tools.survey.sightings.offered.get(model, frozenset()),
-                seen=tools.survey.sightings.seen(model),
+                offered=dependencies.survey.observed.offered.get(model, frozenset()),
+                seen=dependencies.survey.observed.seen(model),
                 published=local.published.get(model, {}),
                 quarantines=local.quarantines.get(model, {}),
-                under_way=tools.fetching.under_way(model),
-                failures=tools.fetching.failures(model),
-                unlisted=tools.survey.reasons(model),
+                under_way=dependencies.downloads.under_way(model),
+                failures=dependencies.downloads.failures(model),
+                unlisted=dependencies.survey.reasons(model),
                 unread=local.unread(model),
             )
         return views
 
     def _decide(self, views: Views) -> None:
-        now = self.tools.monotonic()
+        now = self.dependencies.monotonic()
         for model, view in views.items():
-            decided = alone(decide, view, now=self.tools.clock())
+            decided = alone(decide, view, now=self.dependencies.clock())
             self._troubles.take("decide", model, decided)
             decisions = undecided(view, view.offered, decided.reason) if isinstance(decided, Trouble) else decided
             waits = [decision.again_in_seconds for decision in decisions if decision.again_in_seconds is not None]
@@ -178,31 +183,31 @@ class Reconciler:
 
     def _act(self, changed: Collection[ModelName]) -> None:
         """Take the steps that are due, and put on record what is then true."""
-        fetching, now = self.tools.fetching, self.tools.clock()
+        downloads, now = self.dependencies.downloads, self.dependencies.clock()
         started = set()
         for model, decision in sorted(self._steps(), key=self._priority):
             key = (model, decision.version)
             if self._troubles.take("act", key, alone(self._take_step, key, decision)):
                 started.add(model)
         for model in {*changed, *started}:
-            under_way = fetching.under_way(model)
+            under_way = downloads.under_way(model)
             decisions = self._decisions.get(model, ())
             settled = tuple(item.begun if item.version in under_way else item for item in decisions)
-            self._troubles.take("report", model, alone(self.tools.ledger.record, model, settled, now=now))
+            self._troubles.take("report", model, alone(self.dependencies.ledger.record, model, settled, now=now))
             if settled:
                 self._decisions[model] = settled
 
     def _take_step(self, key: Key, decision: Decision) -> bool:
         """Take a step, if there is a place for it; tell whether a transfer began."""
-        fetching = self.tools.fetching
+        downloads = self.dependencies.downloads
         match decision.step:
             case Cancel():
-                fetching.cancel(key)
+                downloads.cancel(key)
             case StageGraph() as step:
-                fetching.start(key, step)
+                downloads.start(key, step)
                 return True
-            case Fetch() | Extend() as step if fetching.free_slots > 0:
-                fetching.start(key, step)
+            case Fetch() | Extend() as step if downloads.free_slots > 0:
+                downloads.start(key, step)
                 return True
         return False
 
@@ -218,8 +223,8 @@ class Reconciler:
     async def _sweep(self) -> Transient | None:
         """Remove leftovers while nothing is staged or published; the trouble, where the disk lets none be removed."""
         try:
-            if self.tools.fetching.is_idle:
-                self._troubles.take_all("sweep", await self.tools.sweep(self._kept()))
+            if self.dependencies.downloads.is_idle:
+                self._troubles.take_all("sweep", await self.dependencies.sweep(self._kept()))
         except Transient as error:
             return error
         return None
@@ -229,7 +234,7 @@ class Reconciler:
 
         A version that an operator asks for has a decision for as long as that, whether there is such a version or not.
         """
-        offered = self.tools.survey.sightings.offered
+        offered = self.dependencies.survey.observed.offered
         return [
             (model, decision.version)
             for model, decisions in self._decisions.items()
@@ -238,9 +243,9 @@ class Reconciler:
         ]
 
     def _again_in_seconds(self, taken: Taken) -> float:
-        now = self.tools.monotonic()
-        clock = self.tools.clock()
-        retries = ((known.due - clock).total_seconds() for known in self.tools.survey.unlisted.values())
+        now = self.dependencies.monotonic()
+        clock = self.dependencies.clock()
+        retries = ((known.due - clock).total_seconds() for known in self.dependencies.survey.unlisted.values())
         poll = self._looked_at_all + self._poll_interval() - now
         due = min(self._due.values(), default=math.inf) - now
         return max(MOMENT_SECONDS, min(min(retries, default=math.inf), poll, due, taken.again_in_seconds or math.inf))

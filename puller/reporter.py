@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from events.status import MAX_MODELS, Disk, PullerReport
-from puller import disk
+from puller.disk import room
 from puller.exchange.site import Site
-from puller.intake import Intake
-from puller.link import Link
+from puller.notifications.handler import NotificationHandler
 from puller.reconcile import Reconciler
 from puller.settings import PullerSettings
 from service import metrics
+from service.connection_state import ConnectionState
 from service.errors import Transient
 from service.loop import Outcome
 from service.process import Core
@@ -22,8 +22,8 @@ class Reporter:
     chosen: PullerSettings
     core: Core
     reconciler: Reconciler
-    intake: Intake
-    pubsub_link: Link
+    handler: NotificationHandler
+    pubsub_state: ConnectionState
     site: Site
 
     async def one_pass(self) -> Outcome:
@@ -37,22 +37,22 @@ class Reporter:
 
     def report(self) -> PullerReport:
         """The whole truth, now; brings the gauges up to date with it."""
-        tools, about = self.reconciler.tools, self.core.about()
+        dependencies, about = self.reconciler.dependencies, self.core.about()
         warnings = (*about.warnings, *self.reconciler.warnings)[:MAX_MODELS]
-        passed_over = tools.survey.sightings.ignored
+        passed_over = dependencies.survey.observed.ignored
         report = PullerReport(
             **about.model_copy(update={"warnings": warnings}).model_dump(),
-            bucket=tools.survey.link.state,
-            pubsub=self.pubsub_link.state,
+            bucket=dependencies.survey.link.state,
+            pubsub=self.pubsub_state.state,
             disk=self._disk(),
             source=self.chosen.source,
             exchange=self.site.report(),
-            models=tools.ledger.models(tools.fetching.progress),
+            models=dependencies.ledger.models(dependencies.downloads.progress),
             ignored_objects=passed_over.counts,
             ignored_names=passed_over.names,
-            unparseable_messages=self.intake.unparseable.total(),
+            unparseable_messages=self.handler.unparseable.total(),
         )
-        tools.ledger.measure(about.reported)
+        dependencies.ledger.measure(about.reported)
         metrics.BUCKET_CONNECTED.set(report.bucket.is_connected)
         metrics.PUBSUB_CONNECTED.set(report.pubsub.is_connected)
         metrics.DISK_FREE_BYTES.set(report.disk.free)
@@ -65,7 +65,7 @@ class Reporter:
     def _disk(self) -> Disk:
         reserve_bytes = self.chosen.reserve_bytes
         try:
-            held = self.reconciler.tools.observer.bytes_held
-            return disk.space(self.core.layout, reserve_bytes=reserve_bytes, models=held)
+            held = self.reconciler.dependencies.observer.bytes_held
+            return room.space(self.core.layout, reserve_bytes=reserve_bytes, models=held)
         except Transient:
             return Disk(total=0, free=0, reserve=reserve_bytes)  # the pass fails for the same reason, and says so

@@ -11,7 +11,7 @@ from events import resources, subscription
 from events.bounds import MAX_FILES
 from events.names import MAX_DEPTH, parse_prefix
 from events.status import Source
-from puller.limits import GIB, Limits
+from puller.bucket.limits import GIB, Limits
 from service.google_access import check_ca_file, check_proxy
 from service.settings import NodeSettings, Port, Seconds
 from service.signatures.policy import BadPolicy, Mode, load

@@ -10,17 +10,17 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from events.names import ModelName, Version
+from puller.backoff import backoff
+from puller.bucket.objects import RemoteFile
+from puller.bucket.observed import Key, ObservedVersions
 from puller.contenders import unlisted
-from puller.hints import Taken
-from puller.link import Link
-from puller.local import Local
-from puller.objects import RemoteFile
-from puller.pace import backoff
-from puller.sightings import Key, Sightings
-from puller.together import together
+from puller.disk.contents import Local
+from puller.notifications.hints import Taken
 from puller.view import View
 from service import logs
+from service.connection_state import ConnectionState
 from service.errors import Transient
+from service.gather import gather_all
 from service.isolation import Trouble, Troubles, alone, alone_async
 
 log = logs.get("puller.survey")
@@ -65,8 +65,8 @@ class Unlisted:
 class Survey:
     """Brings what is known of the bucket up to date; raises `Transient` where it does not answer at all."""
 
-    sightings: Sightings
-    link: Link
+    observed: ObservedVersions
+    link: ConnectionState
     announcements: Announcements
     clock: Callable[[], datetime]
     unlisted: dict[Key, Unlisted] = field(default_factory=dict)
@@ -77,11 +77,11 @@ class Survey:
     async def look(self, taken: Taken, local: Local, *, at_all: bool) -> None:
         """List the names: of everything, or of the models that were hinted at."""
         for model, version in taken.versions:
-            self.sightings.doubt(model, version)
+            self.observed.doubt(model, version)
         self._answers = False
         if at_all:
-            self._offered_before = self.sightings.offered
-            await self.sightings.look_at_all(published=self._done_with(local))
+            self._offered_before = self.observed.offered
+            await self.observed.look_at_all(published=self._done_with(local))
         else:
             await self._look_at(taken.models, local)
         if at_all or taken.models:
@@ -96,8 +96,8 @@ class Survey:
         published: defaultdict[ModelName, set[Version]] = defaultdict(set)
         for model, version in self._done_with(local):
             published[model].add(version)
-        outcomes = await together(
-            alone_async(self.sightings.look_at, model, published=published[model]) for model in models
+        outcomes = await gather_all(
+            alone_async(self.observed.look_at, model, published=published[model]) for model in models
         )
         for model, outcome in zip(models, outcomes, strict=True):
             self.troubles.take("look", model, outcome)
@@ -114,7 +114,7 @@ class Survey:
         try:
             await self._list_all(views, refresh, suspects=suspects)
         finally:
-            self.sightings.put_away()
+            self.observed.put_away()
 
     async def _list_all(
         self, views: Views, refresh: Callable[[Collection[ModelName]], Views], *, suspects: bool
@@ -126,7 +126,7 @@ class Survey:
             self.troubles.end("look through", model)
         while keys := self._unlisted(views) - failed.keys():
             await self._look_through(keys, tried)
-            outcomes = await together(alone_async(self._list_one, *key, suspects=suspects) for key in keys)
+            outcomes = await gather_all(alone_async(self._list_one, *key, suspects=suspects) for key in keys)
             for key, outcome in zip(keys, outcomes, strict=True):
                 self.troubles.take("list", key, outcome)
                 failed |= {key: outcome} if outcome else {}
@@ -141,12 +141,12 @@ class Survey:
 
     async def _look_through(self, keys: Collection[Key], tried: dict[ModelName, int]) -> None:
         """List all files of a model of which many versions are due; `tried` are the operations that did not do."""
-        counts = Counter(model for model, version in keys if not self.sightings.is_at_hand(model, version))
+        counts = Counter(model for model, version in keys if not self.observed.is_at_hand(model, version))
         many = {model: min(count, MOST_LISTS) for model, count in counts.items() if count >= MANY}
         due = {model: most for model, most in many.items() if most > tried.get(model, 0)}
         tried |= due
-        outcomes = await together(
-            alone_async(self.sightings.look_through, model, most_lists=most) for model, most in due.items()
+        outcomes = await gather_all(
+            alone_async(self.observed.look_through, model, most_lists=most) for model, most in due.items()
         )
         for model, outcome in zip(due, outcomes, strict=True):
             self.troubles.take("look through", model, outcome)
@@ -169,15 +169,15 @@ class Survey:
             self.unlisted[key] = Unlisted(trouble.reason, tries, due)
 
     async def _list_one(self, model: ModelName, version: Version, *, suspects: bool) -> None:
-        before = self.sightings.last_seen(model, version)
-        is_news = await self.sightings.list(model, version, is_at_hand_enough=True)
+        before = self.observed.last_seen(model, version)
+        is_news = await self.observed.list(model, version, is_at_hand_enough=True)
         is_new_name = version not in self._offered_before.get(model, ())
         if is_news and suspects and self.announcements.is_open and (before or is_new_name):
             self._suspect(model, version, before=before.files if before else ())
 
     def _suspect(self, model: ModelName, version: Version, *, before: Collection[RemoteFile]) -> None:
         """Suspect the stream where an object came long ago and nobody announced it; deletions are not announced."""
-        seen = self.sightings.last_seen(model, version)
+        seen = self.observed.last_seen(model, version)
         known = {(file.name, file.generation) for file in before}
         came = [file.updated for file in seen.files if (file.name, file.generation) not in known] if seen else []
         if came and (self.clock() - max(came)).total_seconds() > SILENT_SECONDS:

@@ -4,40 +4,13 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from events.desired import Policy
-from events.names import FileName, Version
+from events.names import Version
 from events.status import Stage
-from puller.completeness import Judgement
-from puller.objects import RemoteFile
-from service.layout import Quarantine, Receipt
-
-FINAL = frozenset({Stage.INVALID, Stage.UNTRUSTED})  # more tries with the same bytes do not help
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A version as it was last listed in the bucket, and what was made of it."""
-
-    files: tuple[RemoteFile, ...]
-    judgement: Judgement
-    fingerprint: str  # of the files, as in a receipt; kept, because it is compared in every pass
-
-
-@dataclass(frozen=True, slots=True)
-class OnDisk:
-    """A published version."""
-
-    receipt: Receipt
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The last try to fetch a version; the next may be never (`math.inf`) while the bytes are the same."""
-
-    reason: str
-    retry_in_seconds: float
-    stage: Stage = Stage.FAILED
-    tries: int = 1  # with the same bytes
+from puller.bucket.observed import Seen
+from puller.disk.contents import OnDisk
+from puller.download.failures import Failure
+from puller.download.steps import Step
+from service.layout import Quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,58 +26,6 @@ class View:
     failures: Mapping[Version, Failure] = field(default_factory=dict)
     unlisted: Mapping[Version, str] = field(default_factory=dict)  # could not be listed, and why
     unread: str = ""  # why the disk could not be looked at; the rest of what is known of it was seen before
-
-
-@dataclass(frozen=True, slots=True)
-class StageGraph:
-    """Stage a version's graph: it says what else must be there."""
-
-    file: RemoteFile
-    bytes_held: int = 0  # all of them, where it is published already
-
-    @property
-    def size(self) -> int:
-        """Bytes of the graph."""
-        return self.file.content.size
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Stage these files and publish them."""
-
-    files: tuple[RemoteFile, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.content.size for file in self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class Extend:
-    """Stage these files, and put those that came after the version's publication beside the others."""
-
-    files: tuple[RemoteFile, ...]
-    names: frozenset[FileName]
-    signed_by: str = ""  # whom this node believed when it published the others
-
-    @property
-    def size(self) -> int:
-        """Bytes of what is to be added."""
-        return sum(file.content.size for file in self.files if file.name in self.names)
-
-    @property
-    def bytes_held(self) -> int:
-        """Bytes of what is published already."""
-        return sum(file.content.size for file in self.files) - self.size
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """End the transfer under way: an operator does not want the version any more."""
-
-
-Step = StageGraph | Fetch | Extend | Cancel
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,13 +36,13 @@ class Outcome:
     problems: tuple[str, ...] = ()
 
 
-class Doorbell:
+class Wakeup:
     """Rung by hints; any number of rings before the next pass is one. Not for use from other threads."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Ask for a pass now."""
         self._rung.set()
 
@@ -67,9 +67,7 @@ class Doorbell:
         self._rung.clear()
 
 
-async def run(
-    one_pass: Callable[[], Awaitable[Outcome]], *, doorbell: Doorbell, timing: Timing, health: Health
-) -> None:
+async def run(one_pass: Callable[[], Awaitable[Outcome]], *, wakeup: Wakeup, timing: Timing, health: Health) -> None:
     """Run passes until cancelled; nothing a pass raises ends the loop."""
     failures = 0
     problems: tuple[str, ...] = ()
@@ -83,8 +81,8 @@ async def run(
             failures = 0
             problems = _tell(outcome.problems, problems)
             wait_seconds = min(timing.poll_seconds, outcome.again_in_seconds or timing.poll_seconds)
-        if await doorbell.wait(wait_seconds):
-            await doorbell.settle(timing.settle_min_seconds, at_most_seconds=timing.settle_max_seconds)
+        if await wakeup.wait(wait_seconds):
+            await wakeup.settle(timing.settle_min_seconds, at_most_seconds=timing.settle_max_seconds)
 
 
 async def _attempt(one_pass: Callable[[], Awaitable[Outcome]], health: Health) -> Outcome | None:

@@ -21,7 +21,7 @@ from service.errors import BadSettings
 from service.folder_lock import FolderLock, Holder
 from service.health import Health
 from service.layout import Layout
-from service.loop import Doorbell, Outcome, Timing, run
+from service.loop import Outcome, Timing, Wakeup, run
 from service.reporting import Namesakes
 from service.settings import NodeSettings, Settings, names
 from service.tasks import end
@@ -52,7 +52,7 @@ class Core:
     layout: Layout
     bus: Bus
     desired: DesiredStore
-    doorbell: Doorbell
+    wakeup: Wakeup
     health: Health
     sign: Presence
     namesakes: Namesakes
@@ -167,7 +167,7 @@ async def _work(core: Core, listener: socket.socket, *, build: Callable[[Core], 
     await together(
         http.serve(app, listener),
         core.bus.run(),
-        run(parts.one_pass, doorbell=core.doorbell, timing=parts.timing, health=core.health),
+        run(parts.one_pass, wakeup=core.wakeup, timing=parts.timing, health=core.health),
         reporting.send_reports(core.bus, core.sign, report=parts.report, changed=core.changed),
         reporting.keep_beating(core.bus, parts.sign or core.sign),
         folder_lock.keep(lock),
@@ -177,11 +177,11 @@ async def _work(core: Core, listener: socket.socket, *, build: Callable[[Core], 
 
 def _core(service: str, settings: NodeSettings, address: str) -> Core:
     layout = Layout(settings.models_dir)
-    doorbell, changed = Doorbell(), asyncio.Event()
+    wakeup, changed = Wakeup(), asyncio.Event()
     bus = Bus(settings, service, on_change=changed.set)  # else NATS would keep the report that it is away
 
     def on_change() -> None:
-        doorbell.ring()
+        wakeup.wake()
         changed.set()
 
     desired = DesiredStore(settings.node, layout=layout, service=service, on_change=on_change)
@@ -189,7 +189,7 @@ def _core(service: str, settings: NodeSettings, address: str) -> Core:
     bus.watch(subjects.DESIRED_BUCKET, desired.show, check=problem)
     sign = reporting.new_sign(settings.node, service)
     namesakes = Namesakes(bus, sign, on_change=changed.set)
-    return Core(service, settings, address, layout, bus, desired, doorbell, Health(), sign, namesakes, changed)
+    return Core(service, settings, address, layout, bus, desired, wakeup, Health(), sign, namesakes, changed)
 
 
 def _commands(core: Core, parts: Parts) -> Commands:

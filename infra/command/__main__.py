@@ -25,7 +25,7 @@ NEEDS = ("cryptography", "google-cloud-storage", "google-crc32c", "pydantic", "r
 PUBSUB_NEEDS = ("google-cloud-pubsub", "grpcio")  # `bootstrap`, and half of `doctor`: as large as all the others
 PROGRAMS = (
     "master.cli.main",
-    *sorted({f"master.cli.{path.partition('.')[0]}" for one in PANELS.values() for path in one}),
+    *sorted({f"master.cli.commands.{path.partition('.')[0]}" for one in PANELS.values() for path in one}),
 )
 EPOCH = (1980, 1, 1, 0, 0, 0)
 _NAME = re.compile(r"[A-Za-z0-9._-]+")

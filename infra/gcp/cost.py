@@ -1,7 +1,8 @@
 """What Google charges for a cluster in a month: `python -m infra.gcp.cost --nodes 20 --models 50 --uploads 24`.
 
 Counted from what the pullers do: a poll lists the bucket's folders, and each model's or all objects, whichever takes
-fewer operations (`puller/bucket.py`); a published version is not listed again, an upload is heard of object by object.
+fewer operations (`puller/bucket/client.py`); a published version is not listed again, an upload is heard of object by
+object.
 Prices are list prices; put your own in.
 """
 
@@ -11,8 +12,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from puller.bucket import FLAT_PAGES, FLAT_SHARE, PAGE
-from puller.ranges import RANGE_BYTES
+from puller.bucket.client import FLAT_PAGES, FLAT_SHARE, PAGE
+from puller.disk.ranges import RANGE_BYTES
 
 DAYS = 30
 DAY_SECONDS = 86400

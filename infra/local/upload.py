@@ -7,9 +7,9 @@ from pathlib import Path
 
 from events.names import ModelName, Version
 from infra.local.bucket import Bucket
-from master.google.storage import GoogleBucket
-from master.publish.folder import look
-from master.publish.upload import upload
+from master.cli.google.storage import GoogleBucket
+from master.cli.publish.folder import look
+from master.cli.publish.upload import upload
 
 
 class Upload:

@@ -11,8 +11,8 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from events.desired import Desired
 from events.status import Report
-from master import auth
 from master.api import (
+    auth,
     changes,
     commands,
     dashboard,
@@ -29,10 +29,10 @@ from master.api.gate import Gate
 from master.api.limits import Places, Rate, Turns
 from master.api.problems import ProblemDocument
 from master.api.proxies import Proxies
-from master.api.reach import Master
 from master.api.stream import Streams
+from master.fleet.views import BoardNews
+from master.reach import Master
 from master.settings import MasterSettings
-from master.views import BoardNews
 from service import http, logs
 from service.errors import BadSettings
 from service.health import Health

@@ -17,7 +17,7 @@ from master.api.problems import Kind
 from master.api.reach import Reached
 from master.api.respond import etag, respond
 from master.api.rights import permit_change
-from master.orders import Order
+from master.desired.change_requests import ChangeRequest
 
 router = APIRouter(prefix="/v1", tags=["desired state"])
 
@@ -66,7 +66,7 @@ async def make_change(
     The nodes follow by themselves: this answers when the change is written, not when it is served.
     """
     permit_change(asked.caller, model, is_dry_run=body.dry_run)
-    order = Order(
+    order = ChangeRequest(
         actor=asked.caller.name,
         model=model,
         change=body.change,
@@ -76,5 +76,5 @@ async def make_change(
         key=conditions.key,
     )
     async with asked.turn():
-        made = await master.orders.follow(order)
+        made = await master.changes.follow(order)
     return respond(made, master, headers=etag(made.revision_after))

@@ -15,9 +15,10 @@ from master.api.bodies import Body, Described
 from master.api.examples import GATHERED, shown
 from master.api.preconditions import Key
 from master.api.problems import Kind
-from master.api.reach import Master, Reached
+from master.api.reach import Reached
 from master.api.respond import respond
 from master.api.rights import Operator, permit
+from master.reach import Master
 
 router = APIRouter(prefix="/v1/commands", tags=["commands"])
 

@@ -6,19 +6,21 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from events.desired import Desired
 from events.names import ModelName
-from master.answers import Made, Stored
+from master.answers import Made
 from master.api import bodies, problems
+from master.api.auth import Role
 from master.api.bodies import Described
 from master.api.examples import DESIRED, MADE, shown
 from master.api.looks import Asked
 from master.api.preconditions import Tied
 from master.api.problems import Kind
-from master.api.reach import Master, Reached
+from master.api.reach import Reached
 from master.api.respond import etag, respond
 from master.api.rights import needs, permit_change
-from master.auth import Role
-from master.orders import Order
-from master.tallies import UNSET
+from master.desired.change_requests import ChangeRequest
+from master.fleet.stored import Stored
+from master.fleet.tallies import UNSET
+from master.reach import Master
 from service.errors import Transient
 
 router = APIRouter(prefix="/v1", tags=["desired state"], dependencies=[Depends(needs(Role.VIEWER))])
@@ -60,7 +62,7 @@ async def put_desired(
     `If-Match` with its ETag is required; mostly a change is what you want.
     """
     permit_change(asked.caller, model, is_dry_run=dry_run)
-    order = Order(
+    order = ChangeRequest(
         actor=asked.caller.name,
         model=model,
         change=document,
@@ -69,7 +71,7 @@ async def put_desired(
         key=conditions.key,
     )
     async with asked.turn():
-        made = await master.orders.follow(order)
+        made = await master.changes.follow(order)
     return respond(made, master, headers=etag(made.revision_after))
 
 
@@ -80,5 +82,5 @@ async def _read(master: Master, model: ModelName) -> Stored:
     except Transient:
         if not master.freshness().is_stale:
             raise
-        known = master.fleet.fold.models.get(model)
+        known = master.fleet.fleet_state.models.get(model)
         return known.stored if known else UNSET

@@ -8,11 +8,12 @@ from events.commands import Answer
 from events.desired import Desired, Latest, Pinned, Policy
 from events.names import ModelName, NodeName, Version
 from events.status import Connection, Disk, Progress, ServedStage, Source, Stage
-from master.answers import Entry, Foreseen, Forgotten, Gathered, HistoryPage, Made, NodeTimeline, Stored, Timeline
+from master.answers import Entry, Foreseen, Forgotten, Gathered, HistoryPage, Made, NodeTimeline, Timeline
 from master.api.paging import seal
 from master.api.respond import STALE
 from master.api.stream import MEDIA_TYPE
-from master.views import (
+from master.fleet.stored import Stored
+from master.fleet.views import (
     Board,
     BoardNews,
     CellRow,

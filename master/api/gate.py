@@ -15,11 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from events.commands import MAX_REQUEST_BYTES
 from master.api import dashboard, problems, session
+from master.api.auth import LOCAL, Caller, Tokens, is_local
 from master.api.limits import Rate
 from master.api.origin import SAFE, is_own
 from master.api.problems import Kind, Problem
 from master.api.proxies import Proxies, forwarding
-from master.auth import LOCAL, Caller, Tokens, is_local
 from service import logs, metrics
 
 log = logs.get("master.api.gate")

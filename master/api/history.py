@@ -8,13 +8,13 @@ from pydantic import BeforeValidator, Field
 from events.names import ModelName, NodeName, Version
 from master.answers import HistoryPage
 from master.api import paging, problems
+from master.api.auth import Role
 from master.api.examples import ENTRY, HISTORY, shown, streamed
 from master.api.looks import look
 from master.api.reach import Reached
 from master.api.rights import Viewer, needs
 from master.api.stream import EventStream, Follower, Streams
-from master.auth import Role
-from master.history import Filter
+from master.history.event_stream import Filter
 
 router = APIRouter(prefix="/v1", tags=["history"], dependencies=[Depends(needs(Role.VIEWER))])
 

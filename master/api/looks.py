@@ -10,11 +10,11 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 from starlette.types import Receive
 
+from master.api.auth import Caller, Role
 from master.api.limits import Turns
-from master.api.reach import Master
 from master.api.respond import respond
 from master.api.rights import Viewer
-from master.auth import Caller, Role
+from master.reach import Master
 from service.tasks import end
 
 GONE = 499  # as proxies call it; nobody is there to read it

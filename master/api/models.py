@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from events.names import ModelName, NodeName, Version
 from master.answers import Timeline
 from master.api import paging, problems
+from master.api.auth import Role
 from master.api.examples import CELL, CELLS, MODEL, MODELS, TIMELINE, shown
 from master.api.looks import look
 from master.api.paging import Search, Window
@@ -15,8 +16,7 @@ from master.api.problems import Kind
 from master.api.reach import Reached
 from master.api.respond import respond
 from master.api.rights import Viewer, needs
-from master.auth import Role
-from master.views import CellRow, CellState, CellView, ModelRow, ModelView, Page
+from master.fleet.views import CellRow, CellState, CellView, ModelRow, ModelView, Page
 
 router = APIRouter(prefix="/v1", tags=["models"], dependencies=[Depends(needs(Role.VIEWER))])
 

@@ -8,14 +8,14 @@ from pydantic import Field
 from events.names import NodeName
 from master.answers import Forgotten
 from master.api import paging, problems
+from master.api.auth import Role
 from master.api.examples import FORGOTTEN, NODE, NODES, shown
 from master.api.paging import Search, Window
 from master.api.problems import Kind
 from master.api.reach import Reached
 from master.api.respond import respond
 from master.api.rights import Admin, needs
-from master.auth import Role
-from master.views import NodeRow, NodeState, NodeView, Page
+from master.fleet.views import NodeRow, NodeState, NodeView, Page
 
 router = APIRouter(prefix="/v1", tags=["nodes"], dependencies=[Depends(needs(Role.VIEWER))])
 

@@ -8,14 +8,14 @@ from pydantic import Field, model_validator
 
 from events.names import ModelName, NodeName
 from master.api import paging, problems
+from master.api.auth import Role
 from master.api.examples import BOARD, BOARD_NEWS, MATRIX, OVERVIEW, shown, streamed
 from master.api.reach import Reached
 from master.api.respond import respond
 from master.api.rights import Viewer, needs
 from master.api.stream import EventStream, Follower, Streams
-from master.auth import Role
-from master.views import Board, Matrix, Overview
-from master.watch import watch
+from master.fleet.board import watch
+from master.fleet.views import Board, Matrix, Overview
 
 MAX_CELLS = 10_000  # of one window: some 15 ms of work, in which no other request is answered
 FIRST_MODELS = 50  # shown where none are named
@@ -56,9 +56,9 @@ async def get_overview(master: Reached) -> Response:
 )
 async def get_matrix(master: Reached, names: Annotated[Names, Query()]) -> Response:
     """Show how each of these models is on each of these nodes; null where nothing is known."""
-    fold = master.fleet.fold
-    models = names.models or sorted(fold.models)[:FIRST_MODELS]
-    nodes = names.nodes or sorted(fold.nodes)[:FIRST_NODES]
+    fleet_state = master.fleet.fleet_state
+    models = names.models or sorted(fleet_state.models)[:FIRST_MODELS]
+    nodes = names.nodes or sorted(fleet_state.nodes)[:FIRST_NODES]
     return respond(master.fleet.matrix(models, nodes), master)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from master.views import Page
+from master.fleet.views import Page
 
 T = TypeVar("T")
 MAX_LIMIT = 500  # rows of a page: some milliseconds of work, in which no other request is answered

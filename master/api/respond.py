@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastapi import Response
 from pydantic import BaseModel
 
-from master.api.reach import Master
+from master.reach import Master
 
 STALE = "MM-Stale-Since"
 

@@ -6,8 +6,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from master.api.auth import Caller, Role
 from master.api.problems import Kind, Problem
-from master.auth import Caller, Role
 
 _bearer = HTTPBearer(
     scheme_name="token",

@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Scope
 
 from master.api import bodies, problems
+from master.api.auth import Caller, Role, Tokens
 from master.api.bodies import Body, Described
 from master.api.examples import shown
 from master.api.origin import is_own
 from master.api.problems import Kind, Problem
 from master.api.rights import Viewer
-from master.auth import Caller, Role, Tokens
 
 PATH = "/v1/session"
 PREFIX = "/dashboard"  # before the paths of the API, where a browser asks

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from master.answers import Entry
 from master.api.limits import Places
 from master.api.looks import until_gone
-from master.views import BoardNews, Freshness
+from master.fleet.views import BoardNews, Freshness
 from service import logs, metrics
 
 log = logs.get("master.api.stream")

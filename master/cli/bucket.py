@@ -2,17 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from master.cli.ends import Exit, Failure
+from master.cli.exits import Exit, Failure
 from master.cli.settings import Settings
 
 if TYPE_CHECKING:  # Google's client costs more start-up time than most commands run
-    from master.google.storage import GoogleBucket
-    from master.publish.target import Target
+    from master.cli.google.storage import GoogleBucket
+    from master.cli.publish.target import Target
 
 
 def bucket_of(settings: Settings, name: str, *, project: str = "") -> "GoogleBucket":
     """Reach a bucket; nothing is asked of it yet."""
-    from master.google.storage import GoogleBucket, connect  # noqa: PLC0415 - see above
+    from master.cli.google.storage import GoogleBucket, connect  # noqa: PLC0415 - see above
 
     client = connect(project, emulator=settings.storage_emulator)
     return GoogleBucket(client, name, billing_project=settings.billing_project)
@@ -20,7 +20,7 @@ def bucket_of(settings: Settings, name: str, *, project: str = "") -> "GoogleBuc
 
 def target_of(url: str) -> "Target":
     """Read the address of a model or of a version; `Failure` where it is none."""
-    from master.publish.target import BadTarget, parse  # noqa: PLC0415 - see above
+    from master.cli.publish.target import BadTarget, parse  # noqa: PLC0415 - see above
 
     try:
         return parse(url)

@@ -1,25 +1,15 @@
 """The command, put together: every subcommand in its panel of the help, and one session for the run."""
 
-import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from events import resources
-from master.cli.client import Master
-from master.cli.commands import add
-from master.cli.ends import MEANINGS
-from master.cli.http import TIMEOUT_SECONDS, Http
-from master.cli.screen import terminal
-from master.cli.session import Session
-from master.cli.settings import Settings, load
-from service import google_access
+from master.cli.exits import MEANINGS
+from master.cli.session import from_environment
+from master.cli.subcommands import add
 from service.version import __version__
 
 PANELS: Mapping[str, Sequence[str]] = {
@@ -81,7 +71,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     # Loading every subcommand would take longer than most of them run.
     for panel, path in named or everything:
         module, _, function = path.partition(".")
-        command = getattr(import_module(f".{module}", __package__), function)
+        command = getattr(import_module(f".commands.{module}", __package__), function)
         add(app, command, panel=panel, name=command_name(path))
     return app
 
@@ -110,35 +100,3 @@ def start(
     """See and change what every TensorFlow Serving node serves."""
     if ctx.obj is None:  # tests bring a session of their own
         ctx.obj = from_environment(url=master)
-
-
-def _reach_google(settings: Settings) -> google_access.Way:
-    """Check what is set about the way to Google, and have every client use that proxy and those CAs."""
-    try:
-        google_access.check_proxy(settings.proxy)
-    except ValueError as error:
-        raise typer.BadParameter(f"MM_PROXY is {error}") from error
-    try:
-        resources.parse_project(settings.billing_project)
-    except ValueError as error:
-        raise typer.BadParameter(f"MM_BILLING_PROJECT: {error}") from error
-    try:
-        if settings.ca_file:
-            google_access.check_ca_file(Path(settings.ca_file))
-    except ValueError as error:
-        raise typer.BadParameter(f"MM_CA_FILE: {error}") from error
-    return google_access.spread(os.environ, proxy=settings.proxy, ca_file=settings.ca_file)
-
-
-def from_environment(*, url: str = "", seconds: float = TIMEOUT_SECONDS) -> Session:
-    """The session of this process."""
-    settings = load(os.environ)
-    ca_file = _reach_google(settings).ca_file
-    transport = Http(url or settings.master_url, token=settings.token, timeout_seconds=seconds, ca_file=ca_file)
-    return Session(
-        settings,
-        terminal(),
-        Master(transport),
-        now=lambda: datetime.now(UTC),
-        pause=time.sleep,
-    )

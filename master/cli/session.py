@@ -1,16 +1,22 @@
 """What every command is given: master, screen, settings, time; and the options that many commands share."""
 
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from events import resources
 from events.names import ModelName, NodeName, Version
-from master.cli.client import Master
-from master.cli.screen import Screen
-from master.cli.settings import Settings
+from master.cli.client.api import Master
+from master.cli.client.http import TIMEOUT_SECONDS, Http
+from master.cli.output.screen import Screen, terminal
+from master.cli.settings import Settings, load
+from service import google_access
 
 T = TypeVar("T")
 
@@ -24,6 +30,38 @@ class Session:
     master: Master
     now: Callable[[], datetime]
     pause: Callable[[float], None]  # for so many seconds
+
+
+def from_environment(*, url: str = "", seconds: float = TIMEOUT_SECONDS) -> Session:
+    """The session of this process."""
+    settings = load(os.environ)
+    ca_file = _reach_google(settings).ca_file
+    transport = Http(url or settings.master_url, token=settings.token, timeout_seconds=seconds, ca_file=ca_file)
+    return Session(
+        settings,
+        terminal(),
+        Master(transport),
+        now=lambda: datetime.now(UTC),
+        pause=time.sleep,
+    )
+
+
+def _reach_google(settings: Settings) -> google_access.Way:
+    """Check what is set about the way to Google, and have every client use that proxy and those CAs."""
+    try:
+        google_access.check_proxy(settings.proxy)
+    except ValueError as error:
+        raise typer.BadParameter(f"MM_PROXY is {error}") from error
+    try:
+        resources.parse_project(settings.billing_project)
+    except ValueError as error:
+        raise typer.BadParameter(f"MM_BILLING_PROJECT: {error}") from error
+    try:
+        if settings.ca_file:
+            google_access.check_ca_file(Path(settings.ca_file))
+    except ValueError as error:
+        raise typer.BadParameter(f"MM_CA_FILE: {error}") from error
+    return google_access.spread(os.environ, proxy=settings.proxy, ca_file=settings.ca_file)
 
 
 def parsed(parse: Callable[[str], T]) -> Callable[[str | T], T]:
@@ -40,8 +78,6 @@ def parsed(parse: Callable[[str], T]) -> Callable[[str | T], T]:
 
 def complete_models(incomplete: str) -> list[str]:
     """Offer the models that the master knows; nothing where it does not answer, for a shell that hangs is worse."""
-    from master.cli.main import from_environment  # noqa: PLC0415 - main imports this module
-
     try:
         return [row.model for row in from_environment(seconds=1.0).master.models() if row.model.startswith(incomplete)]
     except Exception:  # noqa: BLE001 - a completion has no place to tell an error
@@ -50,8 +86,6 @@ def complete_models(incomplete: str) -> list[str]:
 
 def complete_nodes(incomplete: str) -> list[str]:
     """Offer the nodes that the master knows."""
-    from master.cli.main import from_environment  # noqa: PLC0415 - main imports this module
-
     try:
         return [row.node for row in from_environment(seconds=1.0).master.nodes() if row.node.startswith(incomplete)]
     except Exception:  # noqa: BLE001 - a completion has no place to tell an error

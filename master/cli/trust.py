@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from master.cli.ends import Exit, Failure
+from master.cli.exits import Exit, Failure
 from master.cli.session import Session
 
 if TYPE_CHECKING:  # cryptography costs start-up time

@@ -17,13 +17,13 @@ from functools import partial
 from typing import Final
 
 from events import cost
-from puller.connections import Connection, Connections
-from puller.engine import PIECE_BYTES
+from puller.bucket.connections import Connection, Connections
+from puller.download.engine import PIECE_BYTES
 from puller.exchange import signing
 from puller.exchange.neighbours import Failure, Word
 from puller.exchange.request import Place
-from puller.threads import in_thread
 from service.causes import cause
+from service.disk_threads import in_thread
 
 CONNECT_SECONDS: Final = 2.0
 STALL_SECONDS: Final = 5.0  # without a byte

@@ -7,13 +7,13 @@ from functools import partial
 from events.messages import Event, NeighbourLied
 from events.names import ModelName, NodeName, Version
 from events.pieces import Table
+from puller.download.work import Work
 from puller.exchange.client import Client
 from puller.exchange.cut import cut
 from puller.exchange.neighbourhood import Neighbourhood
 from puller.exchange.offers import Offers
 from puller.exchange.request import Place
 from puller.exchange.run import Run, Site
-from puller.exchange.work import Work
 from service import logs, metrics
 from service.layout import FileRecord, fingerprint
 

@@ -16,6 +16,10 @@ from typing import Final
 
 from events.names import FileName, NodeName
 from events.pieces import Table
+from puller.disk.ranges import Piece
+from puller.disk.stage import StagedFile
+from puller.download.range_download import Writer
+from puller.download.work import Work
 from puller.exchange.client import Client, NotGiven, Wanted
 from puller.exchange.cut import Part, Unit
 from puller.exchange.listeners import LOOK_SECONDS, Listeners
@@ -23,14 +27,10 @@ from puller.exchange.neighbours import Failure, Word
 from puller.exchange.offers import Offer
 from puller.exchange.request import Place
 from puller.exchange.schedule import Finished, FromBucket, FromNeighbour, Schedule, Wait
-from puller.exchange.work import Work
-from puller.lane import Writer
-from puller.ranges import Piece
-from puller.stage import StagedFile
-from puller.threads import in_thread
-from puller.together import together
 from service import logs
+from service.disk_threads import in_thread
 from service.files import disk_errors
+from service.gather import gather_all
 from service.tasks import until
 
 log = logs.get("puller.exchange")
@@ -94,7 +94,7 @@ class Run:
 
     async def _carry_all(self, done: asyncio.Event) -> None:
         await self._wait_for_words()
-        await together(self._carry() for _ in range(CARRIERS))
+        await gather_all(self._carry() for _ in range(CARRIERS))
         done.set()
 
     async def _wait_for_words(self) -> None:

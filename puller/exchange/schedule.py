@@ -166,7 +166,7 @@ class Schedule:
         return self._all & ~self.held & ~sum(1 << unit for unit in self._under_way)
 
     @property
-    def _patience(self) -> float:
+    def _retries(self) -> float:
         return UNMEASURED_SECONDS if self._slowest is None else max(PATIENCE_SECONDS, SLOWER * self._slowest)
 
     def _ask(self, now: float) -> FromNeighbour | None:
@@ -213,7 +213,7 @@ class Schedule:
         for node, neighbour in self.neighbours.items():
             if not neighbour.is_late and neighbour.is_quiet(owed=debts[node], now=now):
                 self._set_aside(node)
-        if self._idle(now) >= (self._rounds + 1) * self._patience:
+        if self._idle(now) >= (self._rounds + 1) * self._retries:
             self._end_round(debts)
 
     def _end_round(self, debts: dict[NodeName, int]) -> None:

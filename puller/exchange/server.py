@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from puller.bandwidth import BURST_SECONDS, Bandwidth
+from puller.download.bandwidth import BURST_SECONDS, Bandwidth
 from puller.exchange import request, signing
 from puller.exchange.offers import Offer, Offers
 from puller.exchange.request import MAX_HEAD_BYTES, AskBytes, AskWord, BadRequest, Request
-from puller.threads import in_thread
 from service import logs, metrics
 from service.connections import ACCEPTED_AT_ONCE, HEAD_SECONDS, TAKE_SECONDS, Connections, places
+from service.disk_threads import in_thread
 from service.errors import ModelManagerError
 from service.tasks import end
 

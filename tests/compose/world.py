@@ -28,7 +28,7 @@ from infra.local.bucket import Bucket
 from infra.local.predict import request
 from infra.local.upload import Upload
 from master.answers import Gathered, Made, Timeline
-from master.views import CellView, NodeView, Overview
+from master.fleet.views import CellView, NodeView, Overview
 
 T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)

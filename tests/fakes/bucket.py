@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 from events.manifest import Content
 from events.names import MANIFEST_NAME, BadName, FileName, Ignored, ModelName, Version, locate, version_in
-from puller import crc32c
-from puller.engine import Interrupted, Replaced, Write
-from puller.objects import NO_MODEL, NO_VERSION, Catalog, Listing, RemoteFile, ambiguous
-from puller.passed_over import PassedOver
+from puller.bucket.objects import NO_MODEL, NO_VERSION, Catalog, Listing, RemoteFile, ambiguous
+from puller.bucket.passed_over import PassedOver
+from puller.disk import crc32c
+from puller.download.engine import Interrupted, Replaced, Write
 from service.errors import Invalid, Transient
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from rich.console import Console
 from typer.testing import CliRunner
 
-from master.cli.client import Master
-from master.cli.http import Reply
+from master.cli.client.api import Master
+from master.cli.client.http import Reply
 from master.cli.main import build
-from master.cli.screen import Screen
+from master.cli.output.screen import Screen
 from master.cli.session import Session
 from master.cli.settings import Settings
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from events import resources, subscription
 from events.manifest import Content
-from master.google.pubsub import Found, NoPermissions
-from master.google.storage import FINALIZE, Notifier
-from master.google.words import Missing
-from master.publish.folder import of_bytes
+from master.cli.google.causes import Missing
+from master.cli.google.pubsub import Found, NoPermissions
+from master.cli.google.storage import FINALIZE, Notifier
+from master.cli.publish.folder import of_bytes
 from service.reading import Read, nobody
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from events.names import ModelName, Version
 from events.status import Progress
-from puller.objects import Catalog, Listing, RemoteFile
-from puller.transfer import Fetched, Wanted
+from puller.bucket.objects import Catalog, Listing, RemoteFile
+from puller.download.transfer import Fetched, Wanted
 from service.errors import Transient
 from service.layout import Layout
 from tests.fakes.bucket import FakeBucket

@@ -17,9 +17,9 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.framework.types_pb2 import DT_FLOAT
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from configurator.serving import ServingAway, ServingLate, ServingRefused
-from configurator.told import Key
-from configurator.view import State, Status
+from configurator.serving.applied_config import Key
+from configurator.serving.client import ServingAway, ServingLate, ServingRefused
+from configurator.serving.states import State, Status
 from events.names import ModelName, Version
 from tests.fakes.serving_manager import FakeManager, Row
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from configurator.view import State, Status
+from configurator.serving.states import State, Status
 from infra.tfserving.script import Script, read_script
 from infra.tfserving.servable import Code
 

@@ -13,7 +13,7 @@ from infra.local.child import Command
 from infra.local.ports import LOOPBACK
 from infra.local.ready import http_ok
 from infra.local.stack import Stack
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from tests.support.stack import EVENTUALLY_SECONDS
 
 SECONDS = "60s"

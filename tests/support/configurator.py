@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from configurator import explain, render, status
+from configurator import explain, status
 from configurator.app import Outside, wire
-from configurator.disk import Disk
 from configurator.reconcile import Reconcile
+from configurator.serving import render
 from configurator.settings import ConfiguratorSettings
+from configurator.versions.disk import Disk
 from events.desired import Desired, DesiredState, Policy
 from events.messages import Event
 from events.names import FileName, ModelName, NodeName, Version
@@ -83,14 +84,14 @@ class Bench(AbstractAsyncContextManager["Bench"]):
                 NODE, {name: Desired(policy=one) for name, one in self.policies.items()}, self.revisions
             ),
             emit=self.events.append,
-            ring=self._ring,
+            wake=self._wake,
             publish=self.publish_word,
             is_connected=lambda: self.is_on_nats,
             clock=lambda: self.serving.now,
         )
         disk = self.disk_kind(self.layout, self.settings.config_file)
-        self.edges = wire(disk, self.settings, serving=self.serving, outside=outside)
-        self.reconcile = Reconcile(self.edges, self.settings)
+        self.dependencies = wire(disk, self.settings, serving=self.serving, outside=outside)
+        self.reconcile = Reconcile(self.dependencies, self.settings)
         self.due = self.serving.now
 
     async def __aenter__(self) -> "Bench":
@@ -110,7 +111,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
 
     def publish(self, version: int, *, model: str = MODEL, seed: int = 0, **script: object) -> Path:
         """Put a version on disk, and tell the configurator."""
-        self._ring()
+        self._wake()
         return publish(self.layout, ModelName(model), version, script=script, seed=seed)
 
     async def serve(self, *versions: int) -> None:
@@ -122,7 +123,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
     def want(self, policy: Policy, *, model: str = MODEL) -> None:
         """Change desired state."""
         self.policies[ModelName(model)] = policy
-        self._ring()
+        self._wake()
 
     async def turn(self) -> None:
         """Run one pass, as the loop does."""
@@ -192,8 +193,8 @@ class Bench(AbstractAsyncContextManager["Bench"]):
 
     def report(self) -> dict[ModelName, ServedModel]:
         """Make the report's part about models."""
-        observer = self.edges.observer
-        idle, troubles = self.edges.cleaner.idle, self.edges.troubles
+        observer = self.dependencies.observer
+        idle, troubles = self.dependencies.cleaner.idle, self.dependencies.troubles
         models = status.report(self.reconcile.view, observer.folders, idle=idle, ages=self.ages, troubles=troubles)
         return status.on_their_way(models, self.reconcile.moving)
 
@@ -204,18 +205,20 @@ class Bench(AbstractAsyncContextManager["Bench"]):
 
     def is_connected(self) -> bool:
         """Tell what the report says of TensorFlow Serving."""
-        return self.edges.news.serving.is_connected
+        return self.dependencies.emitter.serving.is_connected
 
     def types(self) -> list[str]:
         """List the types of all events so far."""
         return [event.type for event in self.events]
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         self.rung = True
 
     async def _start_jobs(self) -> None:
-        self._jobs = [asyncio.ensure_future(job()) for job in (self.edges.reloader.run, self.edges.sweeper.run)]
-        await self.serving.watch(self._ring)
+        self._jobs = [
+            asyncio.ensure_future(job()) for job in (self.dependencies.reloader.run, self.dependencies.sweeper.run)
+        ]
+        await self.serving.watch(self._wake)
 
     async def _stop_jobs(self) -> None:
         for job in self._jobs:

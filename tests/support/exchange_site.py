@@ -14,12 +14,12 @@ from events.messages import Event
 from events.names import FileName, ModelName, NodeName, Version
 from events.pieces import Table
 from events.status import Presence
+from puller.download.transfer import Fetched, Transfer
 from puller.exchange.client import Client
 from puller.exchange.exchange import Exchange
 from puller.exchange.neighbourhood import SETTLED_SECONDS, Neighbourhood
 from puller.exchange.offers import Offers
 from puller.exchange.server import Server
-from puller.transfer import Fetched, Transfer
 from service.layout import Layout
 from tests.fakes.bucket import FakeBucket
 from tests.support.puller_world import MODEL, QUICK, World
@@ -45,7 +45,7 @@ class Node:
             layout=self.world.layout,
             reserve_bytes=0,
             bytes_per_second=None,
-            patience=QUICK,
+            retries=QUICK,
             exchange=self.exchange,
         )
         fetched = await self.world.fetch(version, transfer=transfer)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from events.desired import Desired, Policy
 from events.names import ModelName, NodeName, Version
 from infra.local.fleet_report import Simulated, Speaker, report
-from master.answers import Stored
-from master.fleet import Fleet
-from master.fold import Fold
+from master.fleet.queries import FleetQueries
+from master.fleet.state import FleetState
+from master.fleet.stored import Stored
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MODEL = ModelName("m")
@@ -38,26 +38,26 @@ def said(
     return report(Speaker(NodeName(node), service, START, at(seconds), http), models)
 
 
-def tell(fold: Fold, node: str, models: Mapping[ModelName, Simulated], *, seconds: float = 0.0) -> None:
+def tell(fold: FleetState, node: str, models: Mapping[ModelName, Simulated], *, seconds: float = 0.0) -> None:
     """Have both services of a node report and show a sign of life."""
     for service in (PULLER, CONFIGURATOR):
         fold.report(NodeName(node), service, said(node, service, models, seconds=seconds))
         fold.alive(NodeName(node), service)
 
 
-def lose(fold: Fold, node: str, *, seconds: float = 0.0) -> None:
+def lose(fold: FleetState, node: str, *, seconds: float = 0.0) -> None:
     """Have both services of a node fall silent."""
     for service in (PULLER, CONFIGURATOR):
         fold.silent(NodeName(node), service, at(seconds))
 
 
-def fleet_of(nodes: Mapping[str, Simulated]) -> Fleet:
+def fleet_of(nodes: Mapping[str, Simulated]) -> FleetQueries:
     """A fleet with one model."""
-    fold = Fold()
+    fold = FleetState()
     for node, simulated in nodes.items():
         tell(fold, node, {MODEL: simulated})
     fold.know_presence()
-    return Fleet(fold)
+    return FleetQueries(fold)
 
 
 def stored(policy: Policy, *, revision: int = 1, **nodes: Policy) -> Stored:

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 from events.changes import Change
 from events.names import NodeName
-from master import commands
 from master.answers import Made
 from master.app import Master, build
-from master.orders import Order
+from master.commands import nats_api
+from master.desired.change_requests import ChangeRequest
 from master.settings import MasterSettings
 from service import micro, settings
 from service.commands import Commands
@@ -33,7 +33,7 @@ async def running_master(
     given = {"MM_NODE": name, "MM_NATS_URL": server.url, "MM_COMMAND_SECONDS": str(command_seconds)}
     chosen = settings.load(MasterSettings, given)
     master, jobs = build(chosen, http="", grace_seconds=grace_seconds)
-    cluster = Commands(chosen.node, "master", commands.handles(master))
+    cluster = Commands(chosen.node, "master", nats_api.handles(master))
     master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software="1.2.3"))
     running = [asyncio.create_task(job()) for job in jobs]
     try:
@@ -46,8 +46,8 @@ async def running_master(
 async def order(master: Master, change: Change, *nodes: str, key: str = "", if_revision: int | None = None) -> Made:
     """Have a change made."""
     names = tuple(NodeName(name) for name in nodes)
-    return await master.orders.follow(
-        Order(actor="tester", model=MODEL, change=change, nodes=names, key=key, if_revision=if_revision)
+    return await master.changes.follow(
+        ChangeRequest(actor="tester", model=MODEL, change=change, nodes=names, key=key, if_revision=if_revision)
     )
 
 
@@ -56,7 +56,7 @@ async def secured_master(server: Secured, name: str = "master-1") -> AsyncIterat
     """A master with the masters' key, at a server for production."""
     chosen = settings.load(MasterSettings, server.environment("master", name))
     master, jobs = build(chosen, http="")
-    cluster = Commands(chosen.node, "master", commands.handles(master))
+    cluster = Commands(chosen.node, "master", nats_api.handles(master))
     master.bus.answer(micro.in_cluster(cluster, node=chosen.node, software="1.2.3"))
     running = [asyncio.create_task(job()) for job in jobs]
     try:

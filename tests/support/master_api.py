@@ -22,14 +22,15 @@ from events.status import (
     ServedVersion,
     Stage,
 )
-from master.answers import Entry, Gathered, HistoryPage, Made, Stored, Timeline
+from master.answers import Entry, Gathered, HistoryPage, Made, Timeline
 from master.api.app import create
-from master.fleet import Fleet
-from master.fold import Fold
-from master.history import Filter
-from master.orders import Order
+from master.desired.change_requests import ChangeRequest
+from master.fleet.queries import FleetQueries
+from master.fleet.state import FleetState
+from master.fleet.stored import Stored
+from master.fleet.views import Freshness
+from master.history.event_stream import Filter
 from master.settings import MasterSettings
-from master.views import Freshness
 from service import http, settings
 from service.health import Health
 
@@ -77,13 +78,13 @@ def served(node: NodeName, models: Sequence[ModelName] = (M,)) -> ConfiguratorRe
     )
 
 
-def a_fleet(nodes: Sequence[NodeName] = (N1, N2), models: Sequence[ModelName] = (M,)) -> Fleet:
+def a_fleet(nodes: Sequence[NodeName] = (N1, N2), models: Sequence[ModelName] = (M,)) -> FleetQueries:
     """Nodes that all serve the same."""
-    fold = Fold()
+    fleet_state = FleetState()
     for node in nodes:
         for report in (pulled(node, models), served(node, models)):
-            fold.report(node, report.service, report.model_dump_json().encode())
-    return Fleet(fold)
+            fleet_state.report(node, report.service, report.model_dump_json().encode())
+    return FleetQueries(fleet_state)
 
 
 def an_entry(sequence: int) -> Entry:
@@ -119,10 +120,10 @@ class FakeDocuments:
 class FakeOrders:
     """Says yes to everything, or fails as laid down."""
 
-    taken: list[Order] = field(default_factory=list)
+    taken: list[ChangeRequest] = field(default_factory=list)
     failure: Exception | None = None
 
-    async def follow(self, order: Order) -> Made:
+    async def follow(self, order: ChangeRequest) -> Made:
         self.taken.append(order)
         if self.failure:
             raise self.failure
@@ -165,9 +166,9 @@ class FakeMaster:
     """What the API stands on."""
 
     settings: MasterSettings
-    fleet: Fleet = field(default_factory=a_fleet)
+    fleet: FleetQueries = field(default_factory=a_fleet)
     documents: FakeDocuments = field(default_factory=FakeDocuments)
-    orders: FakeOrders = field(default_factory=FakeOrders)
+    changes: FakeOrders = field(default_factory=FakeOrders)
     history: FakeHistory = field(default_factory=FakeHistory)
     fresh: Freshness = FRESH
     asked: list[tuple[str, Command, Sequence[NodeName] | None]] = field(default_factory=list)
@@ -178,7 +179,7 @@ class FakeMaster:
         self.asked.append((service, request, nodes))
         chosen = self.fleet.node_names if nodes is None else nodes
         for node in chosen:
-            self.fleet.fold.find(node)
+            self.fleet.fleet_state.find(node)
         if self.is_silent:
             return Gathered(answers=(), unanswered=tuple(chosen), seconds=0.1)
         answers = tuple(Answer(node=node, service=service, is_done=True) for node in chosen)
@@ -188,7 +189,7 @@ class FakeMaster:
         return self.fresh
 
     async def forget(self, node: NodeName, *, actor: str) -> tuple[str, ...]:
-        self.fleet.fold.find(node)
+        self.fleet.fleet_state.find(node)
         self.forgotten.append((node, actor))
         return ()
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
-from puller import disk
-from puller.access import Access
-from puller.http_engine import HttpEngine
-from puller.objects import RemoteFile
-from puller.transfer import Transfer, Wanted
+from puller.bucket.access import Access
+from puller.bucket.objects import RemoteFile
+from puller.disk import publication
+from puller.download.http_engine import HttpEngine
+from puller.download.transfer import Transfer, Wanted
 from service.errors import Transient
 from service.layout import Layout, Receipt
 from tests.fakes.bucket import EPOCH
@@ -31,8 +31,8 @@ def publish(layout: Layout, receipt_file: str, deadly_step: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     receipt = Receipt.model_validate_json(Path(receipt_file).read_bytes())
-    disk.seal(layout, receipt, step=step)
-    disk.publish(layout, receipt, step=step)
+    publication.seal(layout, receipt, step=step)
+    publication.publish(layout, receipt, step=step)
 
 
 def wanted(size: int, crc32c: int) -> Wanted:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from events.names import FileName, ModelName, Version
 from events.status import Progress
-from puller import disk
-from puller.lane import Patience
-from puller.objects import RemoteFile
-from puller.transfer import Fetched, Transfer, Wanted
+from puller.bucket.objects import RemoteFile
+from puller.disk import publication
+from puller.download.range_download import RetryPolicy
+from puller.download.transfer import Fetched, Transfer, Wanted
 from service.layout import Layout, Receipt
 from tests.fakes.bucket import FakeBucket
 
 MODEL = ModelName("m")
-QUICK = Patience(tries=3, stall_seconds=0.2, pause_seconds=0.001)
+QUICK = RetryPolicy(tries=3, stall_seconds=0.2, pause_seconds=0.001)
 
 
 @dataclass(slots=True)
@@ -30,14 +30,14 @@ class World:
         """The version's files as the bucket lists them."""
         return (await self.bucket.listing(MODEL, Version(version))).files
 
-    def transfer(self, *, reserve_bytes: int = 0, patience: Patience = QUICK) -> Transfer:
+    def transfer(self, *, reserve_bytes: int = 0, retries: RetryPolicy = QUICK) -> Transfer:
         """A process's transfer; another one is as after a restart."""
         return Transfer(
             self.bucket,
             layout=self.layout,
             reserve_bytes=reserve_bytes,
             bytes_per_second=None,
-            patience=patience,
+            retries=retries,
         )
 
     async def fetch(self, version: int = 1, *, transfer: Transfer | None = None) -> Fetched:
@@ -53,8 +53,8 @@ class World:
     async def publish(self, version: int = 1, *, step: Callable[[str], None] = lambda _: None) -> Receipt:
         """Publish what is staged of a version."""
         receipt = await self.receipt(version)
-        disk.seal(self.layout, receipt, step=step)
-        disk.publish(self.layout, receipt, step=step)
+        publication.seal(self.layout, receipt, step=step)
+        publication.publish(self.layout, receipt, step=step)
         return receipt
 
     def staged(self, name: str, version: int = 1) -> Path:

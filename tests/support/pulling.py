@@ -14,27 +14,27 @@ from events.manifest import Content
 from events.messages import Event
 from events.names import FileName, ModelName, NodeName, Version
 from events.status import PulledVersion, Stage
-from puller import crc32c, disk, extending
-from puller.completeness import Rules
-from puller.fetching import Fetching
-from puller.hints import Hints
-from puller.intake import Intake, Uploads
-from puller.limits import Limits
-from puller.link import Link
-from puller.local import Observer
-from puller.reconcile import Reconciler, Tools
-from puller.share import Share
-from puller.sightings import Key, Sightings
+from puller.bucket.completeness import Rules
+from puller.bucket.limits import Limits
+from puller.bucket.observed import Key, ObservedVersions
+from puller.disk import crc32c, extending, leftovers, publication, room
+from puller.disk.contents import Observer
+from puller.download.dependencies import DownloadDependencies
+from puller.download.jobs import Downloads
+from puller.download.model_quota import ModelQuota
+from puller.download.trust import Trust
+from puller.notifications.handler import NotificationHandler, Uploads
+from puller.notifications.hints import Hints
+from puller.reconcile import Dependencies, Reconciler
 from puller.status import Ledger
-from puller.surroundings import Surroundings
 from puller.survey import Survey
-from puller.trust import Trust
 from service import warmup
+from service.connection_state import ConnectionState
 from service.errors import Transient
 from service.health import Health
 from service.isolation import Each
 from service.layout import Layout, Receipt
-from service.loop import Doorbell, Timing, run
+from service.loop import Timing, Wakeup, run
 from service.saved_model import Needs
 from service.signatures.policy import Mode
 from tests.fakes.bucket import EPOCH
@@ -93,35 +93,35 @@ class Puller:
         loop = asyncio.get_running_loop()
         self.layout = Layout(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.doorbell, self.health = Doorbell(), Health(loop.time)
+        self.wakeup, self.health = Wakeup(), Health(loop.time)
         self.events: list[Event] = []
         self.room_requests = 0
         self.sweep_error: Transient | None = None
         self.broken: dict[tuple[str, str], Exception] = {}  # step and model -> what the step raises
         self.policies: dict[ModelName, Policy] = {}
-        self.hints = Hints(self.doorbell.ring, loop.time)
+        self.hints = Hints(self.wakeup.wake, loop.time)
         self.fetcher = FakeFetcher(self.bucket, self.layout)
-        self.sightings = Sightings(self.bucket, rules=Rules(limits=self.limits), clock=now)
+        self.observed = ObservedVersions(self.bucket, rules=Rules(limits=self.limits), clock=now)
         self.trust = Trust(self.bucket, mode=self.signatures, folder=self.signature_policy, aside=at_once)
-        share = Share(self.fetcher, held=self._held, model_bytes=self.limits.model_bytes)
-        self.fetching = Fetching(share, self.sightings, self._surroundings(), parallel=self.parallel)
+        quota = ModelQuota(self.fetcher, held=self._held, model_bytes=self.limits.model_bytes)
+        self.downloads = Downloads(quota, self.observed, self._dependencies(), parallel=self.parallel)
         self.ledger = Ledger(emit=self._emit, on_change=lambda: None)
-        self.link = Link("bucket", clock=now, on_change=lambda: None)
+        self.link = ConnectionState("bucket", clock=now, on_change=lambda: None)
         uploads = Uploads(self.events.append, loop.time, loop.call_later)
-        self.intake = Intake("bucket", "", self.hints, uploads, tell_peers=lambda _: None)
+        self.handler = NotificationHandler("bucket", "", self.hints, uploads, tell_peers=lambda _: None)
         self.reconciler = Reconciler(self._tools(), poll_seconds=self.poll_seconds)
 
     async def _held(self, model: ModelName) -> int:
-        return disk.held(self.layout, model)
+        return room.held(self.layout, model)
 
-    def _surroundings(self) -> Surroundings:
+    def _dependencies(self) -> DownloadDependencies:
         async def seal(receipt: Receipt) -> None:
             self._break("seal", receipt.model)
-            disk.seal(self.layout, receipt)
+            publication.seal(self.layout, receipt)
 
         async def publish(receipt: Receipt) -> None:
             self._break("publish", receipt.model)
-            disk.publish(self.layout, receipt)
+            publication.publish(self.layout, receipt)
 
         async def extend(receipt: Receipt, names: Collection[FileName]) -> None:
             self._break("extend", receipt.model)
@@ -135,7 +135,7 @@ class Puller:
             self._break("check_warmup", version.parent.name)
             warmup.refuse(version, needs)
 
-        return Surroundings(
+        return DownloadDependencies(
             stage=self.layout.stage,
             trust=self.trust,
             read_needs=read_needs,
@@ -149,16 +149,16 @@ class Puller:
             ask_for_room=self._ask_for_room,
         )
 
-    def _tools(self) -> Tools:
+    def _tools(self) -> Dependencies:
         async def sweep(keep: Collection[Key]) -> Each[Path, bool]:
             if self.sweep_error:
                 raise self.sweep_error
-            return disk.sweep(self.layout, keep=keep)
+            return leftovers.sweep(self.layout, keep=keep)
 
-        return Tools(
+        return Dependencies(
             observer=Observer(self.layout),
-            survey=Survey(self.sightings, self.link, self.stream, now),
-            fetching=self.fetching,
+            survey=Survey(self.observed, self.link, self.stream, now),
+            downloads=self.downloads,
             ledger=self.ledger,
             hints=self.hints,
             desired=self._desired,
@@ -187,9 +187,9 @@ class Puller:
         """Run the loop of passes; `await asyncio.sleep(...)` inside lets virtual time go by."""
         timing = Timing(poll_seconds=self.poll_seconds)
         jobs = (
-            run(self.reconciler.one_pass, doorbell=self.doorbell, timing=timing, health=self.health),
-            self.fetching.run(),
-            self.trust.run(lambda: self.fetching.try_again(Stage.UNTRUSTED)),
+            run(self.reconciler.one_pass, wakeup=self.wakeup, timing=timing, health=self.health),
+            self.downloads.run(),
+            self.trust.run(lambda: self.downloads.try_again(Stage.UNTRUSTED)),
         )
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
@@ -213,7 +213,7 @@ class Puller:
         for name, data in written.items():
             attributes = self.write(f"{model}/{version}/{name}", data)
             if notify:
-                self.intake.receive(attributes)
+                self.handler.receive(attributes)
 
     def write(self, name: str, data: bytes) -> dict[str, str]:
         """Write an object; the attributes of its notification."""
@@ -235,7 +235,7 @@ class Puller:
 
     def version(self, version: int, model: str = MODEL) -> PulledVersion | None:
         """One version of the report."""
-        entries = self.ledger.models(self.fetching.progress).get(ModelName(model), [])
+        entries = self.ledger.models(self.downloads.progress).get(ModelName(model), [])
         return next((entry for entry in entries if entry.version == version), None)
 
     def state(self, version: int, model: str = MODEL) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from events.desired import Latest, Pinned
 from events.names import ModelName, NodeName, Version
 from events.status import Connection, Disk
-from master.views import (
+from master.fleet.views import (
     CellRow,
     CellState,
     Freshness,

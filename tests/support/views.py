@@ -5,10 +5,13 @@ from datetime import timedelta
 from events.desired import Latest, Pinned, Policy
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
-from puller.completeness import Complete, Incomplete, Judgement, Settling, Unusable
-from puller.objects import RemoteFile
+from puller.bucket.completeness import Assessment, Complete, Incomplete, Settling, Unusable
+from puller.bucket.objects import RemoteFile
+from puller.bucket.observed import Seen
+from puller.disk.contents import OnDisk
+from puller.download.steps import Cancel, Extend, Fetch, StageGraph
 from puller.plan import decide
-from puller.view import Cancel, Decision, Extend, Fetch, OnDisk, Seen, StageGraph, View
+from puller.view import Decision, View
 from service.layout import FileRecord, Quarantine, Receipt
 from tests.fakes.bucket import EPOCH
 
@@ -26,7 +29,7 @@ def v(*numbers: int) -> frozenset[Version]:
     return frozenset(map(Version, numbers))
 
 
-def seen(**judgements: Judgement) -> dict[Version, Seen]:
+def seen(**judgements: Assessment) -> dict[Version, Seen]:
     """Listed versions: v3=COMPLETE."""
     return {Version(int(name[1:])): Seen((GRAPH,), judgement, "bytes") for name, judgement in judgements.items()}
 

@@ -18,7 +18,7 @@ from infra.local.ports import LOOPBACK
 from infra.local.stack import Stack
 from infra.local.upload import Upload
 from infra.local.versions import CORRUPT, FIRST, LINES, SECOND, write_corrupt, write_scripted
-from master.auth import Role
+from master.api.auth import Role
 
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05

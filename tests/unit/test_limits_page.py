@@ -8,11 +8,13 @@ import pytest
 from events import bounds, commands, messages, status
 from events.bounds import MIB, Bounds
 from events.wording import MAX_WORDS
-from master import gathering, history, reading
 from master.api import limits
 from master.api.gate import BODY_SECONDS
+from master.commands import gathering
+from master.history import event_stream, look_back
 from master.settings import MasterSettings
-from puller import completeness, hints
+from puller.bucket import completeness
+from puller.notifications import hints
 from service import connections, sample, saved_model, sending, streams, values, warmup
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,8 +67,9 @@ ROWS = {
     "requests of a token, or of an address without one": f"{PER_SECOND:g} a second",
     "event streams": f"{limits.MAX_STREAMS_EACH} of a token, {limits.MAX_STREAMS} in all",
     "looks into the history": (
-        f"{reading.MOST_MESSAGES:,} events and {reading.MOST_BYTES // MIB} MiB each ({history.LIFE_MESSAGES:,} events"
-        f" for a life); {limits.MAX_LOOKS_EACH} at once of a token, {limits.MAX_LOOKS} in all,"
+        f"{look_back.MOST_MESSAGES:,} events and {look_back.MOST_BYTES // MIB} MiB each"
+        f" ({event_stream.LIFE_MESSAGES:,} events for a life); {limits.MAX_LOOKS_EACH} at once of a token,"
+        f" {limits.MAX_LOOKS} in all,"
         f" {limits.MAX_LOOKS_WAITING} waiting"
     ),
     "connections to a service": (

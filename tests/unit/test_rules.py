@@ -24,9 +24,9 @@ def test_every_step_and_every_edge_that_is_named_exists() -> None:
 def checkout(folder: Path, name: str, code: str) -> Path:
     """Make a checkout of one module beside what the rules look up."""
     for edge in rules.EDGES:
-        (folder / edge).parent.mkdir(exist_ok=True)
+        (folder / edge).parent.mkdir(parents=True, exist_ok=True)
         (folder / edge).write_text("class D:\n    def remove(self, key: Key) -> None: ...\n")
-    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(code)
     return folder
 
@@ -95,7 +95,7 @@ KEPT = {
 @pytest.mark.parametrize("code", BARE.values(), ids=BARE)
 def test_a_step_for_one_version_outside_is_named(tmp_path: Path, code: str) -> None:
     """However it is written."""
-    found = list(rules.together(checkout(tmp_path, "configurator/clean.py", code)))
+    found = list(rules.together(checkout(tmp_path, "configurator/versions/cleanup.py", code)))
     assert len(found) == 1
     assert "outside service/isolation.py" in found[0]
 
@@ -103,4 +103,4 @@ def test_a_step_for_one_version_outside_is_named(tmp_path: Path, code: str) -> N
 @pytest.mark.parametrize("code", KEPT.values(), ids=KEPT)
 def test_a_step_inside_is_fine(tmp_path: Path, code: str) -> None:
     """In `alone` and `each`, and in another step."""
-    assert list(rules.together(checkout(tmp_path, "configurator/clean.py", code))) == []
+    assert list(rules.together(checkout(tmp_path, "configurator/versions/cleanup.py", code))) == []

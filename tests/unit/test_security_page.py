@@ -12,12 +12,13 @@ from events.manifest import MAX_MANIFEST_BYTES
 from events.names import NodeName
 from infra.nats import users
 from infra.nats.users import Names, Site
-from master import gathering, history, reading
+from master.api.auth import Role
 from master.api.gate import BODY_SECONDS, OPEN
 from master.api.limits import MAX_LOOKS, MAX_LOOKS_EACH, MAX_STREAMS_EACH
-from master.auth import Role
+from master.commands import gathering
+from master.history import event_stream, look_back
 from master.settings import MasterSettings
-from puller import hints
+from puller.notifications import hints
 from puller.settings import PullerSettings
 from service import connections, saved_model, streams
 from service.settings import Settings
@@ -91,8 +92,8 @@ def test_numbers_are_those_of_the_code() -> None:
         f"{status.MAX_MODELS:,} models",
         f"{commands.MAX_ANSWER_BYTES // 2**20} MiB and {commands.MAX_ANSWER_VALUES:,} values",
         f"all answers to one {gathering.MAX_BYTES // 2**20} MiB",
-        f"at most {reading.MOST_MESSAGES:,} events and {reading.MOST_BYTES // 2**20} MiB",
-        f"({history.LIFE_MESSAGES:,} for the life",
+        f"at most {look_back.MOST_MESSAGES:,} events and {look_back.MOST_BYTES // 2**20} MiB",
+        f"({event_stream.LIFE_MESSAGES:,} for the life",
         f"{MAX_LOOKS_EACH} at once, all together {MAX_LOOKS};",
         f"keeps {streams.DESIRED_HISTORY} revisions",
         f"{MasterSettings.model_fields['requests_per_second'].default:g} requests a second, {MAX_STREAMS_EACH} streams",

@@ -8,7 +8,7 @@ import pytest
 
 from events.status import Stage
 from infra.docker.line import Line
-from master.views import CellState, NodeState
+from master.fleet.views import CellState, NodeState
 from tests.compose.breaker import FAULTS, Breaker
 from tests.compose.world import Refusal, World, eventually
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from events.messages import ChangeMade
 from infra.docker.line import Line
-from master.answers import HistoryPage, Stored
+from master.answers import HistoryPage
+from master.fleet.stored import Stored
 from tests.compose.breaker import Breaker
 from tests.compose.world import World, eventually
 

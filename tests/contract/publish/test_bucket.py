@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from master.google.storage import GoogleBucket, connect
-from master.publish.folder import content_of, of_bytes
-from master.publish.upload import Bucket
+from master.cli.google.storage import GoogleBucket, connect
+from master.cli.publish.folder import content_of, of_bytes
+from master.cli.publish.upload import Bucket
 from tests.fakes.publishing import FakeBucket
 from tests.support.stack import GcsServer
 

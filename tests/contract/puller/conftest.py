@@ -7,11 +7,11 @@ from typing import Protocol
 import pytest
 
 from events.names import ModelName, Version
-from puller.access import Access
-from puller.bucket import Bucket
-from puller.engine import Engine
-from puller.http_engine import HttpEngine
-from puller.objects import Catalog, Listing, RemoteFile
+from puller.bucket.access import Access
+from puller.bucket.client import Bucket
+from puller.bucket.objects import Catalog, Listing, RemoteFile
+from puller.download.engine import Engine
+from puller.download.http_engine import HttpEngine
 from tests.fakes.bucket import FakeBucket
 from tests.support.stack import GcsServer
 

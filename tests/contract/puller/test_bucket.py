@@ -6,9 +6,9 @@ import pytest
 
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
-from puller import crc32c
-from puller.engine import PIECE_BYTES, Replaced
-from puller.objects import RemoteFile
+from puller.bucket.objects import RemoteFile
+from puller.disk import crc32c
+from puller.download.engine import PIECE_BYTES, Replaced
 from service.errors import Invalid, Transient
 from tests.contract.puller.conftest import Store
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from configurator import render
-from configurator.serving import Serving
-from configurator.told import Entry
-from configurator.view import State, Status
+from configurator.serving import render
+from configurator.serving.applied_config import Entry
+from configurator.serving.client import Serving
+from configurator.serving.states import State, Status
 from events.names import ModelName, Version
 from tests.fakes.serving import FakeServing
 from tests.support.serving import serving, write_version

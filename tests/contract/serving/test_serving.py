@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from configurator import tensors
-from configurator.serving import ServingLate, ServingRefused
-from configurator.told import Entry
-from configurator.view import State
+from configurator.serving import tensors
+from configurator.serving.applied_config import Entry
+from configurator.serving.client import ServingLate, ServingRefused
+from configurator.serving.states import State
 from events.names import ModelName, Version
 from tests.contract.serving.conftest import Lab
 

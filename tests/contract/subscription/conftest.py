@@ -15,9 +15,9 @@ from infra.local.parts import PubSubKind
 from infra.local.ports import LOOPBACK
 from infra.local.programs import MissingProgram
 from infra.local.supervisor import Supervisor
-from puller.link import Link
-from puller.registration import Names
-from puller.subscription import Subscription
+from puller.notifications.registration import Names
+from puller.notifications.subscription import Subscription
+from service.connection_state import ConnectionState
 from tests.support.pubsub import AS_GOOGLE, AS_GOOGLES_EMULATOR, Backend, connected
 
 
@@ -54,7 +54,7 @@ class Listener:
     reasons: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.link = Link("pubsub", clock=lambda: datetime.now(UTC), on_change=self._note)
+        self.link = ConnectionState("pubsub", clock=lambda: datetime.now(UTC), on_change=self._note)
         self.subscription = Subscription(
             self.names,
             link=self.link,

@@ -20,8 +20,8 @@ from events.hint import Hint
 from events.messages import Event
 from events.names import ModelName, NodeName
 from events.status import ConfiguratorReport, PullerReport
-from master.fold import Fold
-from master.views import CellState
+from master.fleet.state import FleetState
+from master.fleet.views import CellState
 
 GOLDEN = Path(__file__).with_name("golden")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -126,7 +126,7 @@ def test_reports_of_before_and_of_later_make_the_same_view() -> None:
     def state(change: Callable[[dict[str, object]], None]) -> CellState:
         report = json.loads(golden("configurator_report.json"))
         change(report)
-        fold = Fold()
+        fold = FleetState()
         fold.report(NODE, "configurator", json.dumps(report).encode())
         return fold.nodes[NODE].cells[MODEL].state
 

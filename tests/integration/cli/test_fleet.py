@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.stack import Stack, StackOptions
 from infra.local.versions import write_scripted
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from tests.support.cluster import SECONDS, Cluster, master
 
 

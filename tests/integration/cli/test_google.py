@@ -10,7 +10,7 @@ import pytest
 
 from events import manifest
 from infra.local.versions import saved_model
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from tests.support.stack import GcsServer
 
 FILES = {

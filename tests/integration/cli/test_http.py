@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from events.names import ModelName
-from master.cli.client import Master
-from master.cli.ends import Exit, Failure, Unreachable
-from master.cli.http import Http
-from master.cli.waiting import Ring
+from master.cli.client.api import Master
+from master.cli.client.http import Http
+from master.cli.exits import Exit, Failure, Unreachable
+from master.cli.wait.waiting import Ring
 from tests.support.certificates import Authority
 
 OVERVIEW = {

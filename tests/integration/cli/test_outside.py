@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from infra.local.versions import FIRST, write_scripted
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from service import google_access
 from tests.integration.cli.test_google import command
 from tests.support.outside import IAM, PUBSUB, STORAGE, STS, Certificates, Proxy, certify, federated, proxying

@@ -14,7 +14,7 @@ import pytest
 
 from infra.local.stack import Stack, StackOptions
 from infra.local.versions import SCRIPT, saved_model
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from tests.support.cluster import SECONDS, Cluster, master
 from tests.support.stack import EVENTUALLY_SECONDS
 

@@ -7,11 +7,11 @@ import pytest
 
 from events.names import ModelName, Version
 from infra.local.versions import saved_model
-from master.cli.ends import Exit
-from master.google.storage import GoogleBucket, connect
-from puller.access import Access
-from puller.bucket import Bucket
-from puller.http_engine import HttpEngine
+from master.cli.exits import Exit
+from master.cli.google.storage import GoogleBucket, connect
+from puller.bucket.access import Access
+from puller.bucket.client import Bucket
+from puller.download.http_engine import HttpEngine
 from service.errors import Transient
 from service.signatures.keys import generate
 from tests.integration.cli.test_google import command

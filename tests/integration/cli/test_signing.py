@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.versions import saved_model
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from tests.support.signing import issue, write
 from tests.support.stack import GcsServer
 

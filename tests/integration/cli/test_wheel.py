@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from infra.command.__main__ import build
 from infra.local.stack import Stack, StackOptions
 from infra.local.versions import FIRST, write_scripted
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from master.cli.main import PANELS
 from service.version import __version__
 

@@ -7,7 +7,7 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-from configurator import tensors
+from configurator.serving import tensors
 from events.names import ModelName
 from tests.integration.configurator.conftest import Node
 from tests.support import serving as compatible

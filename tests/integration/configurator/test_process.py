@@ -19,7 +19,7 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-from configurator import tensors
+from configurator.serving import tensors
 from events import cloudevents, messages, subjects
 from events.names import Version
 from tests.integration.configurator.conftest import ROOT, Node

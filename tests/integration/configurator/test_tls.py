@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from configurator.serving import MODEL_SERVICE, Serving, ServingAway
-from configurator.tls import Tls
+from configurator.serving.client import MODEL_SERVICE, Serving, ServingAway
+from configurator.serving.tls import Tls
 from tests.integration.configurator.conftest import Node
 from tests.support.certificates import Authority, Pair
 

@@ -11,11 +11,11 @@ from infra.local.connections import accepting
 from infra.local.faults.mischief import BucketFaults
 from infra.local.faults.remote import Refused
 from infra.local.ports import LOOPBACK, Ports
-from puller.access import Access
-from puller.bucket import Bucket
-from puller.engine import Interrupted, Replaced
-from puller.http_engine import HttpEngine
-from puller.objects import RemoteFile
+from puller.bucket.access import Access
+from puller.bucket.client import Bucket
+from puller.bucket.objects import RemoteFile
+from puller.download.engine import Interrupted, Replaced
+from puller.download.http_engine import HttpEngine
 from service.errors import Transient
 from tests.support.faults import Proxied, proxied
 from tests.support.stack import GcsServer

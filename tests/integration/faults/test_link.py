@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from configurator.serving import Serving, ServingRefused
+from configurator.serving.client import Serving, ServingRefused
 from events.names import ModelName
 from infra.local.connections import accepting, close
 from infra.local.faults.link import Mode

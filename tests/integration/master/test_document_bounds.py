@@ -10,9 +10,9 @@ from events.desired import Desired, Policy
 from events.names import NodeName
 from infra.local.client import nats_client
 from master.answers import Foreseen
+from master.desired.change_requests import ChangeRequest
+from master.desired.idempotency import Remembered, Requests, Step
 from master.errors import Refused
-from master.orders import Order
-from master.requests import Remembered, Requests, Step
 from tests.support.fleet import MODEL, versions
 from tests.support.master import order, running_master
 from tests.support.stack import NatsServer
@@ -26,11 +26,11 @@ async def test_what_no_node_would_read_is_refused(nats_server: NatsServer) -> No
     async with running_master(nats_server) as master:
         made = await order(master, PIN)
         for is_dry_run in (True, False):
-            asked = Order(actor="t", model=MODEL, change=document, is_dry_run=is_dry_run)
+            asked = ChangeRequest(actor="t", model=MODEL, change=document, is_dry_run=is_dry_run)
             with pytest.raises(
                 Refused, match=r"too big: .* so no node would follow it; nothing was changed; say for all"
             ):
-                await master.orders.follow(asked)
+                await master.changes.follow(asked)
         assert (await master.documents.read(MODEL)).revision == made.revision_after
 
 
@@ -44,7 +44,7 @@ async def test_what_nats_does_not_take_is_refused_with_what_to_do(nats_server: N
             found = (await stream.stream_info(f"KV_{subjects.DESIRED_BUCKET}")).config
             await stream.update_stream(dataclasses.replace(found, max_msg_size=16 * 1024))
         with pytest.raises(Refused, match=r"NATS takes no document of .* have max_msg_size of KV_mm_desired raised"):
-            await master.orders.follow(Order(actor="t", model=MODEL, change=document))
+            await master.changes.follow(ChangeRequest(actor="t", model=MODEL, change=document))
 
 
 async def test_an_answer_that_is_too_big_to_keep_is_kept_without_its_nodes(nats_server: NatsServer) -> None:

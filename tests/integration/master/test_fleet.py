@@ -10,10 +10,10 @@ from events.changes import Pin
 from events.names import ModelName, NodeName, Version
 from infra.local.client import nats_client
 from infra.local.fleet import FleetPlan, SimulatedFleet
-from master import compare
 from master.app import Master
-from master.orders import Order
-from master.views import CellState, NodeState
+from master.desired.change_requests import ChangeRequest
+from master.fleet import compare
+from master.fleet.views import CellState, NodeState
 from tests.support.master import running_master
 from tests.support.stack import NatsServer, eventually
 
@@ -40,7 +40,7 @@ def seen(master: Master) -> list[str]:
         fleet.nodes().model_dump_json(),
         fleet.models().model_dump_json(),
         *(fleet.node(name).model_dump_json() for name in fleet.node_names),
-        *(fleet.model(name).model_dump_json() for name in sorted(fleet.fold.models)),
+        *(fleet.model(name).model_dump_json() for name in sorted(fleet.fleet_state.models)),
         *fleet.overview(master.freshness()).sentences,
     ]
 
@@ -136,11 +136,11 @@ async def test_a_forgotten_nodes_own_policies_go_with_it(nats_server: NatsServer
     ):
         await eventually(all_well(master))
         model, change = ModelName("model-000"), Pin(versions=(Version(6),))
-        await master.orders.follow(Order(actor="ann", model=model, change=change, nodes=(NODE,)))
-        await eventually(lambda: bool(master.fleet.fold.models[model].stored.document.nodes))
+        await master.changes.follow(ChangeRequest(actor="ann", model=model, change=change, nodes=(NODE,)))
+        await eventually(lambda: bool(master.fleet.fleet_state.models[model].stored.document.nodes))
         fleet.nodes[NODE].is_dead = True
         await eventually(lambda: master.fleet.node(NODE).state is NodeState.LOST)
-        (sentence,) = compare.orphans(master.fleet.fold)
+        (sentence,) = compare.orphans(master.fleet.fleet_state)
         assert sentence.startswith(
             f"Model {model} has a policy for node {NODE} alone, which is lost: pinned to version 6."
         )

@@ -9,11 +9,11 @@ from nats.aio.msg import Msg
 from events import cloudevents, messages, subjects
 from events.messages import Event
 from events.names import ModelName, NodeName, Version
-from master import timeline
 from master.answers import Entry
 from master.app import Master
-from master.history import Filter
-from master.reading import Which, Work, look_back
+from master.history import timeline
+from master.history.event_stream import Filter
+from master.history.look_back import Which, Work, look_back
 from service import jetstream
 from tests.support.fleet import MODEL, at
 from tests.support.master import running_master

@@ -17,10 +17,10 @@ from infra.local import parts
 from infra.local.fleet import FleetPlan, SimulatedFleet
 from infra.local.ports import LOOPBACK
 from infra.local.supervisor import Supervisor
-from master.orders import Order
-from master.poll import Poll
-from master.ports import Ports
-from master.views import NodeState
+from master.commands.node_http import NodeHttpClient
+from master.commands.poll import Poll
+from master.desired.change_requests import ChangeRequest
+from master.fleet.views import NodeState
 from service import jetstream
 from service.errors import Transient
 from tests.support.fleet import MODEL
@@ -50,7 +50,7 @@ async def test_a_jetstream_that_goes_makes_the_view_stale(supervisor: Supervisor
         await eventually(lambda: "JetStream does not" in master.freshness().reason, seconds=60)
         assert master.bus.connection.is_connected
         with pytest.raises(Transient, match="NATS answers, JetStream does not"):
-            await master.orders.follow(Order(actor="t", model=MODEL, change=PIN))
+            await master.changes.follow(ChangeRequest(actor="t", model=MODEL, change=PIN))
         assert any("JetStream does not" in warning for warning in master.report().warnings)
         await asyncio.to_thread(server.child.kill)
         config.write_text(whole)
@@ -74,7 +74,7 @@ async def test_a_document_that_is_gone_unasked_is_told(nats_server: NatsServer, 
     """A pin that a limit of the stream took away holds on the nodes, and the view says that NATS has lost it."""
     async with running_master(nats_server) as master:
         await order(master, PIN)
-        await eventually(lambda: MODEL in master.fleet.fold.models)
+        await eventually(lambda: MODEL in master.fleet.fleet_state.models)
         stream = nats_connection.jetstream()
         await jetstream.bucket(stream, subjects.DESIRED_BUCKET)
         key = f"$KV.{subjects.DESIRED_BUCKET}.{subjects.desired_key(MODEL)}"
@@ -94,9 +94,9 @@ async def test_without_jetstream_nodes_are_asked_over_nats_and_not_taken_for_los
         async with running_master(nats_server) as master:
             poll = Poll(
                 master.fleet,
-                master.relay,
-                Ports(SecretStr("")),
-                master.ear,
+                master.dispatcher,
+                NodeHttpClient(SecretStr("")),
+                master.watcher,
                 hears=lambda: False,
                 is_connected=lambda: True,
                 clock=lambda: datetime(2100, 1, 1, tzinfo=UTC),

@@ -14,9 +14,9 @@ from events.messages import ChangeMade
 from events.names import ModelName, NodeName, Version
 from infra.nats import streams as setup
 from master.app import Master
-from master.desired import CHANGE_HEADER
-from master.history import Filter
-from master.orders import Order
+from master.desired.change_requests import ChangeRequest
+from master.desired.store import CHANGE_HEADER
+from master.history.event_stream import Filter
 from service import jetstream, settings, streams
 from service.jobs import Job
 from service.sending import Letter, Outbox
@@ -37,7 +37,7 @@ async def told(master: Master, which: Filter = CHANGES) -> list[str]:
 
 async def pin(master: Master, actor: str, version: int) -> None:
     change = changes.Pin(versions=(Version(version),))
-    await master.orders.follow(Order(actor=actor, model=MODEL, change=change))
+    await master.changes.follow(ChangeRequest(actor=actor, model=MODEL, change=change))
 
 
 async def test_a_nodes_key_neither_forges_nor_hinders_a_record(secured: Secured) -> None:
@@ -129,7 +129,7 @@ async def test_a_record_that_nats_refuses_is_said_and_holds_up_no_other(secured:
         document = Desired(policy=Policy(paused=True))
         big = ChangeMade(model=other, actor="x" * 500, command="put", summary="x" * 2000, revision_before=0, revision=0)
         await master.documents.write(document, big)
-        await master.orders.follow(Order(actor="bert", model=MODEL, change=long))
+        await master.changes.follow(ChangeRequest(actor="bert", model=MODEL, change=long))
         await pin(master, "carl", 2)
 
         async def are_all() -> bool:

@@ -17,8 +17,8 @@ from events.desired import BadDesired, Desired, Policy, parse
 from events.names import ModelName, NodeName
 from events.status import BadPresence, presence
 from infra.local.client import taken
-from master.fold import Fold
-from master.reports import BadReport
+from master.fleet.reports import BadReport
+from master.fleet.state import FleetState
 from service import jetstream
 from tests.support.nats import Secured, person
 from tests.support.stack import eventually
@@ -108,7 +108,7 @@ async def test_what_jetstream_answers_is_no_document_and_no_report(
     with pytest.raises(BadDesired):
         parse(await newest(kept) or b"")
     with pytest.raises(BadReport):
-        Fold().report(NODE, "puller", await newest(kept) or b"")
+        FleetState().report(NODE, "puller", await newest(kept) or b"")
 
 
 async def test_documents_are_delivered_to_no_other_key_of_their_bucket(

@@ -12,7 +12,7 @@ from events.messages import ChangeMade, VersionPublished
 from events.names import ModelName, NodeName, Version
 from events.status import Presence
 from master.app import Master
-from master.history import Filter
+from master.history.event_stream import Filter
 from service import jetstream
 from service.streams import STREAMS
 from tests.support.fleet import PULLER, said
@@ -44,7 +44,7 @@ async def test_it_writes_whatever_masters_read_and_nodes_follow(secured: Secured
         await stream.publish(REPORT, said(NODE, PULLER, {}))
         await stream.publish(f"$KV.{subjects.PRESENCE_BUCKET}.{KEY}", sign.model_dump_json().encode())
         await stream.publish(subjects.event(source.node, source.service, ChangeMade.type, (MODEL, None)), record)
-        await eventually(lambda: NODE in master.fleet.fold.nodes and MODEL in master.fleet.fold.models)
+        await eventually(lambda: NODE in master.fleet.fleet_state.nodes and MODEL in master.fleet.fleet_state.models)
         assert (await master.documents.read(MODEL)).document.policy.removed
 
         async def is_told() -> bool:

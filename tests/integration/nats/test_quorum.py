@@ -19,7 +19,7 @@ from infra.local.ports import LOOPBACK
 from infra.local.ready import http_ok
 from infra.local.supervisor import Supervisor
 from infra.nats import streams
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from service import settings
 from service.errors import Transient
 from service.settings import Settings

@@ -13,8 +13,8 @@ from events.messages import VersionPublished
 from events.names import ModelName, NodeName, Version
 from events.status import Presence
 from master.app import Master
-from master.history import Filter
-from master.orders import Order
+from master.desired.change_requests import ChangeRequest
+from master.history.event_stream import Filter
 from service import micro, settings
 from service.bus import Bus
 from service.commands import Commands
@@ -54,7 +54,9 @@ async def test_every_service_does_its_work(secured: Secured) -> None:
         puller.publish(subjects.retention_request(NODE), b"")
         puller.emit(VersionPublished(model=MODEL, version=Version(1), files=1, bytes=1))
         configurator.emit(messages.VersionRemoved(model=MODEL, version=Version(1), reason="old"))
-        made = await master.orders.follow(Order(actor="t", model=MODEL, change=changes.Pause(ahead=True), key="k"))
+        made = await master.changes.follow(
+            ChangeRequest(actor="t", model=MODEL, change=changes.Pause(ahead=True), key="k")
+        )
         assert made.is_changed
         await eventually(lambda: all(heard.values()) and documents and subjects.token(MODEL) in documents[-1])
         await eventually(lambda: master.fleet.heard_names == (NODE,))

@@ -18,7 +18,7 @@ from infra.local.parts import PubSubKind
 from infra.local.ports import LOOPBACK
 from infra.local.ready import http_ok
 from infra.local.supervisor import Supervisor
-from puller import crc32c
+from puller.disk import crc32c
 from service.layout import Layout
 from tests.support.pubsub import AS_GOOGLE, connected
 from tests.support.stack import GcsServer, NatsServer

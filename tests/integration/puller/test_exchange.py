@@ -10,7 +10,7 @@ from events import manifest, pieces, subjects
 from events.manifest import Content
 from events.names import FileName
 from events.pieces import Table
-from puller import crc32c
+from puller.disk import crc32c
 from service import jetstream
 from tests.integration.puller.conftest import MODEL, TINY_MODEL, RunningPuller, World, read_tree
 from tests.support.stack import eventually

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import grpc
 from google.pubsub_v1 import types
 
-from puller.link import Link
-from puller.registration import Names
-from puller.subscription import Subscription
+from puller.notifications.registration import Names
+from puller.notifications.subscription import Subscription
+from service.connection_state import ConnectionState
 from tests.support.stack import eventually
 
 TOPIC = "projects/p/topics/t"
@@ -82,7 +82,7 @@ class Listener:
     gaps: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.link = Link("pubsub", clock=lambda: datetime.now(UTC), on_change=self._note)
+        self.link = ConnectionState("pubsub", clock=lambda: datetime.now(UTC), on_change=self._note)
 
     def _note(self) -> None:
         self.states.append(self.link.state.is_connected)

@@ -5,7 +5,7 @@ from pathlib import Path
 from events import manifest
 from events.manifest import Content
 from events.names import FileName
-from puller import crc32c
+from puller.disk import crc32c
 from service.signatures.keys import generate
 from service.signatures.sign import digests_of, sign
 from service.signatures.statement import SIGNATURE_NAME

@@ -10,13 +10,13 @@ import pytest
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
 from infra.local.ports import LOOPBACK, Ports
-from puller import crc32c
-from puller.access import Access
-from puller.bucket import Bucket
-from puller.http_engine import HttpEngine
-from puller.lane import Patience
-from puller.objects import RemoteFile
-from puller.transfer import Transfer, Wanted
+from puller.bucket.access import Access
+from puller.bucket.client import Bucket
+from puller.bucket.objects import RemoteFile
+from puller.disk import crc32c
+from puller.download.http_engine import HttpEngine
+from puller.download.range_download import RetryPolicy
+from puller.download.transfer import Transfer, Wanted
 from service.errors import Transient
 from service.layout import Layout
 from tests.fakes import http_bucket
@@ -38,9 +38,9 @@ async def server() -> AsyncIterator[HttpBucket]:
 async def fetch(server: HttpBucket, models_dir: Path) -> bytes:
     """Stage the object; its bytes as staged."""
     access = Access(emulator=server.url)
-    patience = Patience(tries=3, stall_seconds=0.5, pause_seconds=0.01)
+    retries = RetryPolicy(tries=3, stall_seconds=0.5, pause_seconds=0.01)
     engine = HttpEngine("bucket", access)
-    transfer = Transfer(engine, layout=Layout(models_dir), reserve_bytes=0, bytes_per_second=None, patience=patience)
+    transfer = Transfer(engine, layout=Layout(models_dir), reserve_bytes=0, bytes_per_second=None, retries=retries)
     try:
         await transfer.fetch(Wanted(MODEL, VERSION, (FILE,)), on_progress=lambda _: None)
     finally:

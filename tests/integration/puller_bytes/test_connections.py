@@ -8,10 +8,10 @@ from events.manifest import Content
 from events.names import FileName
 from infra.local.connections import accepting
 from infra.local.ports import LOOPBACK
-from puller.access import Access
-from puller.engine import Interrupted
-from puller.http_engine import HttpEngine
-from puller.objects import RemoteFile
+from puller.bucket.access import Access
+from puller.bucket.objects import RemoteFile
+from puller.download.engine import Interrupted
+from puller.download.http_engine import HttpEngine
 from tests.fakes.bucket import EPOCH
 
 SIZE = 5_000_000

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from events.names import Version
-from puller import crc32c, disk
-from puller.access import Access
-from puller.http_engine import HttpEngine
-from puller.ranges import RANGE_BYTES
-from puller.transfer import Fetched, Transfer
+from puller.bucket.access import Access
+from puller.disk import crc32c, leftovers
+from puller.disk.ranges import RANGE_BYTES
+from puller.download.http_engine import HttpEngine
+from puller.download.transfer import Fetched, Transfer
 from service.layout import Layout, read_receipt, versions
 from tests.fakes import http_bucket
 from tests.fakes.http_bucket import HttpBucket
@@ -93,7 +93,7 @@ async def test_a_publication_killed_at_any_step_is_healed(world: World, tmp_path
 
 async def publish_again(world: World, *, is_visible: bool) -> None:
     """The next start where the version is wanted."""
-    disk.sweep(world.layout, keep=() if is_visible else {(MODEL, Version(1))})
+    leftovers.sweep(world.layout, keep=() if is_visible else {(MODEL, Version(1))})
     if not is_visible:
         assert (await world.fetch(1)).bytes_moved == 0
         await world.publish(1)
@@ -104,7 +104,7 @@ async def publish_again(world: World, *, is_visible: bool) -> None:
 def forget(world: World, *, is_visible: bool) -> None:
     """The next start where it is not wanted any more."""
     for _ in range(2):  # the first sweep takes the stage, the second what only the stage held
-        disk.sweep(world.layout, keep=())
+        leftovers.sweep(world.layout, keep=())
     assert contents(world.layout.own / "stage") == {}
     receipts = {path.name for path in (world.layout.own / "receipts/m").iterdir()}
     assert receipts == ({"1.json", "5.json"} if is_visible else {"5.json"})
@@ -124,7 +124,7 @@ async def test_a_killed_transfer_fetches_only_what_is_missing(server: HttpBucket
     server.behaviours = [http_bucket.stall_the_end] * 2
     command = (*CHILD, "fetch", str(tmp_path), server.url, str(size), str(crc))
     child = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
-    journal = disk.journal(layout, MODEL, Version(1))
+    journal = leftovers.journal(layout, MODEL, Version(1))
     await eventually(lambda: journal.exists() and journal.read_bytes())
     child.kill()
     await child.wait()

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from puller.access import Access
-from puller.bucket import Bucket
+from puller.bucket.access import Access
+from puller.bucket.client import Bucket
 from tests.support.stack import GcsServer
 
 MODELS = [f"model-{number}" for number in range(8)]

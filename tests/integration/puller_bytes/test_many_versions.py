@@ -5,16 +5,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from events.names import ModelName, Version
-from puller.access import Access
-from puller.bucket import Bucket
-from puller.completeness import Rules
-from puller.hints import Taken
-from puller.link import Link
-from puller.local import Local
+from puller.bucket.access import Access
+from puller.bucket.client import Bucket
+from puller.bucket.completeness import Rules
+from puller.bucket.observed import ObservedVersions
+from puller.disk.contents import Local
+from puller.download.steps import StageGraph
+from puller.notifications.hints import Taken
 from puller.plan import decide
-from puller.sightings import Sightings
 from puller.survey import Survey, Views
-from puller.view import StageGraph, View
+from puller.view import View
+from service.connection_state import ConnectionState
 from service.isolation import Each
 from tests.fakes.puller import FakeStream
 from tests.support.stack import GcsServer
@@ -38,11 +39,11 @@ async def test_three_hundred_incomplete_versions_take_a_few_requests(gcs_server:
         gcs_server.bucket.write(f"{MODEL}/{version}/variables/variables.index", b"x")
     access = Access(emulator=gcs_server.url)
     requests = count_requests(access)
-    sightings = Sightings(Bucket(gcs_server.bucket.name, prefix="", access=access), rules=Rules(), clock=now)
-    survey = Survey(sightings, Link("bucket", clock=now, on_change=lambda: None), FakeStream(), now)
+    observed = ObservedVersions(Bucket(gcs_server.bucket.name, prefix="", access=access), rules=Rules(), clock=now)
+    survey = Survey(observed, ConnectionState("bucket", clock=now, on_change=lambda: None), FakeStream(), now)
 
     def view(models: Collection[ModelName]) -> Views:
-        return {model: View(offered=sightings.offered[model], seen=sightings.seen(model)) for model in models}
+        return {model: View(offered=observed.offered[model], seen=observed.seen(model)) for model in models}
 
     await survey.look(Taken(everything=True), Local({}, {}, Each({}, {})), at_all=True)
     views = view([MODEL])

@@ -11,11 +11,11 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from events.names import ModelName, Version
-from puller.access import Access
-from puller.bucket import Bucket
-from puller.connections import Connections
-from puller.engine import Interrupted
-from puller.http_engine import HttpEngine
+from puller.bucket.access import Access
+from puller.bucket.client import Bucket
+from puller.bucket.connections import Connections
+from puller.download.engine import Interrupted
+from puller.download.http_engine import HttpEngine
 from service.google_access import Way
 from tests.support.outside import LOOPBACK, STORAGE, Certificates, Proxy, certify, proxying
 from tests.support.stack import GcsServer

@@ -7,7 +7,7 @@ import pytest
 from events.commands import Answer
 from events.names import ModelName, NodeName
 from master.answers import Foreseen, Gathered, Made
-from master.cli.ends import Broken, Exit
+from master.cli.exits import Broken, Exit
 from tests.fakes.master import FakeTransport, Request, ok, problem, run
 
 N1, N2, N3 = NodeName("n1"), NodeName("n2"), NodeName("n3")

@@ -8,12 +8,12 @@ import pytest
 
 from events.names import NodeName
 from events.status import Connection, Disk, Source
-from master.cli import flags
-from master.cli.checks import check_clock
-from master.cli.ends import Exit, Unreachable
-from master.cli.finding import Level
-from master.cli.http import Reply
-from master.views import CellState, Freshness, NodeRow, NodeState, Tally
+from master.cli.client.http import Reply
+from master.cli.doctor import flags
+from master.cli.doctor.checks import check_clock
+from master.cli.doctor.finding import Level
+from master.cli.exits import Exit, Unreachable
+from master.fleet.views import CellState, Freshness, NodeRow, NodeState, Tally
 from tests.fakes.master import NOW, FakeTransport, ok, page, problem, run
 from tests.support.shown import a_node, a_service, an_overview
 

@@ -8,13 +8,14 @@ import pytest
 
 from events.desired import Desired, Pinned, Policy
 from events.names import ModelName, NodeName, Version
-from master.answers import Entry, HistoryPage, Stored
-from master.cli.client import Master
-from master.cli.ends import Exit, Unreachable
-from master.cli.goal import Around, Goal, Reach, Share, judge
-from master.cli.http import Reply
-from master.cli.waiting import Waiting
-from master.views import CellRow, CellState, ModelView, VersionSpread
+from master.answers import Entry, HistoryPage
+from master.cli.client.api import Master
+from master.cli.client.http import Reply
+from master.cli.exits import Exit, Unreachable
+from master.cli.wait.goal import Around, Goal, Reach, Share, judge
+from master.cli.wait.waiting import Waiting
+from master.fleet.stored import Stored
+from master.fleet.views import CellRow, CellState, ModelView, VersionSpread
 from tests.fakes.master import NOW, FakeTransport, ok, page, problem, run
 from tests.support.shown import a_model, a_node, an_overview
 

@@ -6,9 +6,9 @@ import pytest
 
 from events.names import NodeName
 from master.answers import Forgotten
-from master.cli.ends import Exit
-from master.cli.http import Reply
-from master.views import NodeRow, NodeState
+from master.cli.client.http import Reply
+from master.cli.exits import Exit
+from master.fleet.views import NodeRow, NodeState
 from tests.fakes.master import NOW, FakeTransport, ok, page, run
 from tests.support.shown import a_node
 

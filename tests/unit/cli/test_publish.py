@@ -7,7 +7,7 @@ import pytest
 from events.names import MAX_VERSION
 from events.status import Source
 from infra.local.versions import saved_model
-from master.cli.ends import Exit
+from master.cli.exits import Exit
 from tests.fakes.master import FakeTransport, page, run
 from tests.support.shown import N1, a_node, a_service
 

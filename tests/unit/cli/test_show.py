@@ -9,8 +9,8 @@ import pytest
 from events.names import NodeName
 from events.status import Progress
 from master.answers import NodeTimeline, Timeline
-from master.cli.ends import Exit, Unreachable
-from master.views import CellState, CellView, Freshness, ModelView, NodeState, NodeView, VersionSpread
+from master.cli.exits import Exit, Unreachable
+from master.fleet.views import CellState, CellView, Freshness, ModelView, NodeState, NodeView, VersionSpread
 from tests.fakes.master import NOW, FakeTransport, ok, page, problem, run
 from tests.support.shown import COUNT, FRESH, LINE, N1, N2, V3, V4, a_cell, a_model, a_node, an_overview
 

@@ -5,8 +5,8 @@ import json
 
 from pydantic import SecretStr
 
-from master.auth import Caller, Role, load
-from master.cli.ends import Exit
+from master.api.auth import Caller, Role, load
+from master.cli.exits import Exit
 from tests.fakes.master import FakeTransport, run
 
 

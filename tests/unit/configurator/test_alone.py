@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from configurator.disk import Disk, Folder
-from configurator.told import Entry, Key
-from configurator.view import Status
+from configurator.serving.applied_config import Entry, Key
+from configurator.serving.states import Status
+from configurator.versions.disk import Disk, Folder
 from events.desired import Pinned, Policy
 from events.names import ModelName, Version
 from service.layout import Quarantine
@@ -240,7 +240,7 @@ async def test_a_removal_does_not_wait_for_the_test_of_another_model(tmp_path: P
         await bench.until(lambda: bench.serving.available(GOOD))
         bench.want(Policy(removed=True), model=BAD)
         before = len(bench.serving.reloads)
-        bench.edges.court._predicts = Silent()
+        bench.dependencies.health_checks._predicts = Silent()
         turn = asyncio.ensure_future(bench.turn())
         for _ in range(10_000):
             await asyncio.sleep(0.001)
@@ -268,7 +268,7 @@ class Silent:
 async def test_cancellation_is_never_a_version_s_trouble(tmp_path: Path) -> None:
     """A service that is stopped in the middle of a test stops."""
     async with bench_of(tmp_path) as bench:
-        bench.edges.court._predicts = Silent()
+        bench.dependencies.health_checks._predicts = Silent()
         write_sample(bench.publish(1, model=GOOD), [2.5, 3.0])
         bench.serving.advance(0.1)
         running = asyncio.ensure_future(bench.run(5.0))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from configurator.disk import Disk, Folder
-from configurator.told import Entry, Key
+from configurator.serving.applied_config import Entry, Key
+from configurator.versions.disk import Disk, Folder
 from events.desired import Policy
 from events.names import ModelName, Version
 from events.status import ServedStage

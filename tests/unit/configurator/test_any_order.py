@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from configurator import render
+from configurator.serving import render
 from events.desired import Latest, Pinned, Policy, choose
 from events.names import ModelName, Version
 from tests.support.configurator import Bench, write_sample
@@ -82,7 +82,7 @@ class AnyOrder(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.do(self.bench.run(seconds))
 
-    @precondition(lambda self: self.bench.reconcile.view.told.config is not None and not self.bench.serving.is_stuck)
+    @precondition(lambda self: self.bench.reconcile.view.applied.config is not None and not self.bench.serving.is_stuck)
     @rule(model=models)
     def lose_folder(self, model: str) -> None:
         """Somebody deletes a model's folder by hand; the configurator gets to look before it can come back."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
-from configurator.disk import Disk
-from configurator.good import Good
-from configurator.told import Key
+from configurator.serving.applied_config import Key
+from configurator.versions.confirmed_versions import Good
+from configurator.versions.disk import Disk
 from events.desired import Policy
 from events.names import ModelName, Version
 from service.layout import Layout, Quarantine

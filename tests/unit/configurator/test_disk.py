@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from configurator.disk import Disk
-from configurator.told import Entry
+from configurator.serving.applied_config import Entry
+from configurator.versions.disk import Disk
 from events.names import Version
 from service.errors import Transient
 from service.layout import Layout, Quarantine

@@ -7,9 +7,9 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
-from configurator import render
-from configurator.config_file import MAX_BYTES, TooBig
-from configurator.disk import Disk
+from configurator.serving import render
+from configurator.versions.disk import Disk
+from configurator.versions.startup_config import MAX_BYTES, TooBig
 from events.desired import Pinned, Policy
 from events.names import ModelName, Version
 from service.layout import Layout
@@ -243,6 +243,6 @@ async def test_a_name_that_is_none_of_ours_stays_and_is_said(tmp_path: Path) -> 
         bench.settings.config_file.write_text(f"model_config_list {{ {odd} }}")
         bench.serving.start(bench.settings.config_file)
         await bench.serve(1)
-        (warning,) = bench.edges.hand_made.warnings
+        (warning,) = bench.dependencies.hand_made.warnings
         assert "'_odd\\x1b[2J'" in warning
         assert [one.name for one in bench.serving.reloads[-1].model_config_list.config] == [MODEL, "_odd\x1b[2J"]

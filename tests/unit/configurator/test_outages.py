@@ -98,7 +98,7 @@ async def test_a_node_without_models_asks_whether_tensorflow_serving_answers(tmp
         bench.serving.stop()
         await bench.run(5.0)
         assert not bench.is_connected()
-        assert "does not answer" in bench.edges.news.serving.reason
+        assert "does not answer" in bench.dependencies.emitter.serving.reason
         bench.serving.start()
         await bench.run(5.0)
         assert bench.is_connected()
@@ -276,7 +276,7 @@ async def test_a_report_between_two_looks_knows_a_model_that_is_gone(tmp_path: P
     """The folder has just been seen to be gone, and the view is from before."""
     async with Bench(tmp_path) as bench:
         await bench.serve(1)
-        bench.edges.observer.folders = {}
+        bench.dependencies.observer.folders = {}
         assert bench.report()[MODEL].serving == (1,)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from configurator.peers import Link, Peers
-from configurator.told import Key
-from configurator.view import Model, State, Status
+from configurator.serving.applied_config import Key
+from configurator.serving.states import State, Status
+from configurator.versions.peers import Link, Peers
+from configurator.view import Model
 from events import crash
 from events.crash import BadWord, Crash, Crashes
 from events.desired import Pinned, Policy
@@ -32,7 +33,7 @@ class Site:
 
     def say(self, data: bytes) -> None:
         for bench in self.nodes.values() if self.is_connected else ():
-            bench.edges.peers.hear(data)
+            bench.dependencies.peers.hear(data)
 
     async def until(self, condition: Callable[[], object]) -> None:
         for _ in range(600):
@@ -143,7 +144,7 @@ async def test_what_serves_is_never_touched(site: Site) -> None:
     """A word about a version that is good here changes nothing."""
     a, _ = site.nodes.values()
     said = Crash(model=MODEL, version=Version(1), is_final=True)
-    a.edges.peers.hear(Crashes(node=C, crashes=(said,)).model_dump_json().encode())
+    a.dependencies.peers.hear(Crashes(node=C, crashes=(said,)).model_dump_json().encode())
     await site.run(5)
     assert a.serves_only(1)
     assert not a.words()
@@ -250,7 +251,7 @@ async def test_a_turn_that_has_not_come_is_said(tmp_path: Path) -> None:
         bench.serving.start()
         await bench.serve(1)
         bench.is_on_nats = True
-        bench.edges.peers.hear(Crashes(node=A).model_dump_json().encode())
+        bench.dependencies.peers.hear(Crashes(node=A).model_dump_json().encode())
         bench.publish(7)
         await bench.until(lambda: "one after the other" in bench.words())
         assert bench.words() == "version 7 waits: the nodes begin to load it one after the other"

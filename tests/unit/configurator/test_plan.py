@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from configurator.plan import READD_SECONDS, STUCK_SECONDS, Kind, awaited, plan, target
-from configurator.told import Config, Entry, Flight, Told
-from configurator.view import Model, State, Status, View
+from configurator.serving.applied_config import AppliedConfig, Config, Entry, PendingReload
+from configurator.serving.states import State, Status
+from configurator.view import Model, View
 from events.desired import Latest, Pinned, Policy
 from events.names import ModelName, Version
 
@@ -45,8 +46,8 @@ def model(
     )
 
 
-def view(told: Config | None, **models: Model) -> View:
-    return View(NOW, {ModelName(name): one for name, one in models.items()}, Told(config=told))
+def view(config: Config | None, **models: Model) -> View:
+    return View(NOW, {ModelName(name): one for name, one in models.items()}, AppliedConfig(config=config))
 
 
 def sent(seen: View) -> tuple[Kind, Config] | None:
@@ -182,10 +183,10 @@ def test_a_version_is_named_again_after_two_polls() -> None:
     """An instance on its way out would be mistaken for the new one."""
     ended = model([1, 2], good=[1], up=[1], states={2: Status(State.END)})
     seen = view({M: entry(1)}, m=ended)
-    just = replace(seen, told=replace(seen.told, dropped={(M, Version(2)): NOW - 0.5}))
+    just = replace(seen, applied=replace(seen.applied, dropped={(M, Version(2)): NOW - 0.5}))
     assert sent(just) is None
     assert M in plan(just).moving
-    rested = replace(seen, told=replace(seen.told, dropped={(M, Version(2)): NOW - READD_SECONDS}))
+    rested = replace(seen, applied=replace(seen.applied, dropped={(M, Version(2)): NOW - READD_SECONDS}))
     assert sent(rested) == (Kind.VERSIONS, {M: entry(1, 2)})
 
 
@@ -193,14 +194,14 @@ def test_a_model_is_named_again_after_all_its_versions_ended() -> None:
     """Also when another version is wanted now."""
     unloading = model([1, 2], states={1: Status(State.UNLOADING)})
     seen = view({}, m=unloading)
-    seen = replace(seen, told=replace(seen.told, dropped={(M, Version(1)): NOW - 60}))
+    seen = replace(seen, applied=replace(seen.applied, dropped={(M, Version(1)): NOW - 60}))
     assert sent(seen) is None
 
 
 def test_nothing_is_sent_while_a_reload_is_under_way() -> None:
     """One at a time."""
     seen = view({}, m=model([1]), other=model([1]))
-    flying = replace(seen, told=replace(seen.told, flight=Flight({M: entry(1)}, frozenset({M}), NOW - 1)))
+    flying = replace(seen, applied=replace(seen.applied, pending=PendingReload({M: entry(1)}, frozenset({M}), NOW - 1)))
     assert sent(flying) is None
     assert plan(flying).stuck is None
 
@@ -208,37 +209,37 @@ def test_nothing_is_sent_while_a_reload_is_under_way() -> None:
 def test_nothing_is_sent_before_its_time() -> None:
     """After a failure the next try waits."""
     seen = view({}, m=model([1]))
-    assert sent(replace(seen, told=replace(seen.told, not_before=NOW + 1))) is None
+    assert sent(replace(seen, applied=replace(seen.applied, not_before=NOW + 1))) is None
 
 
 def test_a_model_that_was_refused_lets_others_go_first() -> None:
     """A model whose introduction fails for a reason of its own blocks nobody."""
     seen = view({}, m=model([1]), other=model([1]))
-    assert sent(replace(seen, told=replace(seen.told, refused={M: 1}))) == (Kind.NEW, {OTHER: entry(1)})
+    assert sent(replace(seen, applied=replace(seen.applied, refused={M: 1}))) == (Kind.NEW, {OTHER: entry(1)})
 
 
 def test_a_model_that_was_refused_goes_alone_and_last() -> None:
     """So it holds nobody up, also where nothing is served."""
     seen = view({}, m=model([1]), other=model([1]), third=model([1]))
-    refused = replace(seen, told=replace(seen.told, refused={M: 1}))
+    refused = replace(seen, applied=replace(seen.applied, refused={M: 1}))
     assert sent(refused) == (Kind.NEW, {OTHER: entry(1), THIRD: entry(1)})
-    alone = replace(seen, told=replace(seen.told, refused={M: 2, OTHER: 1, THIRD: 2}))
+    alone = replace(seen, applied=replace(seen.applied, refused={M: 2, OTHER: 1, THIRD: 2}))
     assert sent(alone) == (Kind.NEW, {OTHER: entry(1)})
 
 
 def test_a_version_that_may_have_ended_tensorflow_serving_goes_alone_and_last() -> None:
     """Where it does so again, nothing else is blamed."""
     seen = view({}, m=model([1]), other=model([1]), third=model([1]))
-    crashed = replace(seen, told=replace(seen.told, crashes={(M, Version(1)): 1}))
+    crashed = replace(seen, applied=replace(seen.applied, crashes={(M, Version(1)): 1}))
     assert sent(crashed) == (Kind.NEW, {OTHER: entry(1), THIRD: entry(1)})
     both = {(M, Version(1)): 1, (OTHER, Version(1)): 1, (THIRD, Version(1)): 1}
-    assert sent(replace(seen, told=replace(seen.told, crashes=both))) == (Kind.NEW, {M: entry(1)})
+    assert sent(replace(seen, applied=replace(seen.applied, crashes=both))) == (Kind.NEW, {M: entry(1)})
 
 
 def test_beside_models_that_serve_as_many_are_introduced_as_quick_reloads_have_shown() -> None:
     """A reload of many holds the lock for as long as all of them take."""
     seen = view({THIRD: entry(1)}, m=model([1]), other=model([1]), third=model([1], good=[1], up=[1]))
-    assert sent(replace(seen, told=replace(seen.told, width=2))) == (
+    assert sent(replace(seen, applied=replace(seen.applied, width=2))) == (
         Kind.NEW,
         {THIRD: entry(1), M: entry(1), OTHER: entry(1)},
     )
@@ -253,8 +254,8 @@ def test_no_model_is_introduced_while_a_folder_is_missing() -> None:
 
 def flying(*, seconds: float, overdue: bool = False, **models: Model) -> View:
     """A reload for a new model has been under way for a while."""
-    flight = Flight({M: entry(1)}, frozenset({M}), NOW - seconds, is_overdue=overdue)
-    return View(NOW, {ModelName(name): one for name, one in models.items()}, Told(config={}, flight=flight))
+    pending = PendingReload({M: entry(1)}, frozenset({M}), NOW - seconds, is_overdue=overdue)
+    return View(NOW, {ModelName(name): one for name, one in models.items()}, AppliedConfig(config={}, pending=pending))
 
 
 def test_a_reload_that_loads_is_not_stuck() -> None:
@@ -281,9 +282,9 @@ def test_a_reload_whose_versions_were_given_up_is_stuck() -> None:
 def test_a_reload_that_waits_behind_versions_that_were_given_up_is_stuck() -> None:
     """An earlier life asked for them, and its reload holds the lock; what else loads has to end by itself first."""
     loading = {1: Status(State.LOADING)}
-    behind = Flight({OTHER: entry(1)}, frozenset(), NOW - STUCK_SECONDS, is_adoption=True)
+    behind = PendingReload({OTHER: entry(1)}, frozenset(), NOW - STUCK_SECONDS, is_adoption=True)
     models = {M: model([1], states=loading, bad=[1]), OTHER: model([1])}
-    seen = View(NOW, models, Told(flight=behind))
+    seen = View(NOW, models, AppliedConfig(pending=behind))
     stuck = plan(seen).stuck
     assert stuck is not None
     assert stuck.given_up == ((M, 1),)
@@ -293,9 +294,9 @@ def test_a_reload_that_waits_behind_versions_that_were_given_up_is_stuck() -> No
 def test_a_reload_of_many_is_stuck_when_all_it_still_waits_for_was_given_up() -> None:
     """What has settled is served meanwhile; what still loads is waited for."""
     loading = {1: Status(State.LOADING)}
-    flight = Flight({M: entry(1), OTHER: entry(1)}, frozenset({M, OTHER}), NOW - STUCK_SECONDS)
+    pending = PendingReload({M: entry(1), OTHER: entry(1)}, frozenset({M, OTHER}), NOW - STUCK_SECONDS)
     models = {M: model([1], states=loading, bad=[1]), OTHER: model([1], states=loading)}
-    seen = View(NOW, models, Told(config={}, flight=flight))
+    seen = View(NOW, models, AppliedConfig(config={}, pending=pending))
     assert awaited(seen) == (M, OTHER)
     assert plan(seen).stuck is None
     settled = replace(seen, models={**models, OTHER: model([1], up=[1])})

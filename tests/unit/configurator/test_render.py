@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from configurator import render
-from configurator.told import Entry
+from configurator.serving import render
+from configurator.serving.applied_config import Entry
 from events.names import ModelName, Version
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True).map(ModelName)

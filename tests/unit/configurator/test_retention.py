@@ -2,9 +2,10 @@
 
 import pytest
 
-from configurator import retention
-from configurator.told import Entry, Key, Told, keys
-from configurator.view import Model, State, Status, View
+from configurator.serving.applied_config import AppliedConfig, Entry, Key, keys
+from configurator.serving.states import State, Status
+from configurator.versions import retention
+from configurator.view import Model, View
 from events.desired import Pinned, Policy
 from events.names import ModelName, Version
 
@@ -19,8 +20,8 @@ def numbers(*values: int) -> frozenset[Version]:
 def idle(model: Model, *, named: tuple[int, ...] = (6,), kept: int = 2, is_low: bool = False) -> set[int]:
     """List the versions that may go from a disk with 1 to 6."""
     config = {M: Entry(numbers(*named))} if named else {}
-    told = Told(config=config, possible=keys(config))
-    idle = retention.idle(View(0, {M: model}, told), retention=kept, is_low=is_low)
+    applied = AppliedConfig(config=config, possible=keys(config))
+    idle = retention.idle(View(0, {M: model}, applied), retention=kept, is_low=is_low)
     return {int(version) for version in idle.done[M]}
 
 
@@ -83,7 +84,7 @@ def test_what_nobody_needs(case: str) -> None:
 
 def test_nothing_goes_while_the_config_is_not_known() -> None:
     """TensorFlow Serving may hold any version."""
-    assert retention.idle(View(0, {M: Model(on_disk=DISK)}, Told()), retention=0, is_low=True).done == {}
+    assert retention.idle(View(0, {M: Model(on_disk=DISK)}, AppliedConfig()), retention=0, is_low=True).done == {}
 
 
 def test_the_grace_time_begins_anew_when_a_version_was_needed_again() -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import ClassVar
 
-from configurator.disk import Disk
-from configurator.good import Good
-from configurator.told import Key
+from configurator.serving.applied_config import Key
+from configurator.versions.confirmed_versions import Good
+from configurator.versions.disk import Disk
 from events.desired import Policy
 from events.messages import VersionRemoved
 from events.names import Version
@@ -39,7 +39,7 @@ async def test_who_has_retention_applied_is_told_what_goes(tmp_path: Path) -> No
         await bench.serve(1, 2, 3)
         await bench.run(5.0)
         reason = "1 older version is kept, and not this one"
-        cleaner = bench.edges.cleaner
+        cleaner = bench.dependencies.cleaner
         assert cleaner.hurry(MODEL, dry_run=True) == (f"would delete version 1 of m: {reason}",)
         await bench.run(5.0)
         assert bench.on_disk() == {1, 2, 3}
@@ -52,7 +52,7 @@ async def test_a_request_for_room_lowers_retention_to_one(tmp_path: Path) -> Non
     """What serves and one version to go back to stay."""
     async with Bench(tmp_path, grace_seconds=1.0) as bench:
         await bench.serve(1, 2, 3)
-        bench.edges.cleaner.ask_for_room()
+        bench.dependencies.cleaner.ask_for_room()
         bench.rung = True
         await bench.until(lambda: bench.on_disk() == {2, 3})
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from configurator.serving.tls import Tls
 from configurator.settings import ConfiguratorSettings
-from configurator.tls import Tls
 from service.errors import BadSettings
 from service.settings import load
 from tests.support.certificates import Authority

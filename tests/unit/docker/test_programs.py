@@ -13,7 +13,7 @@ from infra.docker.line import Line, write
 from infra.docker.offline.engine import owner
 from infra.docker.offline.programs import WHEELS, lock_of, locked
 from infra.docker.offline.shell import Failed
-from master.publish.folder import check
+from master.cli.publish.folder import check
 
 STATUS = """\
 Package: bash

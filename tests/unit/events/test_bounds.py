@@ -14,8 +14,8 @@ from events import bounds, desired, manifest, wording
 from events.commands import Answer
 from events.names import NodeName
 from events.status import Connection, Disk, Pass, PullerReport, Report, Stage
-from master.fold import Fold
-from master.reports import BadReport
+from master.fleet.reports import BadReport
+from master.fleet.state import FleetState
 from service.settings import Settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -162,4 +162,4 @@ def test_a_number_of_400_digits_makes_a_report_unreadable_and_nothing_else(field
         PullerReport.model_validate_json(data)
     if field in {"seconds", "total"}:  # what the fold itself reads; the models are read cell by cell
         with pytest.raises(BadReport):
-            Fold().report(NodeName("n"), "puller", data)
+            FleetState().report(NodeName("n"), "puller", data)

@@ -9,7 +9,7 @@ import pytest
 from infra.local.predict import Answer
 from infra.local.versions import SCRIPT, SHARD, varint, write_corrupt, write_half, write_scripted
 from infra.tfserving.saved_model import read_export
-from master.publish.folder import BadFolder, check, content_of, files_of
+from master.cli.publish.folder import BadFolder, check, content_of, files_of
 
 
 @pytest.fixture

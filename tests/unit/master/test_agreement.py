@@ -8,11 +8,11 @@ from events import trouble
 from events.desired import Pinned, Policy
 from events.names import NodeName
 from events.status import NOT_IN_BUCKET, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
-from master.cells import Cell
-from master.fold import Fold
-from master.nodes import Node
-from master.tallies import Model
-from master.troubles import of_models
+from master.fleet.cells import Cell
+from master.fleet.nodes import Node
+from master.fleet.state import FleetState
+from master.fleet.tallies import Model
+from master.fleet.troubles import of_models
 from tests.support.fleet import MODEL, START, at, versions
 
 Found = tuple[tuple[PulledVersion, ...], ServedModel]
@@ -57,13 +57,13 @@ CASES: dict[str, tuple[Found, datetime | None]] = {
 
 def is_on_page(found: Found, now: datetime) -> bool:
     """Whether `status` has a sentence of the model, by which `--check` ends."""
-    fold, cell = Fold(), Cell(served=found[1].model_dump_json().encode())
+    fleet_state, cell = FleetState(), Cell(served=found[1].model_dump_json().encode())
     cell.pulled = f"[{','.join(one.model_dump_json() for one in found[0])}]".encode()
     cell.settle(Policy(want=Pinned(versions=(V8,))) if found[1].difference else Policy())
-    fold.models[MODEL] = Model()
-    fold.nodes[NodeName("a")] = Node(NodeName("a"), cells={MODEL: cell})
-    fold.models[MODEL].tally[cell.state] += 1
-    return any(of_models(fold, now))
+    fleet_state.models[MODEL] = Model()
+    fleet_state.nodes[NodeName("a")] = Node(NodeName("a"), cells={MODEL: cell})
+    fleet_state.models[MODEL].tally[cell.state] += 1
+    return any(of_models(fleet_state, now))
 
 
 def is_in_gauges(found: Found, now: datetime) -> bool:

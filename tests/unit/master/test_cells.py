@@ -7,9 +7,9 @@ import pytest
 from events.desired import Pinned, Policy
 from events.names import Version
 from events.status import NOT_IN_BUCKET, PulledVersion, ServedModel, ServedStage, ServedVersion, Stage
-from master.cells import Cell, judge
-from master.places import Halves
-from master.views import CellState
+from master.fleet.cells import Cell, assess
+from master.fleet.places import Halves
+from master.fleet.views import CellState
 from tests.support.fleet import at, versions
 
 OLD, NEW = at(0), at(60)
@@ -191,7 +191,7 @@ CASES = {
 def test_the_worst_that_holds_is_shown(case: str) -> None:
     """Each state comes with the reason and the time of what made it."""
     halves, policy, state, reason, since = CASES[case]
-    verdict = judge(halves, policy)
+    verdict = assess(halves, policy)
     assert (verdict.state, verdict.reason) == (state, reason)
     if case != "removed and gone":
         assert verdict.since == since

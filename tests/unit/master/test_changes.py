@@ -5,8 +5,8 @@ import pytest
 from events import bounds
 from events.desired import Desired, Latest, Pinned, Policy
 from events.names import NodeName
-from master import changes
-from master.changes import Change, Unreasonable
+from master.desired import changes
+from master.desired.changes import Change, Unreasonable
 from tests.support.fleet import versions
 
 V5, V6, V7, V8 = versions(5, 6, 7, 8)

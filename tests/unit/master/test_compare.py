@@ -6,9 +6,9 @@ from datetime import datetime
 from events.desired import Pinned, Policy
 from events.names import NodeName
 from infra.local.fleet_report import Simulated
-from master import compare, explain
-from master.fold import Fold
-from master.views import CellState, NodeState
+from master.fleet import compare, explain
+from master.fleet.state import FleetState
+from master.fleet.views import CellState, NodeState
 from tests.support.fleet import CONFIGURATOR, MODEL, PULLER, at, said, serving, stored, versions
 
 A, B, C = (NodeName(name) for name in "abc")
@@ -16,54 +16,54 @@ MODELS = {"bucket": "models", "prefix": "live/", "topic": ""}
 LATER = 600.0
 
 
-def tell(fold: Fold, node: NodeName, model: Simulated, *, source: object = MODELS) -> None:
+def tell(fleet_state: FleetState, node: NodeName, model: Simulated, *, source: object = MODELS) -> None:
     """Have both services of a node report, the puller with where it looks."""
     for service in (PULLER, CONFIGURATOR):
         report = json.loads(said(node, service, {MODEL: model}))
         if service == PULLER:
             report["source"] = source
-        fold.report(node, service, json.dumps(report).encode())
-        fold.alive(node, service)
+        fleet_state.report(node, service, json.dumps(report).encode())
+        fleet_state.alive(node, service)
 
 
-def fleet(*models: Simulated, source: object = MODELS) -> Fold:
+def fleet(*models: Simulated, source: object = MODELS) -> FleetState:
     """Nodes a, b and c; the last one's puller looks there."""
-    fold = Fold()
+    fleet_state = FleetState()
     for node, model in zip((A, B, C), models, strict=False):
-        tell(fold, node, model, source=source if node == C else MODELS)
-    return fold
+        tell(fleet_state, node, model, source=source if node == C else MODELS)
+    return fleet_state
 
 
-def look(fold: Fold, now: datetime) -> tuple[CellState, str]:
+def look(fleet_state: FleetState, now: datetime) -> tuple[CellState, str]:
     """Compare, and tell how node c is."""
-    compare.sources(fold)
-    for name in compare.models(fold):
-        compare.model(fold, name, now=now)
-    cell = fold.nodes[C].cells[MODEL]
+    compare.sources(fleet_state)
+    for name in compare.models(fleet_state):
+        compare.model(fleet_state, name, now=now)
+    cell = fleet_state.nodes[C].cells[MODEL]
     return cell.state, cell.reason
 
 
 def test_a_node_whose_puller_looks_elsewhere_is_behind() -> None:
     """It does all it wants; the others tell that it serves an old version, and since when that is so."""
-    fold = fleet(serving(6, 7), serving(6, 7), serving(6), source={**MODELS, "prefix": "staging/"})
-    assert look(fold, at(200)) == (CellState.SERVING, "")
+    fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6), source={**MODELS, "prefix": "staging/"})
+    assert look(fleet_state, at(200)) == (CellState.SERVING, "")
     words = (
         "serves 6; 7 is served by 2 of 3 nodes, and its puller looks at gs://models/staging/, not at gs://models/live/"
     )
-    assert look(fold, at(LATER)) == (CellState.BEHIND, words)
-    assert fold.nodes[C].cells[MODEL].since == at(0)
-    assert +fold.models[MODEL].tally == {CellState.SERVING: 2, CellState.BEHIND: 1}
-    assert fold.nodes[C].verdict.state is NodeState.WELL
+    assert look(fleet_state, at(LATER)) == (CellState.BEHIND, words)
+    assert fleet_state.nodes[C].cells[MODEL].since == at(0)
+    assert +fleet_state.models[MODEL].tally == {CellState.SERVING: 2, CellState.BEHIND: 1}
+    assert fleet_state.nodes[C].verdict.state is NodeState.WELL
 
 
 def test_a_node_whose_puller_is_dead_is_behind() -> None:
     """Its configurator reports that all is as desired, and `explain` says first which half is silent."""
-    fold = fleet(serving(6, 7), serving(6, 7), serving(6))
-    fold.silent(C, PULLER, at(5))
-    state, words = look(fold, at(LATER))
+    fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6))
+    fleet_state.silent(C, PULLER, at(5))
+    state, words = look(fleet_state, at(LATER))
     assert state is CellState.BEHIND
     assert words.endswith("7 is served by 2 of 3 nodes, and its puller is silent since 2026-01-01 00:00:05 UTC")
-    node = fold.nodes[C]
+    node = fleet_state.nodes[C]
     shown = explain.view(node, MODEL, cell=node.cells[MODEL], policy=Policy())
     assert shown.explain[0] == (
         "The puller is silent since 2026-01-01 00:00:05 UTC: what is fetched is as it was then."
@@ -73,89 +73,90 @@ def test_a_node_whose_puller_is_dead_is_behind() -> None:
 
 def test_what_a_dead_puller_had_under_way_is_not() -> None:
     """It said that the version is coming, and then it died."""
-    fold = fleet(serving(6, 7), serving(6, 7), serving(6, downloading=versions(7)[0]))
-    fold.silent(C, PULLER, at(5))
-    assert look(fold, at(LATER))[0] is CellState.BEHIND
-    fold.alive(C, PULLER)
-    assert look(fold, at(LATER))[0] is CellState.UPDATING
+    fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6, downloading=versions(7)[0]))
+    fleet_state.silent(C, PULLER, at(5))
+    assert look(fleet_state, at(LATER))[0] is CellState.BEHIND
+    fleet_state.alive(C, PULLER)
+    assert look(fleet_state, at(LATER))[0] is CellState.UPDATING
 
 
 def test_it_is_over_as_soon_as_it_serves_the_same() -> None:
     """Nobody waits for the next look; nor does a report that changes nothing end it."""
-    fold = fleet(serving(6, 7), serving(6, 7), serving(6))
-    assert look(fold, at(LATER))[0] is CellState.BEHIND
-    tell(fold, C, serving(5, 6))
-    assert fold.nodes[C].cells[MODEL].state is CellState.BEHIND
-    tell(fold, C, serving(6, 7))
-    assert fold.nodes[C].cells[MODEL].state is CellState.SERVING
-    assert look(fold, at(LATER)) == (CellState.SERVING, "")
+    fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6))
+    assert look(fleet_state, at(LATER))[0] is CellState.BEHIND
+    tell(fleet_state, C, serving(5, 6))
+    assert fleet_state.nodes[C].cells[MODEL].state is CellState.BEHIND
+    tell(fleet_state, C, serving(6, 7))
+    assert fleet_state.nodes[C].cells[MODEL].state is CellState.SERVING
+    assert look(fleet_state, at(LATER)) == (CellState.SERVING, "")
 
 
 def test_a_node_is_compared_with_those_of_its_policy_alone() -> None:
     """Pinned, paused or refused versions are wishes; and what is under way is no lag."""
     for own in (Policy(want=Pinned(versions=versions(6))), Policy(paused=True), Policy(refused=versions(7))):
-        fold = fleet(serving(6, 7), serving(6, 7), serving(6))
-        fold.desire({MODEL: stored(Policy(), c=own)})
-        assert look(fold, at(LATER)) == (CellState.SERVING, "")
-    fold = fleet(serving(6, 7), serving(6, 7), serving(6, downloading=versions(7)[0]))
-    assert look(fold, at(LATER))[0] is CellState.UPDATING
+        fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6))
+        fleet_state.desire({MODEL: stored(Policy(), c=own)})
+        assert look(fleet_state, at(LATER)) == (CellState.SERVING, "")
+    fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6, downloading=versions(7)[0]))
+    assert look(fleet_state, at(LATER))[0] is CellState.UPDATING
 
 
 def test_a_pin_ends_what_a_comparison_found() -> None:
     """Whoever pins the old version wants it."""
-    fold = fleet(serving(6, 7), serving(6, 7), serving(6))
-    look(fold, at(LATER))
-    fold.desire({MODEL: stored(Policy(), c=Policy(want=Pinned(versions=versions(6))))})
-    assert fold.nodes[C].cells[MODEL].state is CellState.SERVING
+    fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6))
+    look(fleet_state, at(LATER))
+    fleet_state.desire({MODEL: stored(Policy(), c=Policy(want=Pinned(versions=versions(6))))})
+    assert fleet_state.nodes[C].cells[MODEL].state is CellState.SERVING
 
 
 def test_a_puller_that_looks_rarely_has_more_time() -> None:
     """Longer than its own poll, which it tells."""
-    fold = fleet(serving(6, 7), serving(6, 7), serving(6), source={**MODELS, "poll_seconds": 3600})
-    assert look(fold, at(LATER))[0] is CellState.SERVING
-    assert look(fold, at(4000))[0] is CellState.BEHIND
+    fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6), source={**MODELS, "poll_seconds": 3600})
+    assert look(fleet_state, at(LATER))[0] is CellState.SERVING
+    assert look(fleet_state, at(4000))[0] is CellState.BEHIND
 
 
 def test_a_lost_node_neither_leads_nor_lags() -> None:
     """What it serves is not known."""
-    fold = fleet(serving(6, 7), serving(6), serving(6))
+    fleet_state = fleet(serving(6, 7), serving(6), serving(6))
     for service in (PULLER, CONFIGURATOR):
-        fold.silent(A, service, at(9))
-    assert look(fold, at(LATER)) == (CellState.SERVING, "")
+        fleet_state.silent(A, service, at(9))
+    assert look(fleet_state, at(LATER)) == (CellState.SERVING, "")
 
 
 def test_a_node_of_another_bucket_is_told_apart() -> None:
     """It joined this NATS by mistake; it is named at the next look, and well when it looks where others do."""
-    fold = fleet(serving(7), serving(7), serving(7), source={**MODELS, "bucket": "other"})
-    look(fold, at(0))
-    verdict = fold.nodes[C].verdict
+    fleet_state = fleet(serving(7), serving(7), serving(7), source={**MODELS, "bucket": "other"})
+    look(fleet_state, at(0))
+    verdict = fleet_state.nodes[C].verdict
     assert verdict.state is NodeState.TROUBLED
     assert "its puller looks at gs://other/live/, and others at gs://models/ (2 nodes)" in verdict.reason
-    assert fold.nodes[A].verdict.state is NodeState.WELL
-    tell(fold, C, serving(7))
-    look(fold, at(0))
-    assert fold.nodes[C].verdict.state is NodeState.WELL
+    assert fleet_state.nodes[A].verdict.state is NodeState.WELL
+    tell(fleet_state, C, serving(7))
+    look(fleet_state, at(0))
+    assert fleet_state.nodes[C].verdict.state is NodeState.WELL
 
 
 def test_what_differs_by_intent_costs_nothing() -> None:
     """A model that all nodes serve alike is not looked at."""
-    fold = fleet(serving(7), serving(6, 7), serving(7))
-    assert compare.models(fold) == ()
+    fleet_state = fleet(serving(7), serving(6, 7), serving(7))
+    assert compare.models(fleet_state) == ()
 
 
 def test_a_node_of_another_cluster_is_named() -> None:
     """One NATS, two clusters: where both say their names nobody has to guess; who says none is no stranger."""
-    fold = Fold("red")
+    fleet_state = FleetState("red")
     for node, cluster in ((A, "red"), (B, "blue"), (C, "")):
         for service in (PULLER, CONFIGURATOR):
             report = {**json.loads(said(node, service, {})), "cluster": cluster}
-            fold.report(node, service, json.dumps(report).encode())
-            fold.alive(node, service)
-    assert [fold.nodes[name].verdict.state for name in (A, B, C)] == [
+            fleet_state.report(node, service, json.dumps(report).encode())
+            fleet_state.alive(node, service)
+    assert [fleet_state.nodes[name].verdict.state for name in (A, B, C)] == [
         NodeState.WELL,
         NodeState.TROUBLED,
         NodeState.WELL,
     ]
     assert (
-        "the puller is of cluster blue, and this is red: it uses the NATS of this one" in fold.nodes[B].verdict.reason
+        "the puller is of cluster blue, and this is red: it uses the NATS of this one"
+        in fleet_state.nodes[B].verdict.reason
     )

@@ -8,7 +8,7 @@ import pytest
 from events.commands import MAX_ANSWER_BYTES, Answer, Command, Status, Sync
 from events.names import NodeName
 from events.wording import MAX_WORDS
-from master.gathering import MAX_BYTES, MESSAGES_EACH, MORE_MESSAGES, Gathering
+from master.commands.gathering import MAX_BYTES, MESSAGES_EACH, MORE_MESSAGES, Gathering
 
 A, B = NodeName("a"), NodeName("b")
 MIB = 1024 * 1024

@@ -10,10 +10,10 @@ from events.desired import Desired, Pinned, Policy
 from events.names import ModelName, NodeName
 from events.status import NOT_IN_BUCKET, PulledVersion, Stage
 from infra.local.fleet_report import Simulated
-from master import refusals
-from master.cells import Cell
-from master.changes import Unreasonable
-from master.fold import Fold
+from master.desired import refusals
+from master.desired.changes import Unreasonable
+from master.fleet.cells import Cell
+from master.fleet.state import FleetState
 from tests.support.fleet import MODEL, START, fleet_of, serving, stored, versions
 
 V5, V6, V7, V9 = versions(5, 6, 7, 9)
@@ -28,9 +28,9 @@ def check(
     document: Desired | None = None,
     only: str = "",
 ) -> None:
-    fold = fleet_of(nodes).fold
-    names = [NodeName(only)] if only else sorted(fold.nodes)
-    refusals.check(model, change, fold=fold, names=names, document=document or Desired())
+    fleet_state = fleet_of(nodes).fleet_state
+    names = [NodeName(only)] if only else sorted(fleet_state.nodes)
+    refusals.check(model, change, fleet_state=fleet_state, names=names, document=document or Desired())
 
 
 @pytest.mark.parametrize(
@@ -103,19 +103,19 @@ def test_only_what_is_nowhere_can_be_forgotten() -> None:
     """A version that was only asked for is nowhere."""
     with pytest.raises(Unreasonable, match="node a has versions 5, 7 of it"):
         check(wire.ForgetModel(ahead=True), nodes={"a": serving(5, 7)})
-    fold: Fold = fleet_of({"a": serving(5)}).fold
+    fleet_state: FleetState = fleet_of({"a": serving(5)}).fleet_state
     ghost = ModelName("tpyo")
-    fold.desire({ghost: stored(Policy(want=Pinned(versions=(V5,))))})
+    fleet_state.desire({ghost: stored(Policy(want=Pinned(versions=(V5,))))})
     line = PulledVersion(version=V5, state=Stage.INCOMPLETE, reason=NOT_IN_BUCKET, since=START)
-    fold.nodes[NodeName("a")].cells[ghost] = Cell(pulled=f"[{line.model_dump_json()}]".encode())
-    refusals.check(ghost, wire.ForgetModel(), fold=fold, names=[NodeName("a")], document=Desired())
+    fleet_state.nodes[NodeName("a")].cells[ghost] = Cell(pulled=f"[{line.model_dump_json()}]".encode())
+    refusals.check(ghost, wire.ForgetModel(), fleet_state=fleet_state, names=[NodeName("a")], document=Desired())
 
 
 def test_a_model_of_which_nothing_is_wanted_goes_from_the_lists() -> None:
     """A document that says what holds of any model keeps no model on the lists."""
-    fold = fleet_of({"a": serving(5)}).fold
+    fleet_state = fleet_of({"a": serving(5)}).fleet_state
     ghost = ModelName("tpyo")
-    fold.desire({ghost: stored(Policy(paused=True))})
-    assert ghost in fold.models
-    fold.desire({ghost: stored(Policy(), revision=2)})
-    assert ghost not in fold.models
+    fleet_state.desire({ghost: stored(Policy(paused=True))})
+    assert ghost in fleet_state.models
+    fleet_state.desire({ghost: stored(Policy(), revision=2)})
+    assert ghost not in fleet_state.models

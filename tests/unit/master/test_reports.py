@@ -9,11 +9,11 @@ import pytest
 from events.names import NodeName
 from events.status import MAX_MODELS, MAX_REPORT_BYTES, Disk
 from events.wording import MAX_WORDS
-from master.ear import hear_report
-from master.fleet import Fleet
-from master.fold import Fold
-from master.reports import BadReport, read
-from master.views import NodeState
+from master.fleet.queries import FleetQueries
+from master.fleet.reports import BadReport, read
+from master.fleet.state import FleetState
+from master.fleet.views import NodeState
+from master.fleet.watcher import hear_report
 from service.reporting import fitting
 from tests.support.fleet import CONFIGURATOR, MODEL, PULLER, at, lose, said, serving, tell
 from tests.support.master_api import N1, pulled
@@ -63,30 +63,32 @@ def test_a_report_that_costs_too_much_is_refused_for_little(data: Callable[[], b
 
 def test_what_is_too_big_is_seen_in_the_view_and_ends_with_the_next_report() -> None:
     """The node is troubled, says why and since when; what it said before is still shown; no other node changes."""
-    fold = Fold()
+    fleet_state = FleetState()
     for name in ("a", "b"):
-        tell(fold, name, {MODEL: serving(7)})
+        tell(fleet_state, name, {MODEL: serving(7)})
     for seconds in (10, 20):
-        assert not hear_report(fold, (A, CONFIGURATOR), filled(b"{}"), at=at(seconds))
-    rows = {row.node: row for row in Fleet(fold).nodes().items}
+        assert not hear_report(fleet_state, (A, CONFIGURATOR), filled(b"{}"), at=at(seconds))
+    rows = {row.node: row for row in FleetQueries(fleet_state).nodes().items}
     assert (rows[A].state, rows[A].since) == (NodeState.TROUBLED, at(10))
     assert rows[A].reason.startswith("the configurator's report is too big: ")
     assert rows[B].state is NodeState.WELL
-    assert MODEL in fold.nodes[A].cells
-    assert hear_report(fold, (A, CONFIGURATOR), said("a", CONFIGURATOR, {MODEL: serving(7)}, seconds=30), at=at(30))
-    assert fold.nodes[A].verdict.state is NodeState.WELL
+    assert MODEL in fleet_state.nodes[A].cells
+    assert hear_report(
+        fleet_state, (A, CONFIGURATOR), said("a", CONFIGURATOR, {MODEL: serving(7)}, seconds=30), at=at(30)
+    )
+    assert fleet_state.nodes[A].verdict.state is NodeState.WELL
 
 
 def test_a_node_that_never_sent_a_fitting_report_is_shown() -> None:
     """It is there, with what is wrong with it."""
-    fold = Fold()
-    hear_report(fold, (A, PULLER), b"{", at=at(5))
-    fold.alive(A, PULLER)
-    row = Fleet(fold).nodes().items[0]
+    fleet_state = FleetState()
+    hear_report(fleet_state, (A, PULLER), b"{", at=at(5))
+    fleet_state.alive(A, PULLER)
+    row = FleetQueries(fleet_state).nodes().items[0]
     assert (row.node, row.state) == (A, NodeState.TROUBLED)
     assert row.reason.startswith("the puller's report is not readable: ")
-    fold.forget(A, PULLER)
-    assert not fold.nodes
+    fleet_state.forget(A, PULLER)
+    assert not fleet_state.nodes
 
 
 @pytest.mark.parametrize(
@@ -103,10 +105,10 @@ def test_a_node_that_never_sent_a_fitting_report_is_shown() -> None:
 )
 def test_values_that_are_none_are_refused(fields: dict[str, object]) -> None:
     """A time without a zone cannot be compared with one that has it, and a number of 400 digits is none."""
-    fold = Fold()
-    tell(fold, "a", {MODEL: serving(7)})
-    assert not hear_report(fold, (A, PULLER), with_(**fields), at=at(5))
-    reason = fold.nodes[A].verdict.reason
+    fleet_state = FleetState()
+    tell(fleet_state, "a", {MODEL: serving(7)})
+    assert not hear_report(fleet_state, (A, PULLER), with_(**fields), at=at(5))
+    reason = fleet_state.nodes[A].verdict.reason
     assert reason.startswith("the puller's report is not readable: ")
     assert len(reason) < 1000
 
@@ -123,37 +125,41 @@ def test_a_service_sends_what_masters_take() -> None:
 
 def test_another_at_a_dead_nodes_address_is_no_life_of_it() -> None:
     """Machines are renamed and addresses change hands: who answers there now is told, and the node stays lost."""
-    fold = Fold()
-    tell(fold, "a", {MODEL: serving(7)})
-    lose(fold, "a", seconds=5)
+    fleet_state = FleetState()
+    tell(fleet_state, "a", {MODEL: serving(7)})
+    lose(fleet_state, "a", seconds=5)
     for service in (PULLER, CONFIGURATOR):
-        assert not hear_report(fold, (A, service), said("b", service, {}, seconds=60), at=at(60), at_address=True)
-    verdict = fold.nodes[A].verdict
+        assert not hear_report(
+            fleet_state, (A, service), said("b", service, {}, seconds=60), at=at(60), at_address=True
+        )
+    verdict = fleet_state.nodes[A].verdict
     assert verdict.state is NodeState.LOST
     assert "b's puller answers at its last address" in verdict.reason
     assert verdict.since == at(5)
-    assert B not in fold.nodes
-    tell(fold, "a", {MODEL: serving(7)}, seconds=70)
-    assert fold.nodes[A].verdict.state is NodeState.WELL
+    assert B not in fleet_state.nodes
+    tell(fleet_state, "a", {MODEL: serving(7)}, seconds=70)
+    assert fleet_state.nodes[A].verdict.state is NodeState.WELL
 
 
 def test_one_that_was_thought_alive_is_lost_when_another_answers_in_its_place() -> None:
     """While NATS is away nothing else tells that the node is gone."""
-    fold = Fold()
-    tell(fold, "a", {})
-    assert not hear_report(fold, (A, PULLER), said("a", CONFIGURATOR, {}, seconds=60), at=at(60), at_address=True)
-    assert "the puller is silent since" in fold.nodes[A].verdict.reason
-    assert "a's configurator answers" in fold.nodes[A].verdict.reason
+    fleet_state = FleetState()
+    tell(fleet_state, "a", {})
+    assert not hear_report(
+        fleet_state, (A, PULLER), said("a", CONFIGURATOR, {}, seconds=60), at=at(60), at_address=True
+    )
+    assert "the puller is silent since" in fleet_state.nodes[A].verdict.reason
+    assert "a's configurator answers" in fleet_state.nodes[A].verdict.reason
 
 
 def test_a_report_under_anothers_key_is_refused() -> None:
     """It is the trouble of the one whose key it is, and changes nothing of what that one said."""
-    fold = Fold()
-    tell(fold, "a", {MODEL: serving(7)})
-    assert not hear_report(fold, (A, PULLER), said("b", PULLER, {}, seconds=60), at=at(60))
-    assert "the puller's report is that of b's puller" in fold.nodes[A].verdict.reason
-    assert MODEL in fold.nodes[A].cells
-    assert B not in fold.nodes
+    fleet_state = FleetState()
+    tell(fleet_state, "a", {MODEL: serving(7)})
+    assert not hear_report(fleet_state, (A, PULLER), said("b", PULLER, {}, seconds=60), at=at(60))
+    assert "the puller's report is that of b's puller" in fleet_state.nodes[A].verdict.reason
+    assert MODEL in fleet_state.nodes[A].cells
+    assert B not in fleet_state.nodes
 
 
 def test_texts_of_a_report_are_cleaned_and_cut_where_they_are_read() -> None:

@@ -9,10 +9,10 @@ from events.desired import Desired, Pinned, Policy
 from events.names import NodeName, Version
 from infra.local.fleet_report import Simulated
 from master.answers import Entry
-from master.changes import Unreasonable
-from master.rollback import served_before, steps, targets
-from master.steps import take
-from master.words import summary
+from master.desired.changes import Unreasonable
+from master.desired.rollback import served_before, steps, targets
+from master.desired.steps import take
+from master.desired.summary import summary
 from tests.support.fleet import MODEL, START, fleet_of, serving, versions
 
 V5, V6, V7 = versions(5, 6, 7)
@@ -25,7 +25,7 @@ def chosen(
     served: Mapping[NodeName, Sequence[Version]] | None = None,
     policy: Policy | None = None,
 ) -> dict[str, Version]:
-    known = fleet_of(nodes).fold.nodes
+    known = fleet_of(nodes).fleet_state.nodes
     found = targets(
         MODEL,
         list(known.values()),
@@ -88,7 +88,7 @@ def test_the_number_does_not_matter_nor_who_pinned_it() -> None:
 
 def test_labels_of_the_version_left_go_back_with_it() -> None:
     """One step: the pin, what was left, and which labels move; a label on an older version stays."""
-    nodes = list(fleet_of({"a": serving(5, 6, 7)}).fold.nodes.values())
+    nodes = list(fleet_of({"a": serving(5, 6, 7)}).fleet_state.nodes.values())
     document = Desired(policy=Policy(labels={"stable": V7, "old": V5}))
     (step,) = steps(MODEL, nodes, order=Rollback(), document=document, served={NodeName("a"): (V7, V6)})
     assert (step.change, step.left, step.labels) == (Rollback(version=V6), (V7,), ("stable",))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from master.auth import Caller, Role, is_local, load
+from master.api.auth import Caller, Role, is_local, load
 from service.errors import BadSettings
 
 

@@ -6,8 +6,8 @@ from events.changes import Pin
 from events.commands import ApplyRetention, Reload, Sync
 from events.desired import Desired, Latest, Policy
 from events.names import Version
-from master.answers import Stored
 from master.errors import Conflict, NotFound, Refused
+from master.fleet.stored import Stored
 from service.errors import Transient
 from tests.support.master_api import N1, N2, M, a_master, client
 
@@ -21,7 +21,7 @@ async def test_a_change_is_ordered_as_it_was_asked_for() -> None:
     master = a_master()
     headers = {"If-Match": '"7"', "Idempotency-Key": "night-42"}
     answer = await client(master).post(CHANGES, json={**PIN, "nodes": [N1], "dry_run": False}, headers=headers)
-    order = master.orders.taken[0]
+    order = master.changes.taken[0]
     assert (order.model, order.nodes, order.is_dry_run, order.if_revision, order.key) == (
         M,
         (N1,),
@@ -37,10 +37,10 @@ async def test_a_dry_run_changes_nothing() -> None:
     """The ETag stays what it was."""
     master = a_master()
     answer = await client(master).post(CHANGES, json={**PIN, "dry_run": True})
-    assert master.orders.taken[0].is_dry_run
+    assert master.changes.taken[0].is_dry_run
     assert answer.headers["etag"] == '"7"'
     put = await client(master).put(f"{DESIRED}?dry_run=true", json={}, headers={"If-Match": '"7"'})
-    assert (master.orders.taken[1].is_dry_run, put.headers["etag"]) == (True, '"7"')
+    assert (master.changes.taken[1].is_dry_run, put.headers["etag"]) == (True, '"7"')
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ async def test_a_body_that_is_not_right_changes_nothing(body: object, where: str
     master = a_master()
     answer = await client(master).post(CHANGES, json=body)
     assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, where)
-    assert master.orders.taken == []
+    assert master.changes.taken == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,10 @@ async def test_a_document_goes_out_and_in_the_same() -> None:
     assert seen.headers["etag"] == '"7"'
     answer = await api.put(DESIRED, json=seen.json()["document"], headers={"If-Match": seen.headers["etag"]})
     assert answer.status_code == 200
-    assert (master.orders.taken[0].change, master.orders.taken[0].if_revision) == (document, 7)
+    assert (master.changes.taken[0].change, master.changes.taken[0].if_revision) == (
+        document,
+        7,
+    )
 
 
 async def test_a_document_is_not_overwritten_unseen() -> None:
@@ -111,7 +114,7 @@ async def test_a_document_is_not_overwritten_unseen() -> None:
     missing = await api.put(DESIRED, json={})
     assert (missing.status_code, missing.json()["type"]) == (428, "urn:model-manager:problem:no-precondition")
     assert (await api.put(DESIRED, json={}, headers={"If-Match": "*"})).status_code == 200
-    assert [order.if_revision for order in master.orders.taken] == [None]
+    assert [order.if_revision for order in master.changes.taken] == [None]
 
 
 @pytest.mark.parametrize("etag", ["7", 'W/"7"', '"7", "8"', '"x"', '""', '"' + "9" * 30 + '"'])
@@ -120,7 +123,7 @@ async def test_an_etag_that_is_none_of_ours_is_refused(etag: str) -> None:
     master = a_master()
     answer = await client(master).post(CHANGES, json=PIN, headers={"If-Match": etag})
     assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "header.If-Match")
-    assert master.orders.taken == []
+    assert master.changes.taken == []
 
 
 async def test_an_idempotency_key_is_short_and_plain() -> None:
@@ -144,7 +147,7 @@ async def test_what_stands_against_a_change_has_a_status_of_its_own(
 ) -> None:
     """A script can tell what to do next: look again, give up, or come again later."""
     master = a_master()
-    master.orders.failure = failure
+    master.changes.failure = failure
     answer = await client(master).post(CHANGES, json=PIN, headers=headers)
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (status, f"urn:model-manager:problem:{slug}")

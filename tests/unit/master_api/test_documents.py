@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from master import asyncapi, openapi
+from master.api import openapi
+from master.commands import asyncapi
 
 DOCS = Path(__file__).parents[3] / "docs"
 SIGNING = {"post /v1/session", "delete /v1/session"}  # nobody needs to be known for it

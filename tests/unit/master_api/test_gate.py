@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from master import openapi
+from master.api import openapi
+from master.api.auth import Tokens
 from master.api.gate import BODY_SECONDS, HEADERS, Gate
 from master.api.limits import MAX_REMEMBERED, Places, Rate
 from master.api.problems import Problem
-from master.auth import Tokens
 from tests.support import virtual_time
 from tests.support.master_api import ELSEWHERE, a_master, client
 
@@ -79,7 +79,7 @@ async def test_who_may_only_look_may_have_a_dry_run() -> None:
             await api.put("/v1/models/m/desired?dry_run=false", json={}, headers=tied),
         ]
         assert [answer.status_code for answer in answers] == [200, 200, 403, 403]
-    assert all(order.is_dry_run for order in master.orders.taken)
+    assert all(order.is_dry_run for order in master.changes.taken)
 
 
 async def test_a_bounded_operator_changes_its_own_models_alone() -> None:
@@ -102,7 +102,7 @@ async def test_a_bounded_operator_changes_its_own_models_alone() -> None:
         (await api.delete("/v1/nodes/node-1")).status_code,
     ]
     assert statuses == [200, 200, 200, 200, 403, 403, 403, 403, 403, 403, 403]
-    assert [order.model for order in master.orders.taken] == ["team-a-m", "team-a-m"]
+    assert [order.model for order in master.changes.taken] == ["team-a-m", "team-a-m"]
     refusal = (await api.post("/v1/models/m/changes", json=PIN)).json()["detail"]
     assert refusal == "the token ci may change models called team-a-*: model m is none"
 
@@ -137,7 +137,7 @@ async def test_who_asks_is_put_on_record() -> None:
     await api.post("/v1/models/m/changes", json=PIN)
     await api.post("/v1/commands/reload")
     await api.delete("/v1/nodes/node-1")
-    assert (master.orders.taken[0].actor, master.asked[0][1].actor, master.forgotten[0][1]) == ("admin-1",) * 3
+    assert (master.changes.taken[0].actor, master.asked[0][1].actor, master.forgotten[0][1]) == ("admin-1",) * 3
 
 
 async def parts(count: int, size: int) -> AsyncIterator[bytes]:

@@ -10,7 +10,7 @@ from master.answers import HistoryPage
 from master.api.app import create
 from master.api.limits import Turns
 from master.api.problems import Problem
-from master.history import Filter
+from master.history.event_stream import Filter
 from service import http
 from service.health import Health
 from tests.support import virtual_time

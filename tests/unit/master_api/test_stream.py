@@ -10,7 +10,7 @@ from master.answers import Entry
 from master.api.limits import Places
 from master.api.problems import Problem
 from master.api.stream import END, HEARTBEAT, HELLO, TAKE_SECONDS, EventStream, Follower, Streams, frames
-from master.views import Freshness
+from master.fleet.views import Freshness
 from tests.support import virtual_time
 from tests.support.master_api import FRESH, N1, NOON, M, a_master, an_entry, client
 

@@ -1,9 +1,9 @@
 """Setting a project up: what is missing is made, what is there stays, any number of times."""
 
 from events.names import NodeName
-from master.google.bootstrap import Bootstrap, Commands, Outcome, Plan, covers
-from master.google.pubsub import Found
-from master.google.storage import Notifier
+from master.cli.google.bootstrap import Bootstrap, Commands, Outcome, Plan, covers
+from master.cli.google.pubsub import Found
+from master.cli.google.storage import Notifier
 from tests.fakes.publishing import FakeSetup
 
 PLAN = Plan("p", "b", "t", "models/", nodes=(NodeName("n1"), NodeName("n2")))

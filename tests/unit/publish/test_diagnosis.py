@@ -8,7 +8,7 @@ from events import manifest
 from events.manifest import Content
 from events.names import FileName
 from infra.local.versions import saved_model
-from master.publish.folder import BadFolder, check, content_of, files_of, guessed, look
+from master.cli.publish.folder import BadFolder, check, content_of, files_of, guessed, look
 from service.saved_model import MAX_TEXT_PARTS
 from tests.support.exports import as_text
 

@@ -9,9 +9,9 @@ from events import manifest
 from events.manifest import Content
 from events.names import FileName, ModelName, Version
 from infra.local.versions import saved_model
-from master.publish.folder import BadFolder, check, files_of, look
-from master.publish.target import BadTarget, Target, next_version, parse
-from master.publish.upload import Changed, Uploaded, VersionExists, upload
+from master.cli.publish.folder import BadFolder, check, files_of, look
+from master.cli.publish.target import BadTarget, Target, next_version, parse
+from master.cli.publish.upload import Changed, Uploaded, VersionExists, upload
 from tests.fakes.publishing import FakeBucket
 from tests.support.exports import copy_export, record
 

@@ -11,7 +11,7 @@ from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef, TensorInfo
 
 from infra.local.versions import GRAPH, SCHEMA, varint
-from master.publish.sample import sample_problem
+from master.cli.publish.sample import sample_problem
 from service.saved_model import Tensor, signatures_of
 from tests.support.exports import MODELS
 

@@ -8,7 +8,7 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[import-untyped] # ships no types
 
-from master.google.storage import GoogleBucket, Notifier
+from master.cli.google.storage import GoogleBucket, Notifier
 
 ANSWERS: dict[str, dict[str, object]] = {
     "/storage/v1/b/models": {"name": "models", "projectNumber": "4711"},

@@ -3,9 +3,9 @@
 import pytest
 
 from events.status import Source
-from master.publish.target import parse
-from master.publish.watch import unseen, watch_of
-from master.views import NodeRow
+from master.cli.publish.target import parse
+from master.cli.publish.watch import unseen, watch_of
+from master.fleet.views import NodeRow
 from tests.support.shown import N1, N2, a_node, a_service
 
 PROD = Source(bucket="models", prefix="prod/")

@@ -11,11 +11,14 @@ from events.manifest import Content
 from events.messages import VersionExtended, VersionMutated
 from events.names import FileName, Version
 from events.status import Stage
-from puller.completeness import Complete, Incomplete, Judgement, NeedsGraph, Settling, Unusable
-from puller.limits import Limits
-from puller.objects import RemoteFile
+from puller.bucket.completeness import Assessment, Complete, Incomplete, NeedsGraph, Settling, Unusable
+from puller.bucket.limits import Limits
+from puller.bucket.objects import RemoteFile
+from puller.bucket.observed import Seen
+from puller.download.failures import Failure
+from puller.download.steps import Extend
 from puller.plan import decide
-from puller.view import Extend, Failure, Seen, View
+from puller.view import View
 from service.layout import extended, read_receipt
 from tests.fakes.bucket import EPOCH
 from tests.support.pulling import FILES, MODEL, Puller, Tell, render_manifest
@@ -28,8 +31,8 @@ LOADED = replace(LATE, name=FileName("saved_model.cpb"))
 UNSURE = Complete((GRAPH, LATE), note="it is too long to be read")
 
 
-def given(judgement: Judgement, *files: RemoteFile, **rest: object) -> View:
-    listed = {Version(1): Seen(files or (GRAPH, LATE), judgement, "more bytes")}
+def given(assessment: Assessment, *files: RemoteFile, **rest: object) -> View:
+    listed = {Version(1): Seen(files or (GRAPH, LATE), assessment, "more bytes")}
     return View(offered=v(1), seen=listed, published=on_disk(1), **rest)  # type: ignore[arg-type] # fields of View
 
 
@@ -98,7 +101,7 @@ def test_a_sample_that_comes_late_is_taken_in(tell: Tell, with_manifest: bool) -
             puller.upload(1, with_manifest=with_manifest)
             await asyncio.sleep(20)
             assert puller.published() == [1]
-            puller.intake.receive(puller.write(f"{MODEL}/1/{SAMPLE}", b"{}"))
+            puller.handler.receive(puller.write(f"{MODEL}/1/{SAMPLE}", b"{}"))
             await asyncio.sleep(1)
             entry = puller.version(1)
             assert entry
@@ -106,7 +109,7 @@ def test_a_sample_that_comes_late_is_taken_in(tell: Tell, with_manifest: bool) -
             if with_manifest:
                 assert (entry.state, puller.emitted(VersionExtended)) == ("mutated", [])
                 whole = render_manifest({**FILES, SAMPLE: b"{}"})
-                puller.intake.receive(puller.write(f"{MODEL}/1/manifest.json", whole))
+                puller.handler.receive(puller.write(f"{MODEL}/1/manifest.json", whole))
             await asyncio.sleep(20)
             folder = puller.layout.version(MODEL, Version(1))
             assert (folder / SAMPLE).read_bytes() == b"{}"
@@ -152,7 +155,7 @@ def test_warm_up_requests_that_would_fail_the_next_load_are_left_out(tell: Tell)
             await asyncio.sleep(1)
             puller.upload(1, with_manifest=False)
             await asyncio.sleep(20)
-            puller.intake.receive(puller.write(f"{MODEL}/1/{name}", b"no records"))
+            puller.handler.receive(puller.write(f"{MODEL}/1/{name}", b"no records"))
             await asyncio.sleep(20)
             entry = puller.version(1)
             assert entry
@@ -172,7 +175,7 @@ def test_what_is_too_much_for_the_model_alone_is_asked_for(tell: Tell) -> None:
             await asyncio.sleep(1)
             puller.upload(1, with_manifest=False)
             await asyncio.sleep(20)
-            puller.intake.receive(puller.write(f"{MODEL}/1/{SAMPLE}", b"{}"))
+            puller.handler.receive(puller.write(f"{MODEL}/1/{SAMPLE}", b"{}"))
             await asyncio.sleep(20)
             assert len(puller.emitted(VersionExtended)) == 1
 

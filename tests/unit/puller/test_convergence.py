@@ -65,7 +65,7 @@ def test_any_fate_of_the_notifications_ends_the_same(uploads: list[Upload], is_f
                 for (name, content), delays, pause in zip(order, arrivals, pauses, strict=True):
                     attributes = puller.write(name, content)
                     for delay in delays:
-                        loop.call_later(delay, puller.intake.receive, attributes)
+                        loop.call_later(delay, puller.handler.receive, attributes)
                     await asyncio.sleep(pause)
                 await asyncio.sleep(1100)  # the last notification, a poll, the settle time
                 check(puller, uploads)

@@ -5,8 +5,9 @@ import pytest
 from events.desired import Pinned, Policy
 from events.names import Version
 from events.status import Stage
-from puller.completeness import NeedsGraph
-from puller.view import Failure, View
+from puller.bucket.completeness import NeedsGraph
+from puller.download.failures import Failure
+from puller.view import View
 from tests.support.views import (
     COMPLETE,
     GRAPH,

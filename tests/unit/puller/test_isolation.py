@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from events.desired import Policy
 from events.manifest import MAX_MANIFEST_BYTES
 from events.names import ModelName, Version
-from puller import objects
-from puller.engine import Replaced
-from puller.objects import Listing, RemoteFile
+from puller.bucket import objects
+from puller.bucket.objects import Listing, RemoteFile
+from puller.download.engine import Replaced
 from service.errors import Invalid, NoSpaceLeft, Transient
 from tests.fakes.puller import CountingBucket
 from tests.support.pulling import Puller

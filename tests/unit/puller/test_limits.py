@@ -12,9 +12,9 @@ from events.manifest import Content
 from events.messages import NoSpace, VersionRefused
 from events.names import FileName, Version
 from events.status import Stage
-from puller import objects
-from puller.limits import Limits, exceeded
-from puller.objects import RemoteFile
+from puller.bucket import objects
+from puller.bucket.limits import Limits, exceeded
+from puller.bucket.objects import RemoteFile
 from service.errors import Transient
 from service.saved_model import Needs
 from tests.support.pulling import FILES, MODEL, Puller, Tell
@@ -120,7 +120,7 @@ def test_a_model_takes_no_more_of_the_disk_than_its_share(tell: Tell) -> None:
             assert isinstance(news, NoSpace)
             assert (news.bytes_needed, news.bytes_free) == (SIZE, 0)
             puller.remove(1)
-            puller.fetching.try_again(Stage.NO_SPACE)
+            puller.downloads.try_again(Stage.NO_SPACE)
             await asyncio.sleep(1)
             assert puller.published() == [2, 3]
 

@@ -98,7 +98,7 @@ def test_the_next_poll_comes_sooner_once_the_stream_is_lost(tell: Tell) -> None:
             await asyncio.sleep(100)
             puller.upload(1, notify=False)
             puller.stream.is_open = False
-            puller.doorbell.ring()
+            puller.wakeup.wake()
             await asyncio.sleep(1)
             assert puller.published() == [1]
 
@@ -232,7 +232,7 @@ def test_news_during_a_flat_list_are_not_covered_by_it(tell: Tell) -> None:
             await asyncio.sleep(290)
             puller.bucket.listing_seconds = 20
             await asyncio.sleep(15)  # the poll has its list, and waits for the last of it
-            puller.sightings.doubt(ModelName(MODEL), Version(1))
+            puller.observed.doubt(ModelName(MODEL), Version(1))
             puller.upload(1, notify=False)
             await asyncio.sleep(60)
             assert puller.published() == [1]

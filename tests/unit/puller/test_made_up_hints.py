@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from events.names import ModelName, Version
-from puller.hints import BURST, LACKING_SECONDS, MAX_WAITING, OVERFLOW_SECONDS, PER_SECOND, Hints
+from puller.notifications.hints import BURST, LACKING_SECONDS, MAX_WAITING, OVERFLOW_SECONDS, PER_SECOND, Hints
 from tests.fakes.puller import CountingBucket
 from tests.support.pulling import Puller, Tell
 

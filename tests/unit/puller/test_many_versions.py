@@ -77,7 +77,7 @@ def test_what_is_said_of_a_version_during_the_list_is_listed_again(tell: Tell) -
         async with puller.running():
             await asyncio.sleep(4.5)  # 1, 1, 2 and 4 were listed; the list of all files is under way
             assert puller.bucket.pages == 1
-            puller.sightings.doubt(MODEL, version := Version(MANY + 1 - 8))
+            puller.observed.doubt(MODEL, version := Version(MANY + 1 - 8))
             before = puller.bucket.listings[MODEL, version]
             await asyncio.sleep(60)
             assert puller.bucket.listings[MODEL, version] == before + 1

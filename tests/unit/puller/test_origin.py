@@ -96,7 +96,7 @@ def test_one_that_comes_late_is_taken_in(tell: Tell, policy: Path) -> None:
             puller.upload(1, files=SIGNED, with_manifest=False)
             await asyncio.sleep(20)
             assert puller.published() == [1]
-            puller.intake.receive(puller.write(f"{MODEL}/1/{PROVENANCE_NAME}", PROVENANCE))
+            puller.handler.receive(puller.write(f"{MODEL}/1/{PROVENANCE_NAME}", PROVENANCE))
             await asyncio.sleep(20)
             entry = puller.version(1)
             assert entry is not None

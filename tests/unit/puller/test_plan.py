@@ -5,10 +5,12 @@ import pytest
 from events.desired import Policy
 from events.names import Version
 from events.status import Stage
-from puller.completeness import NeedsGraph, Unusable
+from puller.bucket.completeness import NeedsGraph, Unusable
+from puller.bucket.observed import Seen
 from puller.contenders import unlisted
+from puller.download.failures import Failure
 from puller.plan import decide
-from puller.view import Failure, Seen, View
+from puller.view import View
 from tests.fakes.bucket import EPOCH
 from tests.support.views import (
     COMPLETE,
@@ -82,7 +84,7 @@ def test_a_published_version_whose_number_two_folders_have_names_them() -> None:
     both = Seen((), Unusable("m/007/ and m/7/ are both version 7: delete all but one of them"), "none")
     (decision,) = decide(View(offered=v(7), seen={Version(7): both}, published=on_disk(7)), now=EPOCH)
     assert decision.stage is Stage.MUTATED
-    assert decision.reason == f"{both.judgement.reason}; the disk's files stay"  # type: ignore[union-attr] # Unusable
+    assert decision.reason == f"{both.assessment.reason}; the disk's files stay"  # type: ignore[union-attr] # Unusable
 
 
 def test_waiting_has_an_end() -> None:

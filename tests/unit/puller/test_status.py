@@ -6,10 +6,10 @@ from events.messages import Event, VersionIncomplete
 from events.names import ModelName, Version
 from events.status import Progress, Stage
 from events.trouble import STUCK
-from puller.link import Link
 from puller.status import MAX_NOT_WANTED, Ledger
 from puller.view import Decision
 from service import metrics
+from service.connection_state import ConnectionState
 from tests.fakes.bucket import EPOCH
 
 M = ModelName("m")
@@ -98,7 +98,7 @@ def test_a_connection_keeps_its_age_while_the_reason_changes() -> None:
     """`since` of a link is when it was lost or made, and a change is told once."""
     times = iter(EPOCH + timedelta(seconds=number) for number in range(10))
     changes: list[str] = []
-    link = Link("bucket", clock=lambda: next(times), on_change=lambda: changes.append(link.state.reason))
+    link = ConnectionState("bucket", clock=lambda: next(times), on_change=lambda: changes.append(link.state.reason))
     link.down("refused")
     link.down("refused")
     link.down("reset")

@@ -49,7 +49,7 @@ def test_a_deletion_does_not_make_the_stream_suspect(tell: Tell) -> None:
             await asyncio.sleep(100)
             puller.bucket.delete(f"{MODEL}/1/extra")
             await asyncio.sleep(500)
-            seen = puller.sightings.last_seen(MODEL, Version(1))
+            seen = puller.observed.last_seen(MODEL, Version(1))
             assert seen is not None
             assert [file.name for file in seen.files] == ["saved_model.pb"]
             assert puller.stream.renewals == []

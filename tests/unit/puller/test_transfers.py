@@ -11,7 +11,7 @@ from events.messages import (
 )
 from events.names import ModelName, Version
 from events.status import Stage
-from puller.disk import NoRoom
+from puller.disk.room import NoRoom
 from service import warmup
 from service.errors import Transient
 from tests.support.exports import record
@@ -104,7 +104,7 @@ def test_a_full_disk_has_its_own_state_and_asks_for_room(tell: Tell) -> None:
             (event,) = puller.emitted(NoSpace)
             assert isinstance(event, NoSpace)
             assert (event.bytes_needed, event.bytes_free) == (100, 7)
-            puller.fetching.try_again(Stage.NO_SPACE)
+            puller.downloads.try_again(Stage.NO_SPACE)
             await asyncio.sleep(0.1)
             assert len(puller.emitted(NoSpace)) == 2
             await asyncio.sleep(10)
@@ -154,7 +154,7 @@ def test_operators_pin_pause_refuse_and_remove(tell: Tell) -> None:
             assert puller.published("removed") == []
             assert "paused" in (puller.version(2, "paused") or pytest.fail("no entry")).reason
             puller.policies = {}
-            puller.doorbell.ring()
+            puller.wakeup.wake()
             await asyncio.sleep(1)
             assert puller.published("pinned") == [1, 2]
             assert puller.published("paused") == [2]
@@ -174,7 +174,7 @@ def test_a_transfer_ends_when_an_operator_refuses_the_version(tell: Tell) -> Non
             await asyncio.sleep(1)
             assert puller.state(1) == "downloading"
             puller.policies = {MODEL: Policy(refused=(Version(1),))}
-            puller.doorbell.ring()
+            puller.wakeup.wake()
             await asyncio.sleep(1)
             assert puller.state(1) == "not wanted"
             assert puller.fetcher.running == 0

@@ -99,7 +99,7 @@ def test_files_that_came_late_do_not_make_a_signed_version_an_unsigned_one(
             puller.upload(1, files=signed(1), with_manifest=False)
             await asyncio.sleep(20)
             assert puller.published() == [1]
-            puller.intake.receive(puller.write(f"{MODEL}/1/late", b"late"))
+            puller.handler.receive(puller.write(f"{MODEL}/1/late", b"late"))
             await asyncio.sleep(20)
             assert puller.state(1) == "mutated"
             assert words in reason(puller, 1)

@@ -58,7 +58,7 @@ def test_a_graph_that_is_not_read_waits_for_a_manifest(tell: Tell, graph: str) -
             await asyncio.sleep(600)
             assert puller.published() == [1]
             whole = render_manifest({graph: b"graph", **LATER})
-            puller.intake.receive(puller.write(f"{MODEL}/2/manifest.json", whole))
+            puller.handler.receive(puller.write(f"{MODEL}/2/manifest.json", whole))
             await asyncio.sleep(1)
             assert puller.published() == [1, 2]
 

@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 from events.bounds import MAX_FILES
 from events.manifest import Content
 from events.names import MANIFEST_NAME, FileName
-from puller.completeness import (
+from puller.bucket.completeness import (
     MAX_GRAPH_BYTES,
+    Assessment,
     Complete,
     Incomplete,
-    Judgement,
     Known,
     NeedsGraph,
     Rules,
     Settling,
     Unusable,
-    judge,
+    assess,
 )
-from puller.limits import GIB
-from puller.objects import Listing, RemoteFile
-from puller.passed_over import PassedOver
+from puller.bucket.limits import GIB
+from puller.bucket.objects import Listing, RemoteFile
+from puller.bucket.passed_over import PassedOver
 from service.saved_model import Needs
 
 UPLOADED = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -50,13 +50,13 @@ def listing(names: Iterable[str], *, has_manifest: bool = False) -> Listing:
 
 def structure(
     names: Iterable[str], *, needs: Needs | None = NEEDS, now: datetime = LATER, rules: Rules = RULES
-) -> Judgement:
-    return judge(listing(names), Known(UPLOADED, needs=needs), now=now, rules=rules)
+) -> Assessment:
+    return assess(listing(names), Known(UPLOADED, needs=needs), now=now, rules=rules)
 
 
-def with_manifest(names: Iterable[str], manifest: dict[str, Content], needs: Needs | None = None) -> Judgement:
+def with_manifest(names: Iterable[str], manifest: dict[str, Content], needs: Needs | None = None) -> Assessment:
     known = Known(UPLOADED, manifest={FileName(name): content for name, content in manifest.items()}, needs=needs)
-    return judge(listing(names, has_manifest=True), known, now=UPLOADED, rules=RULES)
+    return assess(listing(names, has_manifest=True), known, now=UPLOADED, rules=RULES)
 
 
 def manifest_of(names: Iterable[str]) -> dict[str, Content]:
@@ -68,26 +68,26 @@ def test_every_order_of_upload_is_complete_at_its_end_only(order: list[str], upl
     """Whatever order files arrive in, no half is complete, and each half says exactly what it lacks."""
     there = set(order[:uploaded])
     lacking = set(WHOLE) - there - {"fingerprint.pb"}  # nothing in a SavedModel says that it should be there
-    judgement = structure(there)
+    assessment = structure(there)
     if not lacking:
-        assert isinstance(judgement, Complete)
-        assert {file.name for file in judgement.files} == there
+        assert isinstance(assessment, Complete)
+        assert {file.name for file in assessment.files} == there
         return
-    assert isinstance(judgement, Incomplete)
+    assert isinstance(assessment, Incomplete)
     shards_lacking = lacking & set(SHARDS)
     if shards_lacking == set(SHARDS):
         lacking = lacking - set(SHARDS) | {"variables/variables.data-?????-of-?????"}
-    assert all(f"{name} is missing" in judgement.reason for name in lacking)
-    assert judgement.reason.count("is missing") == len(lacking)
+    assert all(f"{name} is missing" in assessment.reason for name in lacking)
+    assert assessment.reason.count("is missing") == len(lacking)
 
 
 @given(st.permutations(WHOLE), st.integers(0, len(WHOLE) - 1))
 def test_with_a_manifest_every_half_is_incomplete(order: list[str], uploaded: int) -> None:
     """The manifest makes every file count, also those nothing else asks for."""
     there = order[:uploaded]
-    judgement = with_manifest(there, manifest_of(WHOLE))
-    assert isinstance(judgement, Incomplete)
-    assert all(f"{name} is missing" in judgement.reason for name in set(WHOLE) - set(there))
+    assessment = with_manifest(there, manifest_of(WHOLE))
+    assert isinstance(assessment, Incomplete)
+    assert all(f"{name} is missing" in assessment.reason for name in set(WHOLE) - set(there))
 
 
 def test_a_matching_manifest_is_complete_at_once() -> None:
@@ -122,15 +122,15 @@ def test_a_file_the_manifest_does_not_name() -> None:
 )
 def test_a_manifest_of_half_an_export_is_unusable(names: tuple[str, ...], needs: Needs | None, words: str) -> None:
     """A manifest proves that all was uploaded, not that the uploader had a whole model."""
-    judgement = with_manifest(names, manifest_of(names), needs)
-    assert isinstance(judgement, Unusable)
-    assert words in judgement.reason
+    assessment = with_manifest(names, manifest_of(names), needs)
+    assert isinstance(assessment, Unusable)
+    assert words in assessment.reason
 
 
 def test_a_manifest_that_was_not_read_is_the_callers_bug() -> None:
     """Nothing is judged by structure where a manifest is."""
     with pytest.raises(ValueError, match="not read"):
-        judge(listing(WHOLE, has_manifest=True), Known(UPLOADED), now=LATER, rules=RULES)
+        assess(listing(WHOLE, has_manifest=True), Known(UPLOADED), now=LATER, rules=RULES)
 
 
 def test_the_graph_is_asked_for_when_nothing_else_is_missing() -> None:
@@ -145,10 +145,10 @@ def test_settles_before_it_is_complete() -> None:
     files = (*listing(WHOLE[1:]).files, remote(GRAPH, updated=newest))
     known = Known(newest, needs=NEEDS)
     until = newest + timedelta(seconds=5)
-    judgement = judge(Listing(files, None, PassedOver()), known, now=until - timedelta(milliseconds=1), rules=RULES)
-    assert isinstance(judgement, Settling)
-    assert judgement.until == until
-    assert isinstance(judge(Listing(files, None, PassedOver()), known, now=until, rules=RULES), Complete)
+    assessment = assess(Listing(files, None, PassedOver()), known, now=until - timedelta(milliseconds=1), rules=RULES)
+    assert isinstance(assessment, Settling)
+    assert assessment.until == until
+    assert isinstance(assess(Listing(files, None, PassedOver()), known, now=until, rules=RULES), Complete)
 
 
 def test_a_clock_behind_the_buckets_does_not_hold_a_version_up() -> None:
@@ -156,7 +156,7 @@ def test_a_clock_behind_the_buckets_does_not_hold_a_version_up() -> None:
     future = replace(remote(GRAPH), updated=UPLOADED + timedelta(days=1))
     known = Known(UPLOADED, needs=NEEDS_NOTHING)
     now = UPLOADED + timedelta(seconds=5)
-    assert isinstance(judge(Listing((future,), None, PassedOver()), known, now=now, rules=RULES), Complete)
+    assert isinstance(assess(Listing((future,), None, PassedOver()), known, now=now, rules=RULES), Complete)
 
 
 def test_missing_assets_may_be_allowed() -> None:
@@ -180,9 +180,9 @@ def test_a_model_without_variables_needs_none() -> None:
 )
 def test_a_graph_that_is_not_read_is_judged_by_names_alone(graph: str, needs: Needs | None, note: str) -> None:
     """Graphs in pieces, and text that is too long: the judgement says so."""
-    judgement = structure((graph, INDEX, *SHARDS), needs=needs)
-    assert isinstance(judgement, Complete)
-    assert judgement.note.startswith(note)
+    assessment = structure((graph, INDEX, *SHARDS), needs=needs)
+    assert isinstance(assessment, Complete)
+    assert assessment.note.startswith(note)
     assert isinstance(structure((graph, SHARDS[0]), needs=needs), Incomplete)
 
 
@@ -190,9 +190,9 @@ def test_a_text_graph_is_read_as_the_binary_one() -> None:
     """It is staged and read first; then it says what is missing."""
     names = ("saved_model.pbtxt", ASSET)
     assert isinstance(structure(names, needs=None), NeedsGraph)
-    judgement = structure(names, needs=NEEDS)
-    assert isinstance(judgement, Incomplete)
-    assert "variables.index is missing" in judgement.reason
+    assessment = structure(names, needs=NEEDS)
+    assert isinstance(assessment, Incomplete)
+    assert "variables.index is missing" in assessment.reason
     assert isinstance(structure(("saved_model.pbtxt", "saved_model.cpb"), needs=None), Complete)  # .cpb is loaded
 
 
@@ -209,9 +209,9 @@ def test_a_text_graph_is_read_as_the_binary_one() -> None:
 )
 def test_shards_that_are_not_one_whole_set(shards: tuple[str, ...], reason: str) -> None:
     """All shards of exactly one count, by their canonical names."""
-    judgement = structure((GRAPH, INDEX, *(f"variables/variables.data-{shard}" for shard in shards)))
-    assert isinstance(judgement, Incomplete)
-    assert reason in judgement.reason
+    assessment = structure((GRAPH, INDEX, *(f"variables/variables.data-{shard}" for shard in shards)))
+    assert isinstance(assessment, Incomplete)
+    assert reason in assessment.reason
 
 
 def test_a_stray_shard_of_another_count_does_no_harm() -> None:
@@ -237,30 +237,32 @@ def test_a_stray_shard_of_another_count_does_no_harm() -> None:
 )
 def test_what_no_further_upload_makes_good(files: tuple[RemoteFile, ...], reason: str) -> None:
     """Only a change of what is there helps."""
-    judgement = judge(Listing(files, None, PassedOver()), Known(UPLOADED, needs=NEEDS_NOTHING), now=LATER, rules=RULES)
-    assert isinstance(judgement, Unusable)
-    assert reason in judgement.reason
+    assessment = assess(
+        Listing(files, None, PassedOver()), Known(UPLOADED, needs=NEEDS_NOTHING), now=LATER, rules=RULES
+    )
+    assert isinstance(assessment, Unusable)
+    assert reason in assessment.reason
 
 
 def test_problems_of_the_listing_come_first() -> None:
     """An object that cannot be checked spoils the version, manifest or not."""
     spoiled = replace(listing(WHOLE, has_manifest=True), problems=("x has no CRC32C",))
-    assert judge(spoiled, Known(UPLOADED), now=LATER, rules=RULES) == Unusable("x has no CRC32C")
+    assert assess(spoiled, Known(UPLOADED), now=LATER, rules=RULES) == Unusable("x has no CRC32C")
 
 
 def test_zero_byte_files_are_files() -> None:
     """An empty asset is content like any other."""
     files = (remote(GRAPH), remote(ASSET, size=0))
     known = Known(UPLOADED, needs=Needs(variables=False, assets=frozenset({FileName(ASSET)})))
-    assert judge(Listing(files, None, PassedOver()), known, now=LATER, rules=RULES) == Complete(files)
+    assert assess(Listing(files, None, PassedOver()), known, now=LATER, rules=RULES) == Complete(files)
 
 
 def test_long_lists_of_reasons_are_cut() -> None:
     """A reason stays readable."""
     needs = Needs(variables=False, assets=frozenset(FileName(f"assets/{number:03}") for number in range(100)))
-    judgement = structure((GRAPH,), needs=needs)
-    assert isinstance(judgement, Incomplete)
-    assert judgement.reason.endswith("; and 90 more")
+    assessment = structure((GRAPH,), needs=needs)
+    assert isinstance(assessment, Incomplete)
+    assert assessment.reason.endswith("; and 90 more")
 
 
 def test_folders_of_many_deep_names_are_looked_up_and_not_kept() -> None:
@@ -269,7 +271,7 @@ def test_folders_of_many_deep_names_are_looked_up_and_not_kept() -> None:
     files = (remote(GRAPH), *(remote(f"{number}/{deep}/{number}") for number in range(3_000)))
     many = Listing(tuple(sorted(files, key=lambda file: file.name)), None, PassedOver())
     tracemalloc.start()
-    judge(many, Known(first_seen=UPLOADED), now=UPLOADED, rules=Rules())
+    assess(many, Known(first_seen=UPLOADED), now=UPLOADED, rules=Rules())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3 * 1024 * 1024
@@ -285,12 +287,12 @@ def test_folders_of_many_deep_names_are_looked_up_and_not_kept() -> None:
 )
 def test_a_missing_graph_is_said_with_what_is_there_instead(names: tuple[str, ...], words: str) -> None:
     """The most reported trouble with TensorFlow Serving: the right files one folder too deep, or of another format."""
-    judgement = structure(names, needs=None)
-    assert isinstance(judgement, Incomplete)
-    assert words in judgement.reason
+    assessment = structure(names, needs=None)
+    assert isinstance(assessment, Incomplete)
+    assert words in assessment.reason
 
 
 def test_parts_of_a_savedmodel_stand_for_nothing() -> None:
     """While an upload goes on nothing is said that is not so."""
-    judgement = structure((INDEX, *SHARDS, "fingerprint.pb"), needs=None)
-    assert judgement == Incomplete("saved_model.pb is missing")
+    assessment = structure((INDEX, *SHARDS, "fingerprint.pb"), needs=None)
+    assert assessment == Incomplete("saved_model.pb is missing")

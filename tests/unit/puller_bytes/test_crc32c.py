@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puller import crc32c
+from puller.disk import crc32c
 
 
 def test_c_implementation_is_there() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from events.names import Version
-from puller import disk
+from puller.disk import leftovers, room
 from service.errors import NoSpaceLeft, Transient
 from service.isolation import Each
 from service.layout import read_receipt, versions
@@ -79,32 +79,32 @@ async def test_sweep_takes_leftovers_and_keeps_what_is_wanted(world: World) -> N
     stray.write_text("{")
     (layout.own / "stage/m/not a number").mkdir()
     assert (
-        len(disk.sweep(layout, keep={(MODEL, Version(2))}).done) == 5
+        len(leftovers.sweep(layout, keep={(MODEL, Version(2))}).done) == 5
     )  # stage and journal of 3, the two receipts, the folder
     assert contents(layout.stage(MODEL, Version(2))) == FILES
     assert not layout.stage(MODEL, Version(3)).exists()
     assert (await world.fetch(2)).bytes_moved == 0
     assert layout.receipt(MODEL, Version(1)).exists()
     assert not orphan.exists()
-    assert disk.sweep(layout, keep={(MODEL, Version(2))}) == Each({}, {})
+    assert leftovers.sweep(layout, keep={(MODEL, Version(2))}) == Each({}, {})
 
 
 def test_sweep_of_an_empty_disk(world: World) -> None:
     """The first start finds nothing to do."""
-    assert disk.sweep(world.layout, keep=()) == Each({}, {})
+    assert leftovers.sweep(world.layout, keep=()) == Each({}, {})
 
 
 async def test_discard_drops_stage_and_notes(world: World) -> None:
     """A version that is not wanted any more leaves nothing; doing it twice is no error."""
     await staged(world)
     for _ in range(2):
-        disk.discard(world.layout, MODEL, Version(1))
+        leftovers.discard(world.layout, MODEL, Version(1))
         assert contents(world.layout.own / "stage") == {}
 
 
 def test_space_is_measured(world: World) -> None:
     """Total, free and reserve are told in bytes."""
-    space = disk.space(world.layout, reserve_bytes=7)
+    space = room.space(world.layout, reserve_bytes=7)
     assert space.total >= space.free > 0
     assert space.reserve == 7
 
@@ -113,14 +113,14 @@ def test_a_models_directory_that_is_gone_is_transient(world: World) -> None:
     """A volume that is not mounted is waited for."""
     world.layout.models_dir.rmdir()
     with pytest.raises(Transient, match="cannot measure"):
-        disk.space(world.layout, reserve_bytes=0)
+        room.space(world.layout, reserve_bytes=0)
 
 
 def test_no_room_is_a_kind_of_no_space(world: World) -> None:
     """Whoever looks for a full disk finds both."""
     with pytest.raises(NoSpaceLeft, match="bytes free"):
-        disk.admit(world.layout, needed=1, reserve_bytes=1 << 60)
-    disk.admit(world.layout, needed=0, reserve_bytes=1 << 60)
+        room.admit(world.layout, needed=1, reserve_bytes=1 << 60)
+    room.admit(world.layout, needed=0, reserve_bytes=1 << 60)
 
 
 def test_prune_keeps_links_from_leading_outside(tmp_path: Path) -> None:
@@ -131,6 +131,6 @@ def test_prune_keeps_links_from_leading_outside(tmp_path: Path) -> None:
     stage = tmp_path / "stage"
     stage.mkdir()
     (stage / "link").symlink_to(outside)
-    disk.prune(stage, keep=())
+    leftovers.prune(stage, keep=())
     assert list(stage.iterdir()) == []
     assert (outside / "file").read_bytes() == b"mine"

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from events.names import FileName, Version
-from puller import disk, extending
+from puller.disk import extending, leftovers
 from service.errors import Transient
 from service.isolation import Each
 from service.layout import extended, read_receipt
@@ -43,7 +43,7 @@ async def test_the_version_has_all_files_then(world: World) -> None:
     assert read_receipt(world.layout, MODEL, ONE) == receipt
     assert extended(world.layout, MODEL) == {ONE}
     assert contents(world.layout.own / "stage") == {}
-    assert disk.sweep(world.layout, keep=()) == Each({}, {})
+    assert leftovers.sweep(world.layout, keep=()) == Each({}, {})
 
 
 async def test_files_that_are_there_are_linked_and_not_fetched_again(world: World) -> None:
@@ -78,7 +78,7 @@ async def test_a_crash_at_any_step_leaves_the_version_served_and_is_made_good(wo
     assert found.items() >= FILES.items()
     assert {record.name for record in receipt.files} <= found.keys()
     assert receipt == before or extended(world.layout, MODEL) == {ONE}
-    disk.sweep(world.layout, keep=())
+    leftovers.sweep(world.layout, keep=())
     await world.fetch()
     extending.extend(world.layout, await world.receipt(), NAMES)
     assert world.published() == {**FILES, **LATE}
@@ -110,6 +110,6 @@ async def test_marks_of_versions_that_are_gone_are_swept(world: World) -> None:
     await late(world)
     extending.extend(world.layout, await world.receipt(), NAMES)
     world.layout.version(MODEL, ONE).rename(world.layout.own / "gone")
-    disk.sweep(world.layout, keep=())
+    leftovers.sweep(world.layout, keep=())
     assert extended(world.layout, MODEL) == frozenset()
     assert read_receipt(world.layout, MODEL, ONE) is None

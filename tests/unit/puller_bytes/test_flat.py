@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-from puller.access import Access
-from puller.bucket import FLAT_PAUSE, Bucket
+from puller.bucket.access import Access
+from puller.bucket.client import FLAT_PAUSE, Bucket
 
 FIELDS = {
     "size": 1,

@@ -6,8 +6,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puller import crc32c
-from puller.ranges import RANGE_BYTES, Piece, disjoint, joined_crc32c, missing
+from puller.disk import crc32c
+from puller.disk.ranges import RANGE_BYTES, Piece, disjoint, joined_crc32c, missing
 
 SIZES = st.integers(0, 5 * RANGE_BYTES)
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from events.names import Version
-from puller import disk
-from puller.transfer import Fetched
+from puller.disk import leftovers
+from puller.download.transfer import Fetched
 from service.errors import Transient
 from service.layout import Receipt
 from tests.fakes.bucket import break_off
@@ -45,7 +45,7 @@ async def test_bytes_of_another_generation_are_not_resumed(world: World) -> None
 async def test_a_lost_or_damaged_journal_costs_a_fetch_only(world: World, journal: bytes) -> None:
     """Notes that cannot be read are none."""
     await staged_half(world)
-    disk.journal(world.layout, MODEL, Version(1)).write_bytes(journal)
+    leftovers.journal(world.layout, MODEL, Version(1)).write_bytes(journal)
     await world.fetch()
     assert world.staged("f").read_bytes() == DATA
 
@@ -53,7 +53,7 @@ async def test_a_lost_or_damaged_journal_costs_a_fetch_only(world: World, journa
 async def test_a_note_cut_off_by_a_crash_spoils_no_other(world: World) -> None:
     """Whole notes before a cut one are used, and new ones are not appended to its rest."""
     await staged_half(world)
-    journal = disk.journal(world.layout, MODEL, Version(1))
+    journal = leftovers.journal(world.layout, MODEL, Version(1))
     journal.write_bytes(journal.read_bytes() + b'{"name": "f", "gener')
     assert (await world.fetch()).bytes_resumed == 3000
     assert (await world.fetch()).bytes_resumed == len(DATA)

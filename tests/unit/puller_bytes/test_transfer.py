@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from events.names import FileName, Version
-from puller import ranges
-from puller.disk import NoRoom
-from puller.engine import Interrupted
-from puller.transfer import LANES, Fetched, Wanted
+from puller.disk import ranges
+from puller.disk.room import NoRoom
+from puller.download.engine import Interrupted
+from puller.download.transfer import LANES, Fetched, Wanted
 from service.errors import Transient
 from tests.fakes.bucket import Fault, break_off, end_early, flip, go_on, hang, refuse
 from tests.support.puller_world import MODEL, World, contents

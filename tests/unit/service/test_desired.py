@@ -20,7 +20,7 @@ PINNED = json.dumps({"policy": {"want": {"kind": "pinned", "versions": [3]}}}).e
 class Bell:
     rings = 0
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         self.rings += 1
 
 
@@ -31,7 +31,7 @@ def bell() -> Bell:
 
 @pytest.fixture
 def store(tmp_path: Path, bell: Bell) -> DesiredStore:
-    return DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
+    return DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.wake)
 
 
 def show(store: DesiredStore, key: str, value: bytes | None, *, spoiled: str = "", revision: int = 7) -> None:
@@ -62,7 +62,7 @@ def test_the_revision_is_that_of_the_document_that_holds(tmp_path: Path, store: 
         show(store, "m", value, revision=revision)
     assert (store.state.revision(ModelName("m")), store.state.revision(ModelName("other"))) == (8, 0)
     assert bell.rings == 3
-    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
+    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.wake)
     again.load()
     assert again.state.revision(ModelName("m")) == 0
 
@@ -70,7 +70,7 @@ def test_the_revision_is_that_of_the_document_that_holds(tmp_path: Path, store: 
 def test_copy_on_disk_serves_while_nats_is_away(tmp_path: Path, store: DesiredStore, bell: Bell) -> None:
     """A restart without NATS keeps the pins."""
     show(store, "a=2Eb", PINNED)
-    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
+    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.wake)
     again.load()
     assert wants(again, "a.b") == Pinned(versions=(Version(3),))
 
@@ -100,7 +100,7 @@ def test_what_nobody_deleted_stays(tmp_path: Path, store: DesiredStore, bell: Be
         store.show(content)
         assert wants(store, "m") == Pinned(versions=(Version(3),))
         assert "lost its data" in store.problems[0]
-    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.ring)
+    again = DesiredStore(NODE, layout=Layout(tmp_path), service="puller", on_change=bell.wake)
     again.load()
     again.show({})
     assert wants(again, "m") == Pinned(versions=(Version(3),))

@@ -18,8 +18,8 @@ from events.desired import BadDesired
 from events.hint import BadHint
 from events.manifest import BadManifest, Content, differences
 from events.names import FileName, NodeName
-from master.fold import Fold
-from master.reports import BadReport
+from master.fleet.reports import BadReport
+from master.fleet.state import FleetState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Read = Callable[[bytes], object]
@@ -30,7 +30,7 @@ READERS: dict[str, tuple[Read, type[Exception]]] = {
     "event": (cloudevents.parse, BadMessage),
     "hint": (hint.parse, BadHint),
     "answer": (commands.Answer.model_validate_json, ValueError),
-    "report": (lambda data: Fold().report(NodeName("n"), "puller", data), BadReport),
+    "report": (lambda data: FleetState().report(NodeName("n"), "puller", data), BadReport),
 }
 DEEP = 100_000
 HUGE = b"9" * 10_000

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from configurator.disk import Disk
+from configurator.versions.disk import Disk
 from events.names import FileName, ModelName, Version
-from puller import disk
+from puller.disk import leftovers, publication
 from service.errors import Transient
 from service.layout import FileRecord, Layout, Quarantine, Receipt
 
@@ -59,14 +59,14 @@ def is_untouched(layout: Layout) -> bool:
 
 def swept(layout: Layout) -> None:
     """Sweep, and raise what stands in the way."""
-    for trouble in disk.sweep(layout, keep=[]).troubles.values():
+    for trouble in leftovers.sweep(layout, keep=[]).troubles.values():
         raise trouble.error
 
 
 PULLER: dict[str, Callable[[Layout], object]] = {
-    "seal": lambda layout: disk.seal(layout, RECEIPT),
-    "publish": lambda layout: disk.publish(layout, RECEIPT),
-    "discard": lambda layout: disk.discard(layout, MODEL, ONE),
+    "seal": lambda layout: publication.seal(layout, RECEIPT),
+    "publish": lambda layout: publication.publish(layout, RECEIPT),
+    "discard": lambda layout: leftovers.discard(layout, MODEL, ONE),
     "sweep": swept,
 }
 
@@ -85,10 +85,10 @@ def test_a_puller_goes_through_no_link(layout: Layout, act: str, place: str) -> 
 
 def test_a_models_folder_that_is_a_link_gets_no_version(layout: Layout) -> None:
     """A version is published below the models directory, or not at all."""
-    disk.seal(layout, RECEIPT)
+    publication.seal(layout, RECEIPT)
     plant(layout, layout.model(MODEL))
     with pytest.raises(Transient, match="is a symbolic link"):
-        disk.publish(layout, RECEIPT)
+        publication.publish(layout, RECEIPT)
     assert is_untouched(layout)
 
 
@@ -97,9 +97,9 @@ def test_a_link_in_the_place_of_a_staged_file_is_neither_followed_nor_published(
     file = layout.stage(MODEL, ONE) / "f"
     file.unlink()
     file.symlink_to(outside(layout) / "m/1/f")
-    disk.seal(layout, RECEIPT)
+    publication.seal(layout, RECEIPT)
     with pytest.raises(Transient, match="is not as it was verified"):
-        disk.publish(layout, RECEIPT)
+        publication.publish(layout, RECEIPT)
     assert is_untouched(layout)
     assert not layout.version(MODEL, ONE).exists()
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import Transient
 from service.health import Health
-from service.loop import Doorbell, Outcome, Timing, run
+from service.loop import Outcome, Timing, Wakeup, run
 from tests.support import virtual_time
 from tests.support.virtual_time import now
 
@@ -34,13 +34,13 @@ def play(passes: Callable[[], Awaitable[Outcome]], *, rings: tuple[float, ...] =
     health = Health(monotonic=now)
 
     async def scene() -> None:
-        doorbell = Doorbell()
+        wakeup = Wakeup()
         loop = asyncio.get_running_loop()
         for moment in rings:
-            loop.call_at(moment, doorbell.ring)
+            loop.call_at(moment, wakeup.wake)
         try:
             async with asyncio.timeout(until):
-                await run(passes, doorbell=doorbell, timing=TIMING, health=health)
+                await run(passes, wakeup=wakeup, timing=TIMING, health=health)
         except TimeoutError:
             pass
 

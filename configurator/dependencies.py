@@ -1,0 +1,42 @@
+"""What a pass works on: every outside thing and every step with a memory of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from configurator.event_emitter import EventEmitter
+from configurator.hand_made import HandMade
+from configurator.observe import Observer
+from configurator.sender import Sender
+from configurator.serving.reloader import Reloader
+from configurator.versions.cleanup import Cleaner
+from configurator.versions.disk import Disk
+from configurator.versions.health_checks import HealthChecks
+from configurator.versions.peers import Peers
+from configurator.versions.sweeper import Sweeper
+from service.isolation import Troubles
+
+
+class Connected(Protocol):
+    """How often the connection to TensorFlow Serving was lost."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a pass works on."""
+
+    disk: Disk
+    serving: Connected
+    observer: Observer
+    hand_made: HandMade
+    peers: Peers
+    reloader: Reloader
+    sender: Sender
+    sweeper: Sweeper
+    cleaner: Cleaner
+    health_checks: HealthChecks
+    emitter: EventEmitter
+    troubles: Troubles
+    clock: Callable[[], float]  # monotonic

@@ -1,0 +1,1 @@
+"""What `doctor` checks, as functions from what was seen to findings."""
