@@ -47,7 +47,7 @@ attack: setup ## attack a production-like cluster from outside, with bounds on t
 bench: setup ## measure, print a table, write build/bench/*.json
 	@$(PYTHON_ENV) -m bench $(ARGS)
 
-chaos: setup ## disturb a cluster in every way, six rules watched from outside (SECONDS=180 SEED=1)
+chaos: setup ## disturb a cluster in every way, seven rules watched from outside (SECONDS=180 SEED=1)
 	@$(PYTHON_ENV) -m tests.chaos --seconds $(or $(SECONDS),180) --seed $(or $(SEED),1) $(ARGS)
 
 compose-test: setup ## the containers: images, up, fill, checks inside and with faults, down (ARGS=--help)

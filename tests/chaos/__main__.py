@@ -1,4 +1,4 @@
-"""`make chaos SECONDS=… SEED=…`: disturb a two-node cluster in every way there is, and watch six rules from outside.
+"""`make chaos SECONDS=… SEED=…`: disturb a two-node cluster in every way there is, and watch seven rules from outside.
 
 The plan comes from the seed alone. Plan, timeline, report and the parts' logs are written to build/chaos; the exit code
 is 1 when a rule was violated, 2 when the run could not be made.
@@ -28,6 +28,7 @@ from tests.chaos.plan import Fault, Wishes
 from tests.chaos.report import Ran
 from tests.chaos.rules import judge
 from tests.chaos.run import BOUND_SECONDS, SETTINGS, NotReady, Run
+from tests.chaos.signing import Signing
 
 FOLDER: Final = ROOT / "build/chaos"
 NODES: Final = ("node-1", "node-2")
@@ -58,7 +59,8 @@ def chaos(seed: int, seconds: float, *, wishes: Wishes, folder: Path) -> int:
     steps = plan.make(seed, seconds, nodes=NODES, wishes=wishes)
     (folder / "plan.jsonl").write_text("".join(f"{plan.render(step)}\n" for step in steps))
     began = time.monotonic()
-    options = RehearsalOptions(nodes=NODES, settings=SETTINGS)
+    signing = Signing.prepare(folder / "signatures")
+    options = RehearsalOptions(nodes=NODES, settings={**SETTINGS, **signing.settings})
     with (folder / "timeline.log").open("w") as timeline, Rehearsal(options, progress=Screen().progress) as rehearsal:
 
         def tell(at: float, words: str) -> None:
@@ -66,7 +68,7 @@ def chaos(seed: int, seconds: float, *, wishes: Wishes, folder: Path) -> int:
                 output.write(f"{at:8.2f} {words}\n")
                 output.flush()
 
-        run = Run(rehearsal, tell)
+        run = Run(rehearsal, tell, signing=signing)
         try:
             asyncio.run(run.go(steps, until=asyncio.sleep(seconds)))
         finally:

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     CRASHES = "kills TensorFlow Serving while it loads"
     LIES = "loads and answers its sample wrongly"
     HALF = "lacks its weights"
+    TAMPERED = "was changed after it was signed"
 
     @property
     def is_servable(self) -> bool:

@@ -24,6 +24,7 @@ from tests.chaos import content
 from tests.chaos.content import Kind
 from tests.chaos.observations import FOR_EVER, Seen, Uploaded, Window
 from tests.chaos.plan import Delete, Operate, Order, Upload
+from tests.chaos.signing import Signing
 
 ORDER_SECONDS: Final = 15.0
 KILLED: Final = "TensorFlow Serving went away"
@@ -39,6 +40,7 @@ class Hands:
     master_url: str
     nodes: tuple[str, ...]
     seen: Seen
+    signing: Signing
     kinds: dict[tuple[str, int], Kind] = field(default_factory=dict)  # what the bucket has whole
     by_digest: dict[tuple[str, int, str], Kind] = field(default_factory=dict)  # all that it ever had
     locks: dict[tuple[str, int], asyncio.Lock] = field(default_factory=dict)
@@ -46,9 +48,10 @@ class Hands:
 
     async def upload(self, step: Upload) -> str:
         """Write a version, its manifest last."""
-        found = content.files(step.content, step.kind, size=step.size)
+        found = self.signing.files(step)
         key, digest = (step.model, step.version), content.digest(found)
-        self.seen.uploads.append(Uploaded(*key, digest, step.content, step.kind.is_servable))
+        is_tampered = step.kind is Kind.TAMPERED
+        self.seen.uploads.append(Uploaded(*key, digest, step.content, step.kind.is_servable, is_tampered))
         self.by_digest[(*key, digest)] = step.kind
         async with self.locks.setdefault(key, asyncio.Lock()):
             self.kinds.pop(key, None)

@@ -36,6 +36,7 @@ class Uploaded:
     digest: Digest
     content: int
     is_servable: bool = True
+    is_tampered: bool = False  # changed after it was signed, where a signature is asked for
 
 
 @dataclass(frozen=True, slots=True)

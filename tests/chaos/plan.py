@@ -10,6 +10,8 @@ from typing import Final
 from tests.chaos.content import Kind
 
 MODELS: Final = ("alpha", "beta", "gamma", "delta")
+SIGNED: Final = "delta"  # the model whose versions are signed, and whose signatures nodes ask for
+TAMPERED_OF: Final = 3  # of its contents every third is changed after it was signed
 FIRST: Final = 1
 CALM_SECONDS: Final = 3.0  # before the end no new fault begins
 MOST_PAUSE_SECONDS: Final = 60.0
@@ -185,6 +187,8 @@ def _operations(dice: random.Random, seconds: float, *, pace: float) -> Iterator
 def _upload(dice: random.Random, at: float, model: str, version: int, content: int, *, is_over: bool = False) -> Upload:
     """An overwrite brings a manifest: without one, old and new files make a version that looks whole."""
     kind = dice.choice(KINDS)
+    if model == SIGNED and content % TAMPERED_OF == 0:
+        kind = Kind.TAMPERED
     has_manifest = kind is not Kind.HALF and (is_over or dice.random() < 0.7)
     pause_seconds = dice.choice((0.0, 0.0, 0.1, 0.5))
     size, has_pieces = dice.choice(SIZES), dice.random() < 0.7

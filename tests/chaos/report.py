@@ -100,6 +100,7 @@ def _checks(seen: Seen) -> list[tuple[str, str]]:
         ("times that one was read whole", f"{len(seen.looks)}"),
         ("different contents among them", f"{len({(look.place, look.digest) for look in seen.looks})}"),
         ("contents uploaded", f"{len(seen.uploads)}"),
+        ("of which changed after they were signed", f"{sum(one.is_tampered for one in seen.uploads)}"),
         ("samples of processes and folders", f"{len(seen.samples)}"),
         ("times that a node was named for wrong bytes", f"{len(seen.named)}"),
     ]

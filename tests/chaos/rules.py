@@ -1,4 +1,4 @@
-"""The six rules, as pure functions from what was seen to what was violated. They know nothing of how it was done.
+"""The seven rules, as pure functions from what was seen to what was violated. They know nothing of how it was done.
 
 1. A version that TensorFlow Serving was told to serve is whole and byte-equal to what was uploaded under its number.
 2. Once a model answers Predict on a node, it never stops answering.
@@ -6,6 +6,7 @@
 4. After the faults stop, every node reaches the desired state in time.
 5. Nothing grows.
 6. Nobody is named for wrong bytes who did not give any.
+7. A version that was changed after it was signed never reaches TensorFlow Serving where signatures are required.
 
 Rule 2 excuses silence only inside a `Window`: the run itself killed, stopped or crashed that TensorFlow Serving (a
 disturbed connection between configurator and TensorFlow Serving excuses nothing), or an operator removed the model.
@@ -66,6 +67,7 @@ def judge(seen: Seen, *, bound_seconds: float) -> list[Violation]:
         *(Violation(5, at, words) for at, words in grown(seen.samples)),
         *fallen(seen.fallen),
         *justice(seen.named, seen.lies),
+        *authenticity(seen.looks, seen.answers, uploads=seen.uploads),
     ]
     return sorted(found, key=lambda violation: violation.at)
 
@@ -177,6 +179,24 @@ def justice(named: Iterable[Named], lies: Iterable[Lie]) -> list[Violation]:
         for one in named
         if one.at < since.get(one.node, float("inf"))
     ]
+
+
+def authenticity(looks: Iterable[Look], answers: Iterable[Answer], *, uploads: Iterable[Uploaded]) -> list[Violation]:
+    """Rule 7: what TensorFlow Serving was told to serve, and what answers, is nothing that was tampered with."""
+    tampered = [one for one in uploads if one.is_tampered]
+    digests = {(one.model, one.version, one.digest) for one in tampered}
+    contents = {(one.model, one.version, one.content) for one in tampered}
+    found: dict[Place, Violation] = {}
+    for look in looks:
+        if (*look.place[1:], look.digest) in digests:
+            words = f"{_name(look.place)} is {look.state} and was changed after it was signed ({look.digest})"
+            found.setdefault(look.place, Violation(7, look.at, words))
+    for answer in answers:
+        place = (answer.node, answer.model, answer.version)
+        if not answer.error and (*place[1:], answer.content) in contents:
+            words = f"{_name(place)} answers {answer.content}, which was changed after it was signed"
+            found.setdefault(place, Violation(7, answer.at, words))
+    return list(found.values())
 
 
 def _is_excused(answer: Answer, excuses: Iterable[tuple[float, float]]) -> bool:

@@ -16,6 +16,7 @@ from tests.chaos.hands import Hands
 from tests.chaos.keeper import Keeper
 from tests.chaos.observations import Phase, Recovery, Seen
 from tests.chaos.plan import MODELS, Delete, Disturb, Operate, Order, Step, Upload, first_uploads, render
+from tests.chaos.signing import Signing
 from tests.chaos.troubles import Troubles
 from tests.chaos.watch import Eyes, read_folder
 
@@ -48,7 +49,9 @@ class NotReady(Exception):
 class Run:
     """One run on a started rehearsal."""
 
-    def __init__(self, rehearsal: Rehearsal, tell: Tell, *, bound_seconds: float = BOUND_SECONDS) -> None:
+    def __init__(
+        self, rehearsal: Rehearsal, tell: Tell, *, signing: Signing, bound_seconds: float = BOUND_SECONDS
+    ) -> None:
         self.rehearsal, self.tell, self._bound_seconds = rehearsal, tell, bound_seconds
         self.seen = Seen()
         self.counts: dict[str, int] = {}
@@ -56,7 +59,7 @@ class Run:
         self._began = time.monotonic()
         stack = self.rehearsal.stack
         names = tuple(stage.name for stage in self.rehearsal.nodes)
-        self.hands = Hands(stack.bucket, stack.master_url, names, self.seen)
+        self.hands = Hands(stack.bucket, stack.master_url, names, self.seen, signing)
         self.eyes = Eyes(self.seen, self.now, lambda: self.phase)
         self.keeper = Keeper(self._children(), self.rehearsal.nodes, self.seen, self.now, self._may_crash)
         self.troubles = Troubles(self.rehearsal, self.keeper, self.seen, self.now)

@@ -1,4 +1,4 @@
-"""A chaos run in which each of the five rules is broken on purpose: the checker, which knows nothing of it, finds all.
+"""A chaos run in which the rules about nodes are broken on purpose: the checker, which knows nothing of it, finds all.
 
 What breaks them stands for components that are broken: a puller that writes into what it published, or swaps it while
 it serves; a TensorFlow Serving that falls; a configurator that does nothing, and leaves its trash.
@@ -6,8 +6,9 @@ it serves; a TensorFlow Serving that falls; a configurator that does nothing, an
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,14 +18,17 @@ from service.layout import OWN
 from tests.chaos import content
 from tests.chaos.content import Kind
 from tests.chaos.observations import Phase
-from tests.chaos.plan import Upload, first_uploads
+from tests.chaos.plan import SIGNED, Upload, first_uploads
 from tests.chaos.rules import Violation, judge
 from tests.chaos.run import SETTINGS, Run
+from tests.chaos.signing import Signing, Tampering, tampering
 from tests.chaos.watch import REREAD_SECONDS
 from tests.support.stack import eventually
 
 BOUND_SECONDS = 3.0
 OVERWRITE = Upload(0.0, "beta", 1, 1000, Kind.GOOD, 1000, has_manifest=True, pause_seconds=0.0)
+# It has no signature, so it is the same bytes each time that it is made.
+TAMPERED = Upload(0.0, SIGNED, 1, 1002, Kind.TAMPERED, 1000, has_manifest=True, pause_seconds=0.0)
 NEWER = Upload(0.0, "gamma", 2, 1001, Kind.GOOD, 1000, has_manifest=True, pause_seconds=0.0)
 
 
@@ -34,10 +38,11 @@ def found(violations: Sequence[Violation], rule: int, words: str) -> bool:
 
 
 @pytest.mark.timeout(400)
-def test_each_rule_that_is_broken_is_found_broken() -> None:
+def test_each_rule_that_is_broken_is_found_broken(tmp_path: Path) -> None:
     """In one run, seen from outside."""
-    with Rehearsal(RehearsalOptions(settings=SETTINGS)) as rehearsal:
-        run = Run(rehearsal, lambda _at, _words: None, bound_seconds=BOUND_SECONDS)
+    signing = Signing.prepare(tmp_path / "signatures")
+    with Rehearsal(RehearsalOptions(settings={**SETTINGS, **signing.settings})) as rehearsal:
+        run = Run(rehearsal, lambda _at, _words: None, signing=signing, bound_seconds=BOUND_SECONDS)
         asyncio.run(sabotaged(run))
         rehearsal.nodes[1].node.configurator.resume()
         for stage in rehearsal.nodes:
@@ -49,6 +54,7 @@ def test_each_rule_that_is_broken_is_found_broken() -> None:
     assert found(violations, 3, "alpha version 1 on node-1 changed its files")
     assert found(violations, 3, "beta version 1 on node-1 changed its files")
     assert not found(violations, 1, "beta")  # each of the two contents was uploaded
+    assert found(violations, 7, "delta version 1 on node-1 is available and was changed after it was signed")
     assert found(violations, 4, "gamma serves 1, wanted is 2")
     assert found(violations, 5, "disk of node-2: trash grew from 0 to 1")
     assert found(violations, 5, "serving-node-2: ended by itself with signal SIGKILL")
@@ -78,7 +84,9 @@ async def break_rules(run: Run) -> None:
     litter(second)
     flip(first)
     await run.hands.upload(OVERWRITE)
-    await asyncio.to_thread(swap, first)
+    await run.hands.upload(TAMPERED)
+    for overwrite in (OVERWRITE, TAMPERED):
+        await asyncio.to_thread(swap, first, overwrite, run.hands.signing.files(overwrite))
     await asyncio.to_thread(second.node.serving.kill)
     await eventually(lambda: second.node.serving.exit_code is None)
     await asyncio.to_thread(second.node.serving.wait_ready)
@@ -100,10 +108,10 @@ def flip(stage: Stage) -> None:
     path.write_bytes(data)
 
 
-def swap(stage: Stage) -> None:
-    """Put the overwrite in the place of what serves, by renames."""
-    published, other = stage.node.models / "beta" / "1", stage.folder / "other"
-    for name, data in content.files(OVERWRITE.content, OVERWRITE.kind, size=OVERWRITE.size).items():
+def swap(stage: Stage, step: Upload, files: Mapping[str, bytes]) -> None:
+    """Put an overwrite in the place of what serves, by renames."""
+    published, other = stage.node.models / step.model / str(step.version), stage.folder / "other"
+    for name, data in files.items():
         path = other / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -121,3 +129,4 @@ def test_the_sabotage_changes_what_was_first_uploaded() -> None:
     """What is overwritten is another content of the same number."""
     before = next(upload for upload in first_uploads() if upload.model == OVERWRITE.model)
     assert replace(OVERWRITE, content=before.content) == before
+    assert tampering(TAMPERED) is Tampering.UNSIGNED

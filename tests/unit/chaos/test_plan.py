@@ -1,8 +1,21 @@
 """The plan of a chaos run: the same for the same seed, and full of what it promises."""
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from events.names import FileName, ModelName, Version
+from service.signatures import assess
+from service.signatures.assess import Untrusted
+from service.signatures.policy import Policy, load
+from service.signatures.statement import SIGNATURE_NAME
 from tests.chaos import content, plan
 from tests.chaos.content import Kind
 from tests.chaos.plan import Delete, Disturb, Fault, Operate, Order, Upload
+from tests.chaos.signing import Signing, Tampering, tampering
 
 NODES = ("node-1", "node-2")
 CI_SECONDS = 180.0
@@ -54,6 +67,31 @@ def test_the_graph_is_uploaded_last() -> None:
     """So a version without manifest is not whole by its structure before all of it is there."""
     for kind in Kind:
         assert list(content.files(1, kind, size=10))[-1] == content.GRAPH
+
+
+def test_every_way_to_tamper_with_a_signed_version_is_refused(tmp_path: Path) -> None:
+    """By the policy that the nodes of a run have; what was left as it was signed is believed."""
+    signing = Signing.prepare(tmp_path)
+    policy = load(tmp_path)
+    ways = set()
+    first = Upload(0.0, plan.SIGNED, 7, 3, Kind.TAMPERED, 10, has_manifest=True, pause_seconds=0.0)
+    for step in (replace(first, content=3 * number) for number in range(1, len(Tampering) + 1)):
+        ways.add(tampering(step))
+        with pytest.raises(Untrusted):
+            believed(signing.files(step), policy)
+        assert believed(signing.files(replace(step, kind=Kind.GOOD)), policy) == "release"
+    assert ways == set(Tampering)
+    assert signing.files(replace(first, model="alpha")).keys() == content.files(1, Kind.GOOD, size=10).keys()
+
+
+def believed(found: Mapping[str, bytes], policy: Policy) -> str:
+    """Check a version as a puller does."""
+    names = {FileName(name): data for name, data in found.items()}
+    trusted = assess.assess(names.get(SIGNATURE_NAME), ModelName(plan.SIGNED), Version(7), policy)
+    assess.files(trusted, names.keys())
+    contents = {name: hashlib.sha256(data).hexdigest() for name, data in names.items() if name != SIGNATURE_NAME}
+    assess.contents(trusted, contents)
+    return trusted.signer.name
 
 
 def test_a_digest_tells_every_difference() -> None:

@@ -265,3 +265,17 @@ def test_who_did_not_lie_is_named_wrongly() -> None:
         (6, "node-1 names node-2 for wrong bytes of alpha version 1, which gave none"),
         (6, "node-2 names node-1 for wrong bytes of beta version 1, which gave none"),
     ]
+
+
+def test_a_tampered_version_that_is_served_breaks_the_seventh_rule() -> None:
+    """On the disk where TensorFlow Serving was told to serve it, or in an answer; in the bucket it breaks nothing."""
+    tampered = replace(UPLOAD, digest="d2", content=8, is_tampered=True)
+    seen = good()
+    seen.uploads.append(tampered)
+    assert found(seen) == []
+    seen.looks.append(Look(6.0, ("node-2", "alpha", 1), "12", "d2", "loading"))
+    assert broken(seen) == [7]
+    seen = good()
+    seen.uploads.append(tampered)
+    seen.answers.append(Answer(5.0, 5.1, "node-2", "alpha", 1, 8))
+    assert broken(seen) == [7]
