@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from events import wording
 from events.names import FileName, ModelName, Version
 from events.wording import few
 from service.errors import Invalid
@@ -13,6 +14,7 @@ from service.signatures.policy import Policy, Rule
 from service.signatures.statement import SIGNATURE_NAME
 
 MAX_NAMED = 3
+MAX_SHOWN = 200  # characters of a name
 
 
 class Untrusted(Invalid):
@@ -110,9 +112,10 @@ def _chain(signed: Bundle, policy: Policy, rule: Rule) -> Signer:
     accepted = [name for name in named if any(fnmatchcase(name, pattern) for pattern in rule.identities)]
     if not accepted and "*" not in rule.identities:
         raise Untrusted(f"its signature is by {_listed(named) or 'nobody named'}, who may not sign this model")
-    return Signer((accepted or named or ("a certificate",))[0], certified.fingerprints[0])
+    name = (accepted or named or ("a certificate",))[0]
+    return Signer(wording.in_one_line(name, most=MAX_SHOWN), certified.fingerprints[0])
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [ascii(str(name))[1:-1][:200] for name in names[:MAX_NAMED]]
+    shown = [ascii(str(name))[1:-1][:MAX_SHOWN] for name in names[:MAX_NAMED]]
     return few(shown, most=MAX_NAMED, of=len(names))

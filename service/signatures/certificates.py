@@ -22,6 +22,16 @@ from service.signatures.keys import BadKey, PublicKey, public, read
 MAX_DEPTH = 5  # of a chain
 
 
+# What the library raises for a chain that leads nowhere, and for certificates that it cannot read.
+_UNREADABLE = (
+    VerificationError,
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 class BadChain(Invalid):
     """A chain of certificates that does not lead to an authority of ours, or may not sign."""
 
@@ -72,7 +82,7 @@ def verify(chain: Sequence[bytes], authorities: Sequence[x509.Certificate]) -> C
             raise BadChain("its certificate may not sign: it has neither digitalSignature nor codeSigning")
         fingerprints = tuple(fingerprint_of(one) for one in verified)
         return Certified(public(first.public_key(), source="its certificate"), _identities(first), fingerprints)
-    except (VerificationError, ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         raise BadChain(f"its certificate leads to no authority of this node: {wording.of_library(error)}") from error
     except BadKey as error:
         raise BadChain(str(error)) from error

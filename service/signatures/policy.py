@@ -123,7 +123,7 @@ def _rules(path: Path) -> tuple[Rule, ...]:
         return ()
     try:
         return _Document.model_validate(tomllib.loads(keys.read(path).decode("utf-8"))).rules
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadPolicy(f"{path} is no TOML document: {wording.of_library(error)}") from error
     except ValidationError as error:
         raise BadPolicy(f"{path}: {wording.problems(error)}") from error
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of 5,000 digits, or nested too deeply
+        raise BadPolicy(f"{path} is no TOML document: {wording.of_library(error)}") from error

@@ -34,17 +34,17 @@ def issue(
 ) -> Identity:
     """Make a certificate, of itself or by another."""
     key = generate()
-    issuer = by.certificate.subject if by else _name(name)
+    issuer = by.certificate.subject if by else name_of(name)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(_name(name))
+        .subject_name(name_of(name))
         .issuer_name(issuer)
         .public_key(key.public.key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(BEGIN)
         .not_valid_after(BEGIN + DAYS)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(_usage(signs=signs and not is_authority, certifies=signs and is_authority), critical=True)
+        .add_extension(usage(signs=signs and not is_authority, certifies=signs and is_authority), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public.key), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key((by.key if by else key).public.key), critical=False
@@ -71,11 +71,13 @@ def other_kind_of_key() -> bytes:
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def _name(text: str) -> x509.Name:
+def name_of(text: str) -> x509.Name:
+    """A name as certificates have them."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _usage(*, signs: bool, certifies: bool) -> x509.KeyUsage:
+def usage(*, signs: bool, certifies: bool) -> x509.KeyUsage:
+    """What a certificate's key is for."""
     return x509.KeyUsage(
         digital_signature=signs,
         content_commitment=False,
