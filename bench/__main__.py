@@ -15,6 +15,7 @@ from bench import fleet, introduce, linking, machine, models, overhead, plots, r
 from bench.figures import Row
 from bench.report import Measured
 from infra.local.child import ROOT
+from service.version import SAID
 
 FOLDER = ROOT / "build/bench"
 INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
@@ -71,6 +72,7 @@ def run(name: str, benchmark: Benchmark, *, is_quick: bool) -> Measured:
 
 def _parser(benchmarks: Mapping[str, Benchmark]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--version", action="version", version=SAID)
     parser.add_argument("names", nargs="*", choices=[*benchmarks, []], metavar="NAME", help=", ".join(benchmarks))
     parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer runs, at most two minutes")
     return parser

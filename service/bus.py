@@ -60,7 +60,8 @@ class Bus:
         self._client: Client | None = None
         self._forbidden: set[str] = set()
         self._last_word: tuple[str, bytes] | None = None
-        self.connection = Connection(is_connected=False, since=datetime.now(UTC), reason="not connected yet")
+        first = f"waiting for the first answer of NATS at {sign_in.shown(settings.nats_url)}"
+        self.connection = Connection(is_connected=False, since=datetime.now(UTC), reason=first)
 
     def subscribe(self, subject: str, receive: Receive) -> None:
         """Have each message on a subject given to `receive`; before `run`."""
@@ -142,8 +143,7 @@ class Bus:
             try:
                 await self._session(servers)
             except (NatsError, OSError, TimeoutError, Transient) as error:
-                place = servers[0].rpartition("@")[2]  # without the user and password that may stand in it
-                self._note(is_connected=False, reason=f"NATS at {place}: {_words(error)}")
+                self._note(is_connected=False, reason=f"NATS at {sign_in.shown(servers[0])}: {_words(error)}")
             servers = [*servers[1:], servers[0]]
             await asyncio.sleep(RETRY_SECONDS)
 

@@ -17,7 +17,7 @@ from events import wording
 from events.names import NodeName
 from service.errors import BadSettings
 from service.variables import PREFIX
-from service.version import __version__
+from service.version import SAID
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
@@ -89,7 +89,7 @@ def start(kind: type[S], *, arguments: list[str], environment: Mapping[str, str]
         sys.stdout.write(f"{purpose}\n\nSettings, from the environment:\n{describe(kind)}")
         raise SystemExit(0)
     if arguments == ["--version"]:
-        sys.stdout.write(f"model-manager {__version__}\n")
+        sys.stdout.write(f"{SAID}\n")
         raise SystemExit(0)
     if arguments:
         sys.stderr.write(f"error: unknown argument {arguments[0]!a}; settings come from the environment, see --help\n")

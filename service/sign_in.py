@@ -21,6 +21,11 @@ def options(settings: Settings) -> dict[str, object]:
     return found
 
 
+def shown(servers: str) -> str:
+    """Name servers without the users and passwords that may stand in their addresses."""
+    return ",".join(server.rpartition("@")[2] for server in servers.split(","))
+
+
 def _checked(file: Path) -> str:
     try:
         nkeys.from_seed(file.read_bytes().strip())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from infra.command.closure import closure, moved
 from master.cli.main import PANELS
-from service.version import __version__
+from service.version import SAID, __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "model-manager-command"
@@ -36,6 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m infra.command", description="Build the wheel of the command alone."
     )
+    parser.add_argument("--version", action="version", version=SAID)
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "build" / "dist")
     sys.stdout.write(f"{build(parser.parse_args().folder)}\n")
     return 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 
 from puller.bucket.client import FLAT_PAGES, FLAT_SHARE, PAGE
 from puller.disk.ranges import RANGE_BYTES
+from service.version import SAID
 
 DAYS = 30
 DAY_SECONDS = 86400
@@ -98,6 +99,7 @@ def _lists(load: Load) -> int:
 def main(arguments: list[str]) -> int:
     """Run the program; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.gcp.cost", description="Estimate Google's bill of a month.")
+    parser.add_argument("--version", action="version", version=SAID)
     for name in fields(Load):
         kind = int if isinstance(name.default, int) else float
         parser.add_argument(f"--{name.name}", type=kind, default=name.default, help="(default: %(default)s)")

@@ -20,6 +20,7 @@ from infra.local.supervisor import Supervisor
 from infra.local.versions import training, write_scripted
 from infra.local.waiting import DemoFailed
 from service.errors import ModelManagerError
+from service.version import SAID
 
 INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
 LOOK_SECONDS = 1.0
@@ -116,6 +117,7 @@ def _nodes(given: argparse.Namespace) -> tuple[str, ...]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
+    parser.add_argument("--version", action="version", version=SAID)
     commands = parser.add_subparsers(required=True, metavar="command")
     stack = argparse.ArgumentParser(add_help=False)
     stack.add_argument("--pubsub", type=PubSubKind, choices=list(PubSubKind), default=PubSubKind.AUTO)

@@ -27,6 +27,7 @@ from infra.nats.streams import connected
 from service import files, jetstream, settings
 from service.errors import BadSettings, Transient
 from service.settings import Settings
+from service.version import SAID
 
 STREAMS: Final = (f"KV_{subjects.DESIRED_BUCKET}", subjects.AUDIT_STREAM, subjects.EVENT_STREAM)
 MANIFEST, DATA = "backup.json", "stream.tar.s2"
@@ -207,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Save and restore desired state and history. "
         "MM_NATS_URL, MM_NATS_NKEY_FILE (the admin's) and MM_NATS_CA_FILE say where and as whom.",
     )
+    parser.add_argument("--version", action="version", version=SAID)
     commands = parser.add_subparsers(dest="command", required=True, metavar="save|restore")
     one = commands.add_parser("save", help="save into a new folder")
     one.add_argument("folder", type=Path)

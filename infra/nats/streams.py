@@ -23,6 +23,7 @@ from service.bus import Bus
 from service.errors import BadSettings, Transient
 from service.settings import Settings
 from service.tasks import end
+from service.version import SAID
 
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.05
@@ -37,6 +38,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
         description="Make the streams and buckets, or bring them to so many copies. "
         "MM_NATS_URL, MM_NATS_NKEY_FILE and MM_NATS_CA_FILE say where and as whom.",
     )
+    parser.add_argument("--version", action="version", version=SAID)
     parser.add_argument("--replicas", type=int, choices=(1, 3, 5), default=1, help="copies, one a server (default: 1)")
     replicas = parser.parse_args(arguments).replicas
     try:

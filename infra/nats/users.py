@@ -25,6 +25,7 @@ from events.names import BadName, NodeName
 from infra.nats import rights
 from infra.nats.rights import ANY_NODE, Rights
 from service import files
+from service.version import SAID
 
 SEED_BYTES = 32
 WRITTEN = """\
@@ -184,6 +185,7 @@ def _parse_site(text: str) -> Site:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.nats.users", description="Make NATS users for the cluster.")
+    parser.add_argument("--version", action="version", version=SAID)
     parser.add_argument("nodes", nargs="*", metavar="NODE", help="a node's name, its MM_NODE")
     parser.add_argument("--folder", type=Path, default=Path("nats"), help="where to write (default: ./nats)")
     parser.add_argument(

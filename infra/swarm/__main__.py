@@ -11,6 +11,7 @@ from infra.swarm import certificates, engine
 from infra.swarm.converge import Stage
 from infra.swarm.deploy import Order, deploy, look
 from infra.swarm.render import LABELS
+from service.version import SAID
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,6 +59,7 @@ def _say(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m infra.swarm", description=__doc__)
+    parser.add_argument("--version", action="version", version=SAID)
     commands = parser.add_subparsers(required=True, metavar="command")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--stack", default="mm", help="the stack's name (default: mm)")

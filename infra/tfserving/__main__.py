@@ -9,6 +9,7 @@ from typing import NoReturn
 from infra.tfserving.flags import FlagError, parse, usage
 from infra.tfserving.servable import StatusError
 from infra.tfserving.server import serve
+from service.version import SAID
 
 _PROGRAM = "python -m infra.tfserving"
 _FAILED = 255  # the official server's -1
@@ -27,7 +28,7 @@ def main() -> NoReturn:
     if flags.help:
         _leave(usage(_PROGRAM), code=0)
     if flags.version:
-        _leave("TensorFlow ModelServer: the compatible server of model.manager\n", code=0)
+        _leave(f"TensorFlow ModelServer: the compatible server of {SAID}\n", code=0)
     try:
         serve(flags)
     except StatusError as error:

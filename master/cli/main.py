@@ -10,7 +10,7 @@ import typer
 from master.cli.exits import MEANINGS
 from master.cli.session import from_environment
 from master.cli.subcommands import add
-from service.version import __version__
+from service.version import SAID
 
 PANELS: Mapping[str, Sequence[str]] = {
     "Look": (
@@ -83,7 +83,7 @@ def command_name(path: str) -> str:
 
 def _say_version(is_asked: bool) -> None:  # noqa: FBT001 - Typer's signature
     if is_asked:
-        sys.stdout.write(f"model-manager {__version__}\n")
+        sys.stdout.write(f"{SAID}\n")
         raise typer.Exit
 
 

@@ -20,6 +20,7 @@ from infra.local.faults.rehearsal import Rehearsal, RehearsalOptions
 from infra.local.faults.remote import Refused, Remote
 from infra.local.faults.trouble import Trouble, write
 from infra.local.screen import Screen
+from service.version import SAID
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,6 +99,7 @@ async def _forever() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local.faults", description=__doc__)
+    parser.add_argument("--version", action="version", version=SAID)
     commands = parser.add_subparsers(required=True, metavar="command")
     started = commands.add_parser("up", help="the stack with every fault within reach, until Ctrl-C")
     started.add_argument("--folder", type=Path, help="keep objects, models and logs here")

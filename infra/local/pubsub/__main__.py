@@ -8,6 +8,7 @@ import sys
 from infra.local.pubsub.faults import Faults
 from infra.local.pubsub.options import add_fault_options, read_fault_options
 from infra.local.pubsub.server import Server
+from service.version import SAID
 
 
 def main() -> int:
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "PUBSUB_EMULATOR_HOST=HOST:PORT. A restart loses everything. While it runs, "
         "`python -m infra.local.pubsub.remote` changes the faults and puts its clock forward.",
     )
+    parser.add_argument("--version", action="version", version=SAID)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8085, help="port; 0 takes a free one and prints it (%(default)s)")
     add_fault_options(parser)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from infra.docker.offline.shell import Failed
 from infra.swarm.lab.swarm import Lab
+from service.version import SAID
 
 ON_A_NODE: Mapping[str, tuple[str, Callable[[Lab, str], None]]] = {
     "cut": ("cut a node off the others and the bucket", Lab.cut),
@@ -40,6 +41,7 @@ def _env(lab: Lab, _: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m infra.swarm.lab", description=__doc__)
+    parser.add_argument("--version", action="version", version=SAID)
     parser.add_argument("--name", default="mm-lab", help="the lab's name; several can stand (default: mm-lab)")
     commands = parser.add_subparsers(required=True, metavar="command")
     command = commands.add_parser("up", help="make the nodes, one swarm of them, and the bucket")

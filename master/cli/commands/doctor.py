@@ -56,7 +56,7 @@ def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterat
     from master.cli.doctor import google_checks as checks  # noqa: PLC0415 - it costs half a second
     from master.cli.google import pubsub  # noqa: PLC0415 - as above
     from master.cli.google.bootstrap import Plan  # noqa: PLC0415 - as above
-    from master.cli.google.causes import SIGN_IN, GoogleFailure  # noqa: PLC0415 - as above
+    from master.cli.google.causes import SIGN_IN, GoogleFailure, NotAllowed  # noqa: PLC0415 - as above
 
     plan = Plan(place.home, place.bucket, place.topic, place.prefix)
     is_emulated = bool(session.settings.storage_emulator)
@@ -72,7 +72,8 @@ def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterat
             connection = pubsub.connect(place.home, emulator=session.settings.pubsub_emulator)
             topics = closing.enter_context(connection)
         except GoogleFailure as error:
-            yield wrong("credentials", str(error), SIGN_IN)
+            is_refused = isinstance(error, NotAllowed)
+            yield wrong("credentials", str(error), SIGN_IN if is_refused else "check the network, and MM_PROXY")
             return
         yield checks.check_topic(topics, plan)
         yield checks.check_notification(bucket, plan, is_emulated=is_emulated)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import requests
 from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError, Unauthorized
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
 
 from events.wording import of_library
 from service.causes import cause
@@ -33,6 +33,8 @@ def google_errors(what: str) -> Iterator[None]:
         yield
     except DefaultCredentialsError as error:
         raise NotAllowed(f"{what}: no Google credentials; {SIGN_IN}") from error
+    except TransportError as error:  # nobody refused: whoever signs people in was not reached
+        raise GoogleFailure(f"{what}: signing in: {cause(error)}") from error
     except GoogleAuthError as error:
         raise NotAllowed(f"{what}: signing in failed: {cause(error)}; {SIGN_IN}") from error
     except NotFound as error:

@@ -94,3 +94,21 @@ def test_a_proxy_that_refuses_is_told(
     done = command(gcs_server, "publish", version, "gs://models/line/9", **outside)
     assert done.returncode == Exit.FAILED
     assert "the proxy refused the connection (403" in " ".join(done.stderr.split())
+
+
+def test_a_sign_in_that_gets_no_answer_is_told(
+    gcs_server: GcsServer, proxy: Proxy, outside: dict[str, str], version: Path
+) -> None:
+    """With the host that is waited for. Signing in anew would not help, so nobody is told to."""
+    proxy.is_silent = True
+    place = ("--bucket", "models", "--topic", gcs_server.topic)
+    for line in (
+        ("publish", version, "gs://models/line/9"),
+        ("doctor", *place),
+        ("bootstrap", "--project", "p", *place),
+    ):
+        done = command(gcs_server, *line, **outside)
+        assert done.returncode in {Exit.FAILED, Exit.NOT_AS_DESIRED}
+        said = " ".join((done.stdout + done.stderr).split())
+        assert f"{STS}: it did not answer in time" in said
+        assert "gcloud auth" not in said

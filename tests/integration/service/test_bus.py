@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -246,6 +247,16 @@ async def test_a_watch_that_cannot_be_made_is_said(supervisor: Supervisor) -> No
             assert "default_max_consumers" in bus.problems[0]
             await stream.delete_consumer(name, "other")
             await eventually(lambda: not bus.problems, seconds=30)
+
+
+async def test_a_server_that_says_nothing_is_named_from_the_first_moment() -> None:
+    """Where packets are dropped nobody sees a bare "not connected", and a token in the address is not shown."""
+    with socket.create_server((LOOPBACK, 0)) as server:  # which takes connections, and says nothing
+        place = f"{LOOPBACK}:{server.getsockname()[1]}"
+        bus = Bus(settings.load(Settings, {"MM_NODE": "n", "MM_NATS_URL": f"nats://token@{place}"}), "puller")
+        assert bus.connection.reason == f"waiting for the first answer of NATS at {place}"
+        async with running(bus):
+            await eventually(lambda: bus.connection.reason.startswith(f"NATS at {place}: "))
 
 
 async def test_jetstream_that_is_off_is_said_in_words(supervisor: Supervisor) -> None:
