@@ -79,7 +79,9 @@ def build(chosen: PullerSettings, way: Way, core: Core) -> Parts:
     bucket = Bucket(chosen.bucket, prefix=chosen.prefix, access=access)
     rules = Rules(chosen.settle_seconds, require_assets=chosen.require_assets, limits=chosen.limits)
     observed = ObservedVersions(bucket, rules=rules, clock=_now)
-    site = exchange.open_site(chosen, core, table=observed.table)
+    site = exchange.open_site(
+        chosen, core, table=lambda place: observed.table(place.model, place.version, fingerprint=place.key)
+    )
     trust = Trust(bucket, mode=chosen.signatures, folder=chosen.signature_policy)
     downloads = Downloads(
         _transfer(chosen, core, access, site),

@@ -171,10 +171,10 @@ class ObservedVersions:
         observed_version = self._observed.get((model, version))
         return observed_version.known.needs if observed_version else None
 
-    def table(self, model: ModelName, version: Version) -> Table | None:
-        """Return the SHA-256 of the version's pieces; None where no manifest says them."""
-        observed_version = self._observed.get((model, version))
-        return observed_version.table if observed_version else None
+    def table(self, model: ModelName, version: Version, *, fingerprint: str) -> Table | None:
+        """Return the SHA-256 of the pieces of a version with these files; None where no manifest says them."""
+        one = self._observed.get((model, version))
+        return one.table if one and one.seen.fingerprint == fingerprint else None
 
     def seen(self, model: ModelName) -> dict[Version, Seen]:
         """What is known, and fresh, of a model's versions."""

@@ -16,6 +16,7 @@ from events.names import ModelName, Version
 from events.status import Progress
 from puller.bucket.objects import RemoteFile
 from puller.disk import leftovers, room
+from puller.disk.ranges import Piece
 from puller.disk.stage import Stage, StagedFile
 from puller.disk.syncer import Syncer
 from puller.download.bandwidth import Bandwidth
@@ -86,11 +87,6 @@ class Fetched:
 
 class Exchange(Protocol):
     """What brings files with the help of the site's neighbours."""
-
-    @property
-    def has_neighbours(self) -> bool:
-        """Whether there is anybody who may help."""
-        ...
 
     async def fill(self, model: ModelName, version: Version, work: Work) -> None:
         """Bring all that is missing, from whoever has it; raises as a fetch from the bucket does."""
@@ -179,9 +175,13 @@ class Transfer:
         def written(file: StagedFile) -> None:
             syncer.add(file.path, is_whole=file.is_right)
 
-        async def fetch(file: StagedFile, start: int, end: int) -> None:
+        async def fetch(file: StagedFile, start: int, end: int, *, on_piece: Callable[[], bool] | None = None) -> None:
+            def note(file: StagedFile, piece: Piece) -> bool:
+                stage.note(file, piece)
+                return on_piece is None or on_piece()
+
             async with self._lanes:
-                await self._ranges.fetch(file, start=start, end=end, note=stage.note, meter=meter)
+                await self._ranges.fetch(file, start=start, end=end, note=note, meter=meter)
             written(file)
 
         async def work() -> None:
@@ -192,7 +192,7 @@ class Transfer:
 
     def _bring(self, wanted: Wanted, *, is_last: bool) -> Bring:
         """Choose how the files come: with the help of neighbours, or from the bucket alone."""
-        if self._exchange and self._exchange.has_neighbours and wanted.is_whole and not is_last:
+        if self._exchange and wanted.is_whole and not is_last:
             return partial(self._exchange.fill, wanted.model, wanted.version)
         return self._fetch_all
 

@@ -21,7 +21,7 @@ from puller.bucket.connections import Connection, Connections
 from puller.download.engine import PIECE_BYTES
 from puller.exchange import signing
 from puller.exchange.neighbours import Failure, Word
-from puller.exchange.request import Place
+from puller.exchange.request import CRC_HEADER, Place
 from service.causes import cause
 from service.disk_threads import in_thread
 
@@ -32,6 +32,7 @@ WORD_SECONDS: Final = 5.0  # for the answer to a question, which waits a second 
 MAX_WORD_BYTES: Final = 256 * 1024
 THREADS: Final = 8
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
+_CRC = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d{1,9})\r\n", re.ASCII | re.IGNORECASE)
 
 Write = Callable[[memoryview], None]
@@ -73,20 +74,24 @@ class Client:
         """Begin to ask a neighbour about a version."""
         return Link(address, place, sign=self._sign)
 
-    async def fetch(self, address: str, wanted: list[Wanted]) -> None:
-        """Fetch bytes one after the other; `NotGiven` where the neighbour does not give all of them in time."""
+    async def fetch(self, address: str, wanted: list[Wanted]) -> list[int | None]:
+        """Fetch bytes one after the other; what the neighbour says is the CRC32C of each, where it says it.
+
+        `NotGiven` where the neighbour does not give all of them in time.
+        """
         connections = self._at(address)
         connection = connections.take()
         try:
             if connection is None:
                 connection = await in_thread(partial(_connect, connections), executor=self._threads)
             call = partial(self._receive, connection, wanted)
-            await in_thread(call, executor=self._threads, wake=connection.shut_down)
+            stated = await in_thread(call, executor=self._threads, wake=connection.shut_down)
         except BaseException:
             if connection is not None:
                 connection.close()
             raise
         connections.give_back(connection)
+        return stated
 
     def close(self) -> None:
         """Let go of the connections that nobody uses, and of the threads."""
@@ -101,8 +106,9 @@ class Client:
             )
         return self._connections[address]
 
-    def _receive(self, connection: Connection, wanted: list[Wanted]) -> None:
+    def _receive(self, connection: Connection, wanted: list[Wanted]) -> list[int | None]:
         """Blocking."""
+        stated: list[int | None] = []
         seconds = self._stall_seconds + sum(one.end - one.start for one in wanted) / LEAST_BYTES_PER_SECOND
         until = time.monotonic() + seconds
         connection.sock.settimeout(self._stall_seconds)
@@ -111,10 +117,12 @@ class Client:
             headers = {"Range": ranged, "Authorization": self._sign(one.target, ranged)}
             try:
                 connection.http.request("GET", one.target, headers=headers)
-                _take(connection, connection.http.getresponse(), one, until=until)
+                with contextlib.closing(connection.http.getresponse()) as response:
+                    stated.append(_take(connection, response, one, until=until))
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise NotGiven(Failure.BROKEN, f"it broke off: {cause(error)}") from error
             connection.is_used = True
+        return stated
 
     def _sign(self, target: str, range_header: str) -> str:
         return signing.sign(self._secret, target, range_header, at=int(self._clock()))
@@ -174,12 +182,13 @@ def _connect(connections: Connections) -> Connection:
         raise NotGiven(Failure.BROKEN, f"it cannot be reached: {cause(error)}") from error
 
 
-def _take(connection: Connection, response: http.client.HTTPResponse, one: Wanted, *, until: float) -> None:
-    """Receive one answer whole."""
+def _take(connection: Connection, response: http.client.HTTPResponse, one: Wanted, *, until: float) -> int | None:
+    """Receive one answer whole; the CRC32C that it says."""
     if response.status != 206 or response.getheader("Content-Range") != f"bytes {one.start}-{one.end - 1}/*":
         why = {503: Failure.BUSY, 404: Failure.MISSING}.get(response.status, Failure.BROKEN)
         words = response.read(200).decode(errors="replace").strip()
         raise NotGiven(why, words or f"HTTP status {response.status}")
+    crc = _crc(response.getheader(CRC_HEADER))
     left, view = one.end - one.start, memoryview(connection.buffer)
     while left:
         if time.monotonic() > until:
@@ -190,6 +199,13 @@ def _take(connection: Connection, response: http.client.HTTPResponse, one: Wante
         one.write(view[:count])
         left -= count
     response.read()
+    return crc
+
+
+def _crc(stated: str | None) -> int | None:
+    if stated is not None and not _CRC.fullmatch(stated):
+        raise NotGiven(Failure.BROKEN, "the CRC32C that it says cannot be read")
+    return None if stated is None else int(stated, 16)
 
 
 def _word(body: bytes) -> Word:

@@ -12,6 +12,7 @@ from events import pieces
 from events.names import FileName
 
 BATCH_FILES: Final = 256
+REQUEST_BYTES: Final = 32 * 1024 * 1024  # as a node without an exchange asks for at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,17 @@ def cut(sizes: Mapping[FileName, int]) -> tuple[Unit, ...]:
     small = [name for name in names if sizes[name] < pieces.LEAST_BYTES]
     units = [Unit((part,)) for name in large for part in _parts(name, sizes[name])]
     return (*units, *_batches(small, sizes))
+
+
+def last_of_request(units: tuple[Unit, ...], number: int) -> int:
+    """Return the last unit that can come by one request with this one: of the same file, within a request's length."""
+    first = units[number].parts[0]
+    while number + 1 < len(units):
+        after = units[number + 1].parts[0]
+        if after.name != first.name or after.end - first.start > REQUEST_BYTES:
+            break
+        number += 1
+    return number
 
 
 def _parts(name: FileName, size: int) -> Iterator[Part]:

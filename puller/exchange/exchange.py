@@ -22,19 +22,14 @@ log = logs.get("puller.exchange")
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Brings versions with the help of neighbours. `table` gives the SHA-256 of a version's pieces, where known."""
+    """Brings versions with the help of neighbours. `table` gives the SHA-256 of the pieces of a place, where known."""
 
     node: NodeName
     neighbourhood: Neighbourhood
     client: Client
     offers: Offers
-    table: Callable[[ModelName, Version], Table | None]
+    table: Callable[[Place], Table | None]
     emit: Callable[[Event], None]
-
-    @property
-    def has_neighbours(self) -> bool:
-        """Whether anybody lives who may help, or may soon be heard."""
-        return bool(self.neighbourhood.live()) or not self.neighbourhood.is_settled
 
     async def fill(self, model: ModelName, version: Version, work: Work) -> None:
         """Bring all that is missing of a version, from whoever has it; raises as a fetch from the bucket does."""
@@ -54,7 +49,7 @@ class Exchange:
             tell_lie=partial(self._tell_lie, place),
         )
         with self.offers.coming(place, units, sizes) as offer:
-            await Run(place, units, self.table(model, version), work, site, offer).run()
+            await Run(place, units, self.table(place), work, site, offer).run()
 
     def _tell_lie(self, place: Place, node: NodeName, reason: str) -> None:
         metrics.EXCHANGE_LIES.inc()

@@ -17,6 +17,7 @@ from events.desired import Policy, keep
 from events.names import FileName, ModelName
 from events.pieces import piece_bytes
 from puller.exchange.cut import Unit, cut
+from puller.exchange.holdings import Crcs
 from puller.exchange.neighbours import Word
 from puller.exchange.request import Place
 from service.files import refuse_links
@@ -31,6 +32,7 @@ class Offer:
 
     def __init__(self, units: tuple[Unit, ...], sizes: Mapping[FileName, int], *, folders: tuple[Path, ...]) -> None:
         self.word = Word(has=0)
+        self.crcs: Crcs = {}  # what goes along with pieces whose file may not be whole yet
         self._units = {(part.name, part.number): number for number, unit in enumerate(units) for part in unit.parts}
         self._sizes = sizes
         self._folders = folders
@@ -59,6 +61,13 @@ class Offer:
         length = piece_bytes(size)
         numbers = range(start // length, -(-end // length))
         return all(self.word.has >> self._units[name, number] & 1 for number in numbers)
+
+    def crc(self, name: FileName, start: int, end: int) -> int | None:
+        """Return the CRC32C of these bytes where they are one piece and it is known."""
+        length = piece_bytes(self._sizes[name])
+        if start % length or end != min(start + length, self._sizes[name]):
+            return None
+        return self.crcs.get((name, start // length))
 
     def open(self, name: FileName, *, below: Path) -> int | None:
         """Open one of its files for reading; None where it is gone. Blocking."""

@@ -3,6 +3,7 @@
     GET /v1/MODEL/VERSION/FINGERPRINT[?after=N]       which units are here; waits a moment while there are N
     GET /v1/MODEL/VERSION/FINGERPRINT/FILE            bytes of a file, with `Range: bytes=FIRST-LAST`
 
+An answer with one whole piece of a file that has no SHA-256 says the piece's CRC32C, as eight hexadecimal digits.
 The fingerprint is the version's, as in its receipt: names, sizes and CRC32C of all files.
 """
 
@@ -13,6 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from events.names import BadName, FileName, ModelName, Version
 
+CRC_HEADER: Final = "X-CRC32C"
 MAX_HEAD_BYTES: Final = 8192
 MAX_HEADERS: Final = 32
 _LINE = re.compile(rb"GET (/v1/[!-~]{1,4096}) HTTP/1\.1", re.ASCII)

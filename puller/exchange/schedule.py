@@ -19,10 +19,10 @@ from typing import Final
 from events.names import NodeName
 from puller.exchange.neighbours import Failure, Neighbour, Word, had, offered
 from puller.exchange.order import Shares, bits, weight
+from puller.exchange.steps import Finished, FromBucket, FromNeighbour, Step, Wait
 
 BUCKET_FETCHES: Final = 8  # of all nodes of a site together: what one node alone has under way
 NEIGHBOUR_FETCHES: Final = 4
-LOOK_SECONDS: Final = 0.5  # a schedule that waits is asked again after this, whatever happens
 PATIENCE_SECONDS: Final = 5.0
 UNMEASURED_SECONDS: Final = 30.0
 SLOWER: Final = 4
@@ -30,39 +30,10 @@ ROUNDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class FromBucket:
-    """Fetch this unit from the bucket."""
-
-    unit: int
-
-
-@dataclass(frozen=True, slots=True)
-class FromNeighbour:
-    """Fetch this unit from a neighbour."""
-
-    unit: int
-    node: NodeName
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing can be done now; ask again on any news, and after so many seconds."""
-
-    seconds: float = LOOK_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """Every unit is there."""
-
-
-Step = FromBucket | FromNeighbour | Wait | Finished
-
-
-@dataclass(frozen=True, slots=True)
 class _UnderWay:
     step: FromBucket | FromNeighbour
     since: float
+    request: int  # the first unit that comes by the same request
 
 
 class Schedule:
@@ -92,6 +63,11 @@ class Schedule:
         return sum(1 << unit for unit, one in self._under_way.items() if isinstance(one.step, FromBucket))
 
     @property
+    def places(self) -> int:
+        """How many requests of this node to the bucket may be under way."""
+        return -(-BUCKET_FETCHES // len(self._shares.nodes))
+
+    @property
     def is_alone(self) -> bool:
         """Whether nobody shares the work."""
         return self._shares.nodes == {self._me}
@@ -118,7 +94,7 @@ class Schedule:
         self._judge(now)
         step = self._ask(now) or self._fetch(now)
         if step is not None:
-            self._under_way[step.unit] = _UnderWay(step, now)
+            self._under_way[step.unit] = _UnderWay(step, now, step.unit)
             self._end_idle(now)
             return step
         if self.held == self._all:
@@ -127,13 +103,30 @@ class Schedule:
             self._idle_since = now
         return Wait()
 
+    def follow(self, unit: int, *, last: int) -> range:
+        """Begin with the units up to `last`, too, that come by the same request as one from the bucket; all of them.
+
+        Only while nobody shares the work: long requests cost least, short ones are passed on sooner.
+        """
+        end = unit + 1
+        while self.is_alone and end <= last and self._open >> end & 1:
+            end += 1
+        since = self._under_way[unit].since
+        for number in range(unit, end):
+            self._under_way[number] = _UnderWay(FromBucket(number), since, unit)
+        return range(unit, end)
+
+    def release(self, unit: int) -> None:
+        """Give up a unit that is under way; whoever is to fetch it does so anew."""
+        del self._under_way[unit]
+
     def arrived(self, unit: int, *, now: float) -> None:
         """Note that a unit is there and right."""
         done = self._under_way.pop(unit)
         self.held |= 1 << unit
         match done.step:
             case FromBucket():
-                self._slowest = max(self._slowest or 0.0, now - done.since)
+                self._slowest = max(self._slowest or 0.0, (now - done.since) / (unit - done.request + 1))
             case FromNeighbour(node=node):
                 if node in self.neighbours:
                     self.neighbours[node].asked -= 1
@@ -166,7 +159,7 @@ class Schedule:
         return self._all & ~self.held & ~sum(1 << unit for unit in self._under_way)
 
     @property
-    def _retries(self) -> float:
+    def _wait_seconds(self) -> float:
         return UNMEASURED_SECONDS if self._slowest is None else max(PATIENCE_SECONDS, SLOWER * self._slowest)
 
     def _ask(self, now: float) -> FromNeighbour | None:
@@ -184,8 +177,8 @@ class Schedule:
 
     def _fetch(self, now: float) -> FromBucket | None:
         """Choose a unit of this node's share that nobody has and nobody fetches."""
-        places = -(-BUCKET_FETCHES // len(self._shares.nodes))
-        if self.coming.bit_count() >= places:
+        requests = {one.request for one in self._under_way.values() if isinstance(one.step, FromBucket)}
+        if len(requests) >= self.places:
             return None
         units = self._shares.of(self._me) & self._open & ~self._had(now) & ~self._awaited()
         return FromBucket(self._lowest(units)) if units else None
@@ -203,7 +196,8 @@ class Schedule:
 
     def _lowest(self, units: int) -> int:
         """Choose from a set: nodes begin at different places, so that they have different units to pass on."""
-        later = units >> self._shift << self._shift
+        shift = 0 if self.is_alone else self._shift
+        later = units >> shift << shift
         return next(iter(bits(later or units)))
 
     def _judge(self, now: float) -> None:
@@ -213,7 +207,7 @@ class Schedule:
         for node, neighbour in self.neighbours.items():
             if not neighbour.is_late and neighbour.is_quiet(owed=debts[node], now=now):
                 self._set_aside(node)
-        if self._idle(now) >= (self._rounds + 1) * self._retries:
+        if self._idle(now) >= (self._rounds + 1) * self._wait_seconds:
             self._end_round(debts)
 
     def _end_round(self, debts: dict[NodeName, int]) -> None:

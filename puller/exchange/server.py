@@ -20,7 +20,7 @@ from typing import Final
 from puller.download.bandwidth import BURST_SECONDS, Bandwidth
 from puller.exchange import request, signing
 from puller.exchange.offers import Offer, Offers
-from puller.exchange.request import MAX_HEAD_BYTES, AskBytes, AskWord, BadRequest, Request
+from puller.exchange.request import CRC_HEADER, MAX_HEAD_BYTES, AskBytes, AskWord, BadRequest, Request
 from service import logs, metrics
 from service.connections import ACCEPTED_AT_ONCE, HEAD_SECONDS, TAKE_SECONDS, Connections, places
 from service.disk_threads import in_thread
@@ -162,7 +162,7 @@ class Server:
                 await self._say(writer, 404, "these bytes are not here\n")
                 return
             try:
-                await self._send_from(descriptor, writer, asks)
+                await self._send_from(descriptor, writer, asks, crc=offer.crc(asks.name, asks.start, asks.end))
             finally:
                 os.close(descriptor)
         finally:
@@ -177,9 +177,12 @@ class Server:
             log.warning("a file cannot be offered", reason=str(error))
             return None
 
-    async def _send_from(self, descriptor: int, writer: asyncio.StreamWriter, asks: AskBytes) -> None:
-        sizes = f"bytes {asks.start}-{asks.end - 1}/*"
-        await _head(writer, 206, asks.end - asks.start, f"Content-Range: {sizes}\r\n")
+    async def _send_from(
+        self, descriptor: int, writer: asyncio.StreamWriter, asks: AskBytes, *, crc: int | None
+    ) -> None:
+        more = f"Content-Range: bytes {asks.start}-{asks.end - 1}/*\r\n"
+        more += "" if crc is None else f"{CRC_HEADER}: {crc:08x}\r\n"
+        await _head(writer, 206, asks.end - asks.start, more)
         with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as taker:
             at = asks.start
             while at < asks.end:

@@ -7,7 +7,7 @@ from functools import partial
 
 from events import subjects
 from events.desired import Policy
-from events.names import ModelName, Version
+from events.names import ModelName
 from events.pieces import Table
 from events.status import ExchangeReport, Presence
 from puller.exchange import port
@@ -16,6 +16,7 @@ from puller.exchange.exchange import Exchange
 from puller.exchange.neighbourhood import Neighbourhood
 from puller.exchange.offers import Offers
 from puller.exchange.port import Off
+from puller.exchange.request import Place
 from puller.exchange.server import Server
 from puller.settings import PullerSettings
 from service import logs
@@ -40,7 +41,7 @@ class Site:
         return port.report(self.port, neighbours=len(self.exchange.neighbourhood.live()) if self.exchange else 0)
 
 
-def open_site(chosen: PullerSettings, core: Core, *, table: Callable[[ModelName, Version], Table | None]) -> Site:
+def open_site(chosen: PullerSettings, core: Core, *, table: Callable[[Place], Table | None]) -> Site:
     """Take the port of the exchange, serve there, and listen for neighbours; where that is not to be, say why."""
     taken = port.take(chosen, http=core.http)
     if isinstance(taken, Off):

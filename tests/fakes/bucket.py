@@ -82,6 +82,10 @@ class FakeBucket:
         self.most_running = 0
         self.is_away = False
         self.piece_bytes = 1000
+        self.sent = 0
+        self.pause_after: int | None = None  # so many bytes it sends nothing, until `flows` is set
+        self.flows = asyncio.Event()
+        self.flows.set()
         self.hanging = asyncio.Event()  # set once a request hangs
         self._prefix = prefix
         self._objects: dict[str, _Object] = {}
@@ -157,9 +161,10 @@ class FakeBucket:
             answer = Answer(self._at(file).data[start:end])
             answer = self.faults.pop(0)(answer) if self.faults else answer
             for at in range(0, len(answer.data), self.piece_bytes):
-                await asyncio.sleep(0)
+                await self._flow()
                 piece = memoryview(answer.data)[at : at + self.piece_bytes]
                 write(piece)
+                self.sent += len(piece)
                 yield len(piece)
             if answer.hangs:
                 self.hanging.set()
@@ -172,6 +177,13 @@ class FakeBucket:
     def touch(self, name: str, updated: datetime) -> None:
         """Set when an object changed last."""
         self._objects[name] = replace(self._objects[name], updated=updated)
+
+    async def _flow(self) -> None:
+        if self.pause_after is not None and self.sent >= self.pause_after:
+            self.pause_after = None
+            self.flows.clear()
+        await asyncio.sleep(0)
+        await self.flows.wait()
 
     def _check(self) -> None:
         if self.is_away:

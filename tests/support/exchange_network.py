@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from events.names import NodeName
 from puller.exchange.neighbours import Failure, Word
-from puller.exchange.schedule import Finished, FromBucket, FromNeighbour, Schedule, Wait
+from puller.exchange.schedule import Schedule
+from puller.exchange.steps import Finished, FromBucket, FromNeighbour, Wait
 
 STEP_SECONDS = 0.05
 WORD_SECONDS = 0.1
@@ -28,6 +29,7 @@ class Habits:
     is_noticed_after: float = 0.0  # its death, by the others
     stalls_at: float = NEVER  # it answers, and neither fetches nor sends
     lies: bool = False  # what it sends is wrong
+    poisons: bool = False  # the same, and no checksum of the piece tells: what it says of it is wrong, too
     boasts: bool = False  # it says that it fetches, with ever more bytes, and never has a unit
     line_share: float = 1.0  # how fast it is at the line, of what the others get
 
@@ -41,6 +43,9 @@ class Node:
     schedule: Schedule
     left: dict[int, float] = field(default_factory=dict)  # of units under way
     silent: dict[int, float] = field(default_factory=dict)  # seconds without a byte
+    runs: dict[int, range] = field(default_factory=dict)  # the units that are to come by the same request
+    poisoned: set[int] = field(default_factory=set)  # units that are here, and wrong
+    accused: set[NodeName] = field(default_factory=set)
     steps: dict[int, FromBucket | FromNeighbour] = field(default_factory=dict)
     done_at: float | None = None
     line: float = 0.0
@@ -68,6 +73,7 @@ class Network:
     units: int
     habits: Mapping[NodeName, Habits]
     line: float = 6.0  # units per second
+    run_units: int = 1  # that a node alone fetches by one request
     port: float = 30.0
     sees: Callable[[NodeName, NodeName, float], bool] = lambda _one, _other, _now: True
     nodes: dict[NodeName, Node] = field(init=False)
@@ -122,12 +128,17 @@ class Network:
                     if isinstance(step, FromNeighbour) and (why := self._refusal(step)):
                         node.schedule.failed(step.unit, why, now=self.now)
                         continue
-                    node.steps[step.unit], node.left[step.unit], node.silent[step.unit] = step, 1.0, 0.0
+                    self._begin(node, step, self._run(node, step))
                 case Wait():
                     return
                 case Finished():
                     node.done_at = self.now if node.done_at is None else node.done_at
                     return
+
+    def _run(self, node: Node, step: FromBucket | FromNeighbour) -> range:
+        if isinstance(step, FromNeighbour):
+            return range(step.unit, step.unit + 1)
+        return node.schedule.follow(step.unit, last=min(step.unit + self.run_units, self.units) - 1)
 
     def _refusal(self, step: FromNeighbour) -> Failure | None:
         other = self.nodes[step.node]
@@ -177,16 +188,30 @@ class Network:
     def _complete(self, node: Node, unit: int) -> None:
         step = node.steps[unit]
         if isinstance(step, FromNeighbour):
-            if self.nodes[step.node].habits.lies:
+            giver = self.nodes[step.node]
+            if giver.habits.lies:
+                node.accused.add(step.node)
                 self._end(node, unit, Failure.LIED)
                 return
             node.from_neighbours += 1
+            if giver.habits.poisons or unit in giver.poisoned:
+                node.poisoned.add(unit)
         node.schedule.arrived(unit, now=self.now)
+        rest = node.runs[unit][1:]
         self._forget(node, unit)
+        if rest and node.schedule.is_alone:
+            self._begin(node, FromBucket(rest[0]), rest)
+        else:
+            for number in rest:
+                node.schedule.release(number)
+
+    def _begin(self, node: Node, step: FromBucket | FromNeighbour, run: range) -> None:
+        node.steps[step.unit], node.runs[step.unit] = step, run
+        node.left[step.unit], node.silent[step.unit] = 1.0, 0.0
 
     def _end(self, node: Node, unit: int, why: Failure) -> None:
         node.schedule.failed(unit, why, now=self.now)
         self._forget(node, unit)
 
     def _forget(self, node: Node, unit: int) -> None:
-        del node.steps[unit], node.left[unit], node.silent[unit]
+        del node.steps[unit], node.left[unit], node.silent[unit], node.runs[unit]

@@ -17,7 +17,7 @@ from events.desired import Policy
 from events.names import FileName, ModelName, Version
 from puller.exchange import signing
 from puller.exchange.offers import Offers
-from puller.exchange.request import Place
+from puller.exchange.request import CRC_HEADER, Place
 from puller.exchange.server import Server
 from service import files
 from service.layout import FileRecord, Layout, Receipt
@@ -33,6 +33,7 @@ class Answer:
 
     status: int
     body: bytes
+    crc: str = ""
 
 
 @dataclass(slots=True)
@@ -98,8 +99,9 @@ def send(port: int, data: bytes) -> Answer:
             status = answers.readline().split()
             if not status:
                 return Answer(0, b"")
-            length = 0
+            headers: dict[str, str] = {}
             while (line := answers.readline()) not in {b"\r\n", b""}:
-                name, _, value = line.partition(b":")
-                length = int(value) if name == b"Content-Length" else length
-            return Answer(int(status[1]), answers.read(length))
+                name, _, value = line.decode().partition(":")
+                headers[name] = value.strip()
+            body = answers.read(int(headers.get("Content-Length", "0")))
+            return Answer(int(status[1]), body, headers.get(CRC_HEADER, ""))

@@ -11,21 +11,21 @@ from pathlib import Path
 from events import pieces
 from events.desired import Policy
 from events.messages import Event
-from events.names import FileName, ModelName, NodeName, Version
+from events.names import FileName, NodeName
 from events.pieces import Table
 from events.status import Presence
 from puller.download.transfer import Fetched, Transfer
-from puller.exchange.client import Client
+from puller.exchange.client import STALL_SECONDS, Client
 from puller.exchange.exchange import Exchange
 from puller.exchange.neighbourhood import SETTLED_SECONDS, Neighbourhood
 from puller.exchange.offers import Offers
+from puller.exchange.request import Place
 from puller.exchange.server import Server
 from service.layout import Layout
 from tests.fakes.bucket import FakeBucket
 from tests.support.puller_world import MODEL, QUICK, World
 
 SECRET = "the secret of the site"
-STALL_SECONDS = 0.3
 
 
 @dataclass(slots=True)
@@ -69,10 +69,10 @@ class Site:
     @property
     def bytes_fetched(self) -> int:
         """What the bucket sent."""
-        return sum(end - start for _, start, end in self.bucket.requests)
+        return self.bucket.sent
 
     @contextlib.asynccontextmanager
-    async def node(self, *, table: Table | None = None) -> AsyncIterator[Node]:
+    async def node(self, *, table: Table | None = None, stall_seconds: float = STALL_SECONDS) -> AsyncIterator[Node]:
         """Add a node, which has been there for a while."""
         name = NodeName(f"n{len(self.nodes)}")
         clock = asyncio.get_running_loop().time
@@ -86,10 +86,10 @@ class Site:
         server = Server(offers, secret=SECRET, bytes_per_second=None)
         task = asyncio.create_task(server.serve(listener))
 
-        def known(_model: ModelName, _version: Version) -> Table | None:
+        def known(_place: Place) -> Table | None:
             return table
 
-        client = Client(SECRET, stall_seconds=STALL_SECONDS)
+        client = Client(SECRET, stall_seconds=stall_seconds)
         exchange = Exchange(name, neighbourhood, client, offers, table=known, emit=events.append)
         node = Node(name, world, exchange, f"127.0.0.1:{listener.getsockname()[1]}", events)
         for other in self.nodes:

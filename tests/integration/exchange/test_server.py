@@ -11,8 +11,9 @@ import pytest
 
 from events.desired import Pinned, Policy
 from events.names import FileName, Version
+from puller.disk import crc32c
 from puller.exchange import server
-from puller.exchange.cut import cut
+from puller.exchange.cut import Part, cut
 from puller.exchange.neighbours import Word
 from puller.exchange.request import Place
 from tests.support.exchange_port import MODEL, VERSION, Disk, ask, disk, send, serving
@@ -97,6 +98,35 @@ async def test_units_of_a_version_on_its_way(here: Disk) -> None:
         assert given.body == LARGE[first.start : first.end]
 
 
+async def test_any_range_of_any_piece(here: Disk) -> None:
+    """Whatever range is asked for: right bytes of pieces that are here, a CRC32C with exactly one piece, or nothing."""
+    sizes = {FileName(name): len(data) for name, data in FILES.items()}
+    place, units, dice = Place(MODEL, VERSION, "1" * 64), cut(sizes), random.Random(15)  # noqa: S311
+    for name, data in FILES.items():
+        path = here.layout.stage(MODEL, VERSION) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    parts = [(number, part) for number, unit in enumerate(units) for part in unit.parts]
+    edges = [0, 1, *(edge + by for _, part in parts for edge in (part.start, part.end) for by in (-1, 0, 1)), 10**12]
+    async with serving(here) as (port, offers):
+        with offers.coming(place, units, sizes) as offer:
+            for _ in range(300):
+                has, known = dice.randrange(1 << len(units)), dice.sample(parts, dice.randrange(len(parts) + 1))
+                offer.say(Word(has=has))
+                offer.crcs = {(part.name, part.number): _crc(part) for _, part in known}
+                name = dice.choice([*FILES, "none"])
+                start, end = sorted(max(0, dice.choice(edges)) for _ in range(2))
+                answer = await ask(port, place.file(FileName(name)), byte_range=(start, end + 1))
+                touched = [(number, part) for number, part in parts if part.name == name and part.start <= end]
+                touched = [(number, part) for number, part in touched if start < part.end]
+                is_here = name in FILES and end < len(FILES[name]) and all(has >> number & 1 for number, _ in touched)
+                assert answer.status == (206 if is_here else 404)
+                if is_here:
+                    assert answer.body == FILES[name][start : end + 1]
+                    exact = [part for _, part in known if (part.name, part.start, part.end) == (name, start, end + 1)]
+                    assert answer.crc == (f"{_crc(exact[0]):08x}" if exact else "")
+
+
 async def test_a_transfer_that_failed_offers_nothing(here: Disk) -> None:
     """What is staged then is not known to be right."""
     place = Place(MODEL, VERSION, "1" * 64)
@@ -152,6 +182,10 @@ async def test_any_bytes(here: Disk) -> None:
         for rubbish in (b"", b"\r\n\r\n", b"x" * 100_000, b"GET /v1/" + b"a" * 20_000, os.urandom(5000) + b"\r\n\r\n"):
             assert await asyncio.to_thread(_send_and_end, port, rubbish) in {0, 400}
         assert (await ask(port, place.target)).status == 200
+
+
+def _crc(part: Part) -> int:
+    return crc32c.extend(0, FILES[part.name][part.start : part.end])
 
 
 def _send_and_end(port: int, data: bytes) -> int:

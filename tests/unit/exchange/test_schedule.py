@@ -3,7 +3,8 @@
 from events.names import NodeName
 from puller.exchange import schedule
 from puller.exchange.neighbours import BUSY_SECONDS, QUIET_SECONDS, Failure, Word
-from puller.exchange.schedule import Finished, FromBucket, FromNeighbour, Schedule, Wait
+from puller.exchange.schedule import Schedule
+from puller.exchange.steps import Finished, FromBucket, FromNeighbour, Wait
 
 A, B, C = NodeName("a"), NodeName("b"), NodeName("c")
 ALL = 0b1111
@@ -131,6 +132,49 @@ def test_bucket_failure() -> None:
     assert one.next(now=0) == FromBucket(0)
     one.failed(0, Failure.BROKEN, now=0)
     assert one.next(now=0) == FromBucket(0)
+
+
+def test_alone_by_long_requests() -> None:
+    """A node alone takes units that follow by the same request; they count as one, and as under way."""
+    one = Schedule(A, key="k", units=20)
+    first = one.next(now=0)
+    assert first == FromBucket(0)
+    assert one.follow(0, last=7) == range(8)
+    assert one.coming == 0xFF
+    assert one.next(now=0) == FromBucket(8)
+    assert one.follow(8, last=8) == range(8, 9)
+    assert len(_steps(one)) == schedule.BUCKET_FETCHES - 2
+
+
+def test_shared_by_short_requests() -> None:
+    """A node with neighbours takes nothing by the way: it may be another's share."""
+    one = Schedule(A, key="k", units=20)
+    one.hear(B, Word(0), now=0)
+    step = one.next(now=0)
+    assert isinstance(step, FromBucket)
+    assert one.follow(step.unit, last=19) == range(step.unit, step.unit + 1)
+
+
+def test_long_requests_end_at_what_is_there() -> None:
+    """A request does not go over units that are there or under way already."""
+    one = Schedule(A, key="k", units=6, held=0b010000)
+    assert one.next(now=0) == FromBucket(0)
+    assert one.next(now=0) == FromBucket(1)
+    assert one.follow(1, last=5) == range(1, 4)
+    assert one.follow(0, last=5) == range(1)
+
+
+def test_long_requests_are_no_slow_line() -> None:
+    """Others are waited for by the time of one unit, also where several come by one request."""
+    waits = []
+    for last in (0, 7):
+        one = Schedule(A, key="k", units=20)
+        one.next(now=0)
+        run = one.follow(0, last=last)
+        for unit in run:
+            one.arrived(unit, now=10 * (unit + 1))
+        waits.append(one._wait_seconds)
+    assert waits == [schedule.SLOWER * 10, schedule.SLOWER * 10]
 
 
 def _steps(one: Schedule) -> list[FromBucket | FromNeighbour]:
