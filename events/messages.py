@@ -208,6 +208,7 @@ class VersionRemoved(VersionEvent):
 class ChangeMade(Event):
     """An operator changed desired state; `revision` is what the document has since, `nodes` is empty for all nodes.
 
+    `before`: what was wanted and served on these nodes until then, in words; empty from releases before this one.
     `more_nodes`: so many more than are named, where that are too many for one message (`short`).
     """
 
@@ -217,6 +218,7 @@ class ChangeMade(Event):
     command: str
     summary: str
     reason: str = ""  # why, in the operator's own words
+    before: str = ""
     nodes: Nodes = ()
     more_nodes: Count = 0
     revision_before: Count

@@ -17,7 +17,7 @@ from master.desired.idempotency import Remembered, Requests, Step
 from master.desired.preview import preview
 from master.desired.steps import take
 from master.desired.store import DesiredDocuments, readable
-from master.desired.summary import summary
+from master.desired.summary import before, summary
 from master.errors import Conflict, Refused, Spoiled
 from master.fleet.state import FleetState
 from master.fleet.stored import Stored
@@ -99,6 +99,7 @@ class Changes:
                 command=_kind(order),
                 summary=made.summary,
                 reason="" if isinstance(order.change, Desired) else order.change.reason,
+                before=before(order.model, stored.document, map(self._state.nodes.__getitem__, self._concerned(order))),
                 nodes=order.nodes,
                 revision_before=stored.revision,
                 revision=0,
@@ -167,11 +168,14 @@ class Changes:
         )
 
     def _foreseen(self, order: ChangeRequest, before: Desired, after: Desired) -> Iterable[Foreseen]:
-        for name in sorted(order.nodes or self._state.nodes):
+        for name in self._concerned(order):
             node = self._state.nodes[name]
             yield Foreseen(
                 node=name, sentences=preview(node, order.model, before=before.on(name), after=after.on(name))
             )
+
+    def _concerned(self, order: ChangeRequest) -> list[NodeName]:
+        return sorted(order.nodes or self._state.nodes)
 
     async def _resolve(self, order: ChangeRequest, stored: Stored) -> tuple[Step, ...]:
         """Turn an order into steps that mean the same whenever they are taken. `Refused`: it cannot work."""

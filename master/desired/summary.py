@@ -1,18 +1,31 @@
 """What a change does to desired state, in words, for answers and for the history. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from events import changes as wire
 from events.desired import Desired
 from events.names import ModelName, Version
+from events.wording import few
 from master.desired.idempotency import Step
-from master.fleet.explain import listed
+from master.fleet.explain import listed, wants
+from master.fleet.nodes import Node
 from master.history.sentences import where
+
+MOST_NAMED = 5  # of what was wanted, and of the versions that were served, before a change
 
 
 def summary(model: ModelName, steps: Sequence[Step]) -> str:
     """Say what steps do to a model."""
     return "; ".join(f"model {model} on {where(step.nodes)}: {_did(step)}" for step in steps)
+
+
+def before(model: ModelName, document: Desired, nodes: Iterable[Node]) -> str:
+    """Say what was wanted of a model and served on these nodes until a change."""
+    nodes = tuple(nodes)
+    wanted = sorted({wants(document.on(node.name)) for node in nodes}) or [wants(document.policy)]
+    serving = {version for node in nodes if (cell := node.cells.get(model)) for version in cell.serving}
+    served = few([str(version) for version in sorted(serving, reverse=True)], most=MOST_NAMED)
+    return f"{few(wanted, most=MOST_NAMED)}; {served or 'nothing'} served"
 
 
 def _did(step: Step) -> str:

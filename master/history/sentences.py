@@ -28,7 +28,9 @@ def where(nodes: Sequence[NodeName], more: int = 0) -> str:
 
 def _changed(event: m.ChangeMade) -> str:
     why = f" ({event.reason})" if event.reason else ""
-    return f"{event.actor or 'somebody'} changed {event.summary}{why}{_unnamed(event) if event.more_nodes else ''}"
+    before = f"; before: {event.before}" if event.before else ""
+    unnamed = _unnamed(event) if event.more_nodes else ""
+    return f"{event.actor or 'somebody'} changed {event.summary}{why}{before}{unnamed}"
 
 
 def _unnamed(event: m.ChangeMade) -> str:

@@ -25,6 +25,12 @@ def test_the_same_checkout_gives_the_same_wheel(tmp_path: Path) -> None:
     assert one.read_bytes() == other.read_bytes()
 
 
+def test_the_page_says_how_big_it_is(tmp_path: Path) -> None:
+    """As it is today."""
+    page = (Path(__file__).parents[2] / "docs" / "command.md").read_text()
+    assert f"The wheel has {build(tmp_path).stat().st_size / 1e6:.1f} MB" in page
+
+
 def test_there_is_one_import_name_and_nothing_of_the_services(files: dict[str, bytes]) -> None:
     """No module imports what a node needs, from us or from elsewhere."""
     tops = {name.partition("/")[0] for name in files}

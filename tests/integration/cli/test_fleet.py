@@ -42,7 +42,7 @@ def test_a_version_goes_from_publish_to_served_and_back(cluster: Cluster) -> Non
     late = cluster.run("wait line 2 --timeout 0s")
     assert late.returncode == Exit.CANNOT
     assert "node-2" in late.stdout
-    assert "pinned to 1 (local changed model line on node node-2: pinned to version 1, at " in late.stderr
+    assert "pinned to 1 (local changed model line on node node-2: pinned to version 1; before: " in late.stderr
     assert "Desired: pinned to version 1." in cluster.do("explain line --node node-2")
 
 

@@ -52,9 +52,10 @@ async def test_a_change_is_written_and_on_record_once(nats_server: NatsServer) -
         unmade = await order(second, wire.Unpin())
         assert unmade.revision_before == made.revision_after
         entries = await recorded(first, 2)
+        all_nodes = "tester changed model m on all nodes"
         assert [entry.sentence for entry in entries] == [
-            "tester changed model m on all nodes: follows the newest version",
-            "tester changed model m on all nodes: pinned to version 6",
+            f"{all_nodes}: follows the newest version; before: pinned to version 6; nothing served",
+            f"{all_nodes}: pinned to version 6; before: the newest version; nothing served",
         ]
         assert entries[1].data["request"] == made.request
         assert await record(second) == entries

@@ -7,7 +7,7 @@ import pytest
 
 from events import changes as wire
 from events import messages
-from events.desired import Pinned, Policy
+from events.desired import Desired, Pinned, Policy
 from events.names import MAX_VERSION, ModelName, NodeName, Version
 from master.desired import summary
 from master.desired.idempotency import Step
@@ -220,6 +220,19 @@ def test_every_event_and_change_has_words() -> None:
     assert summary.summary(MODEL, steps) == "model m on node a: pinned to version 7"
     event = messages.VersionQuarantined(model=MODEL, version=Version(7), reason="bad sample")
     assert sentences.sentence(event) == "version 7 of m went into quarantine: bad sample"
+
+
+def test_a_change_says_what_was_wanted_and_served_before() -> None:
+    """Documents of before are gone after 32 changes, and what was served is in none of them."""
+    known = fleet_of({"a": serving(6, 7), "b": serving(6)}).fleet_state.nodes
+    own = Desired(nodes={NodeName("b"): Policy(want=Pinned(versions=(V6,)))})
+    told = summary.before(MODEL, own, known.values())
+    assert told == "pinned to version 6, the newest version; 7, 6 served"
+    assert summary.before(MODEL, Desired(), []) == "the newest version; nothing served"
+    change = messages.ChangeMade(
+        model=MODEL, actor="anna", command="pin", summary="x", reason="bad", before=told, revision_before=3, revision=4
+    )
+    assert sentences.sentence(change) == f"anna changed x (bad); before: {told}"
 
 
 def test_a_sentence_names_some_nodes_and_counts_the_rest() -> None:

@@ -24,7 +24,7 @@ def operations(document: Schema) -> Iterator[tuple[str, Schema]]:
 
 @pytest.mark.parametrize("name", ["openapi", "asyncapi"])
 def test_the_document_in_docs_is_the_one_the_code_makes(name: str) -> None:
-    """`python -m master.<name> > docs/<name>.json` writes it anew."""
+    """`python -m master.api.openapi > docs/openapi.json` and `master.commands.asyncapi` write them anew."""
     render = {"openapi": openapi.render, "asyncapi": asyncapi.render}[name]
     assert (DOCS / f"{name}.json").read_text() == render()
 
