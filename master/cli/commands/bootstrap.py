@@ -76,7 +76,15 @@ def bootstrap(
     from master.cli.google.bootstrap import Commands, Outcome, Plan  # noqa: PLC0415 - see above
 
     place.check()
-    plan = Plan(place.home, place.bucket, place.topic, place.prefix, nodes=tuple(nodes or ()), days=days)
+    plan = Plan(
+        place.home,
+        place.bucket,
+        place.topic,
+        place.prefix,
+        nodes=tuple(nodes or ()),
+        days=days,
+        billing_project=session.settings.billing_project,
+    )
     steps = _take(session, plan, is_dry_run=dry_run)
     if as_json:
         session.screen.json([asdict(step) for step in steps])

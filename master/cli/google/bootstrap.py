@@ -17,6 +17,8 @@ from master.cli.google.causes import GoogleFailure, Missing
 from master.cli.google.pubsub import Found, NoPermissions
 from master.cli.google.storage import FINALIZE, Notifier
 
+PAYER_ROLE = "roles/serviceusage.serviceUsageConsumer"  # for serviceusage.services.use
+
 
 class Outcome(StrEnum):
     """What became of a step."""
@@ -48,6 +50,7 @@ class Plan:
     prefix: str = ""
     nodes: tuple[NodeName, ...] = ()
     days: int = subscription.EXPIRY_DAYS
+    billing_project: str = ""  # that pays for requests to the bucket, where it has requester-pays
 
     @property
     def topic_path(self) -> str:
@@ -196,9 +199,12 @@ class Commands:
 
     @property
     def agent(self) -> str:
-        describe = _line("gcloud storage buckets describe", f"gs://{self.plan.bucket}", format="value(projectNumber)")
+        plan = self.plan
+        describe = _line(
+            "gcloud storage buckets describe", f"gs://{plan.bucket}", format="value(projectNumber)", **self._payer
+        )
         agent = f"serviceAccount:$(gcloud storage service-agent --project=$({describe} --raw))"
-        line = _line("gcloud pubsub topics add-iam-policy-binding", self.plan.topic, project=self.plan.project)
+        line = _line("gcloud pubsub topics add-iam-policy-binding", plan.topic, project=plan.project)
         return f'{line} --member="{agent}" --role=roles/pubsub.publisher'
 
     @property
@@ -211,7 +217,12 @@ class Commands:
             event_types=FINALIZE,
             payload_format="none",
             **narrow,
+            **self._payer,
         )
+
+    @property
+    def _payer(self) -> dict[str, str]:
+        return {"billing_project": self.plan.billing_project} if self.plan.billing_project else {}
 
     def subscription(self, node: NodeName) -> str:
         """Make a node's subscription."""
@@ -233,12 +244,14 @@ class Commands:
     def rights(self) -> Sequence[str]:
         """What the nodes' own account needs, which nobody but you knows; of subscriptions, those of the named nodes."""
         plan, account = self.plan, "--member=serviceAccount:NODE_ACCOUNT"
-        reader = _line("gcloud storage buckets add-iam-policy-binding", f"gs://{plan.bucket}")
+        reader = _line("gcloud storage buckets add-iam-policy-binding", f"gs://{plan.bucket}", **self._payer)
+        payer = _line("gcloud projects add-iam-policy-binding", plan.billing_project)
         grant = partial(_line, "gcloud pubsub subscriptions add-iam-policy-binding", project=plan.project)
         listeners = [grant(subscription.name(plan.topic, node)) for node in plan.nodes]
         return (
             f"{reader} {account} --role=roles/storage.objectViewer",
             *(f"{listener} {account} --role=roles/pubsub.subscriber" for listener in listeners),
+            *([f"{payer} {account} --role={PAYER_ROLE}"] if plan.billing_project else ()),
         )
 
 

@@ -14,7 +14,8 @@ def test_the_commands_are_those_of_bootstrap() -> None:
     """Whoever sets up by hand makes the same as the program."""
     commands = Commands(Plan("my-project", "my-models", "models", "models/", nodes=(NODE,)))
     steps = (commands.topic, commands.bucket, commands.agent, commands.notification, commands.subscription(NODE))
-    for command in (*steps, *commands.rights):
+    payer = Commands(Plan("my-project", "my-models", "models", billing_project="my-billing-project")).rights[-1]
+    for command in (*steps, *commands.rights, payer):
         assert f"    {command}\n" in GUIDE
 
 

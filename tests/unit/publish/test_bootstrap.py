@@ -1,5 +1,7 @@
 """Setting a project up: what is missing is made, what is there stays, any number of times."""
 
+from dataclasses import replace
+
 from events.names import NodeName
 from master.cli.google.bootstrap import Bootstrap, Commands, Outcome, Plan, covers
 from master.cli.google.pubsub import Found
@@ -101,6 +103,18 @@ def test_the_commands_of_gcloud_say_the_same() -> None:
         'hasPrefix(attributes.objectId, "models/")\' '
         "--message-retention-duration=3600s --expiration-period=31d --min-retry-delay=1s --max-retry-delay=60s"
     )
+
+
+def test_who_pays_is_named_with_every_command_on_the_bucket() -> None:
+    """A bucket with requester-pays refuses the others; and the nodes' account has to be allowed to name who pays."""
+    commands = Commands(replace(PLAN, billing_project="payer"))
+    for command in (commands.agent, commands.notification, commands.rights[0]):
+        assert " --billing-project=payer" in command
+    assert commands.rights[-1] == (
+        "gcloud projects add-iam-policy-binding payer --member=serviceAccount:NODE_ACCOUNT"
+        " --role=roles/serviceusage.serviceUsageConsumer"
+    )
+    assert not [command for command in (*Commands(PLAN).rights, commands.topic) if "payer" in command]
 
 
 def test_a_topic_may_be_in_another_project_than_the_subscriptions() -> None:
