@@ -178,13 +178,14 @@ DRAWINGS: Mapping[str, Callable[[Results], Picture]] = {
 
 
 def draw(source: Path, target: Path) -> Iterable[Path]:
-    """Draw every benchmark that has been measured; the files that were written."""
+    """Draw every benchmark that has figures; the files that were written."""
     target.mkdir(parents=True, exist_ok=True)
     with _style():
         for name, drawing in DRAWINGS.items():
-            if (measured := source / f"{name}.json").exists():
+            measured = source / f"{name}.json"
+            if measured.exists() and (results := Results.read(measured)).figures:
                 path = target / f"{name}.svg"
-                drawing(Results.read(measured)).savefig(path, metadata={"Date": None})
+                drawing(results).savefig(path, metadata={"Date": None})
                 yield path
 
 

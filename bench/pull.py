@@ -100,6 +100,10 @@ def pull(site: Testbed, model: ModelName, versions: Sequence[Version]) -> tuple[
     async def go() -> tuple[Pulled, ...]:
         async with puller(site, model) as pulling:
             os.sync()  # what others wrote before is not our burden
-            return tuple([await pulling.pull(version) for version in versions])
+            return tuple([await fetch(pulling, version) for version in versions])
+
+    async def fetch(pulling: Pulling, version: Version) -> Pulled:
+        site.fill_memory()
+        return await pulling.pull(version)
 
     return asyncio.run(go())

@@ -93,6 +93,7 @@ def take_turns(place: Testbed, fetchers: Mapping[str, Callable[[], Run]], plan: 
         for name in names[first:] + names[:first]:
             place.warm()
             os.sync()
+            place.fill_memory()
             runs[name].append(fetchers[name]())
     return runs
 

@@ -56,6 +56,7 @@ def test_what_grows_is_found_by_size(tmp_path: Path) -> None:
 
 
 def test_what_was_not_measured_has_no_picture(tmp_path: Path) -> None:
-    """No file, no picture, no error."""
+    """No file or no figure, no picture, no error."""
     (tmp_path / "notes.json").write_text(json.dumps({}))
+    report.write(Measured("transfer", is_quick=True, seconds=1.0, machine=MACHINE, rows=()), tmp_path)
     assert list(plots.draw(tmp_path, tmp_path)) == []
