@@ -50,10 +50,10 @@ class ConfiguratorSettings(NodeSettings):
         120.0, description="after so many seconds without TensorFlow Serving its config file is emptied"
     )
     stagger_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
-        0.0, description="nodes begin the first load of a version within so many seconds, not at once (0: at once)"
+        0.5, description="nodes begin the first load of a version within so many seconds, not at once (0: at once)"
     )
     heed_peers: bool = Field(
-        default=False,
+        default=True,
         description="do not load what took TensorFlow Serving down on another node until an operator retries it",
     )
     http_port: Port = Field(8002, description="port of /livez, /readyz, /status and /metrics")
