@@ -21,7 +21,7 @@ from configurator.serving.client import Serving
 from configurator.serving.reloader import Reloader
 from configurator.serving.sample_request import Predicts
 from configurator.settings import ConfiguratorSettings
-from configurator.versions.cleanup import Around, Cleaner
+from configurator.versions.cleanup import Cleaner, CleanupDependencies
 from configurator.versions.disk import Disk
 from configurator.versions.health_checks import HealthChecks
 from configurator.versions.peers import Link, Peers
@@ -57,7 +57,7 @@ class TensorFlowServing(Predicts, Asked, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class ProcessDependencies:
     """What else a pass touches: desired state, events, its own bell, the way to its peers, the monotonic clock."""
 
     desired: Callable[[], DesiredState]
@@ -68,34 +68,38 @@ class Outside:
     clock: Callable[[], float] = time.monotonic
 
 
-def wire(disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServing, outside: Outside) -> Dependencies:
+def wire(
+    disk: Disk, settings: ConfiguratorSettings, *, serving: TensorFlowServing, process: ProcessDependencies
+) -> Dependencies:
     """Put together what a pass works on."""
     troubles = Troubles(log)
-    emitter, sweeper = EventEmitter(outside.emit, troubles=troubles), Sweeper(disk)
+    emitter, sweeper = EventEmitter(process.emit, troubles=troubles), Sweeper(disk)
 
     async def send(config: ModelServerConfig) -> None:
         await serving.reload(config, seconds=settings.reload_seconds)
 
-    reloader = Reloader(send, wake=outside.wake)
+    reloader = Reloader(send, wake=process.wake)
     hand_made = HandMade(serving, troubles=troubles)
-    link = Link(outside.publish, outside.is_connected, outside.wake, outside.clock)
+    link = Link(process.publish, process.is_connected, process.wake, process.clock)
     peers = Peers(settings.node, link, stagger_seconds=settings.stagger_seconds, heeds=settings.heed_peers)
     return Dependencies(
         disk=disk,
         serving=serving,
-        observer=Observer(disk, serving, desired=outside.desired, hand_made=hand_made, peers=peers, troubles=troubles),
+        observer=Observer(disk, serving, desired=process.desired, hand_made=hand_made, peers=peers, troubles=troubles),
         hand_made=hand_made,
         peers=peers,
         reloader=reloader,
         sender=Sender(disk, reloader, hand_made, sweeper, emitter, troubles),
         sweeper=sweeper,
-        cleaner=Cleaner(disk, settings, sweeper=sweeper, emitter=emitter, around=Around(outside.clock, troubles)),
+        cleaner=Cleaner(
+            disk, settings, sweeper=sweeper, emitter=emitter, around=CleanupDependencies(process.clock, troubles)
+        ),
         health_checks=HealthChecks(
             disk, serving, emitter=emitter, smoke_seconds=settings.smoke_seconds, troubles=troubles
         ),
         emitter=emitter,
         troubles=troubles,
-        clock=outside.clock,
+        clock=process.clock,
     )
 
 
@@ -103,14 +107,14 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
     """Put the service together."""
     wake, serving = core.wakeup.wake, Serving(settings.serving_address, settings.serving_tls)
     disk = Disk(Layout(settings.models_dir.absolute()), settings.config_file)
-    outside = Outside(
+    process = ProcessDependencies(
         lambda: core.desired.state,
         core.bus.emit,
         wake,
         partial(core.bus.publish, subjects.CRASH),
         lambda: core.bus.connection.is_connected,
     )
-    dependencies = wire(disk, settings, serving=serving, outside=outside)
+    dependencies = wire(disk, settings, serving=serving, process=process)
     reconcile = Reconcile(dependencies, settings)
     reporter = Reporter(core, dependencies, reconcile, settings)
 

@@ -20,7 +20,7 @@ from configurator.serving.reloader import Accepted, Overdue, Rejected
 from configurator.serving.states import State
 from configurator.settings import ConfiguratorSettings
 from configurator.versions import confirmed_versions
-from configurator.versions.assessment import Patience, assess
+from configurator.versions.assessment import LoadTimeouts, assess
 from configurator.versions.health_checks import Findings, retries
 from configurator.view import Activity, View
 from events.names import ModelName, Version
@@ -176,8 +176,8 @@ class Reconcile:
     async def _judge(self) -> bool:
         """Judge versions, act on that, and write down which are good; tell whether any quarantine is other now."""
         dependencies, view = self._dependencies, self.view
-        patience = Patience(self._settings.load_seconds, self._settings.new_load_seconds)
-        assessments = assess(view, patience, retried=retries(dependencies.observer.folders))
+        timeouts = LoadTimeouts(self._settings.load_seconds, self._settings.new_load_seconds)
+        assessments = assess(view, timeouts, retried=retries(dependencies.observer.folders))
         if removes(view):
             assessments = replace(assessments, test=())  # what is removed does not wait for another's answers
         findings = await dependencies.health_checks.carry_out(assessments, view)

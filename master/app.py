@@ -21,7 +21,7 @@ from master.desired.forget import Forgetting
 from master.desired.idempotency import Requests
 from master.desired.store import DesiredDocuments
 from master.fleet import streams
-from master.fleet.presence import SignsOfLife
+from master.fleet.presence import PresenceTracker
 from master.fleet.queries import FleetQueries
 from master.fleet.state import FleetState
 from master.fleet.views import Freshness
@@ -112,7 +112,7 @@ def build(
     """Put the master together; the jobs are what has to run."""
     bus, fleet_state, health = Bus(settings, "master"), FleetState(settings.cluster), Health()
     sign = new_sign(settings.node, "master")
-    signs = SignsOfLife(fleet_state, sign, grace_seconds=grace_seconds, beat=partial(beat, bus, sign))
+    signs = PresenceTracker(fleet_state, sign, grace_seconds=grace_seconds, beat=partial(beat, bus, sign))
     fleet, watcher = FleetQueries(fleet_state), StatusWatcher(fleet_state, signs)
     documents, history, ports = DesiredDocuments(bus), History(bus), NodeHttpClient(settings.command_token)
     audit, dispatcher = Audit(bus, documents), CommandDispatcher(fleet, bus, ports)

@@ -23,7 +23,7 @@ from service.consumers import Attempt
 from service.errors import Transient
 from service.jobs import Job
 from service.micro import Offer
-from service.sending import KeptValues, Letter, Outbox
+from service.sending import KeptValues, OutboundEvent, Outbox
 from service.settings import Settings
 from service.tasks import until
 from service.watch import Check, Follow, Snapshot, Watched, anything
@@ -103,7 +103,7 @@ class Bus:
     def emit(self, event: messages.Event) -> None:
         """Queue an event; where NATS is away for so long that the outbox is full, the oldest is dropped and counted."""
         event_id = uuid4().hex
-        self._outbox.add(Letter(*self.envelope(event, event_id=event_id), event_id))
+        self._outbox.add(OutboundEvent(*self.envelope(event, event_id=event_id), event_id))
 
     def envelope(self, event: messages.Event, *, event_id: str) -> tuple[str, bytes]:
         """Write an event, as this service says it now: its subject and its bytes."""

@@ -22,7 +22,7 @@ from service.folder_lock import FolderLock, Holder
 from service.health import Health
 from service.layout import Layout
 from service.loop import Outcome, Timing, Wakeup, run
-from service.reporting import Namesakes
+from service.reporting import DuplicateWriters
 from service.settings import NodeSettings, Settings, names
 from service.tasks import end
 from service.version import __version__
@@ -55,7 +55,7 @@ class Core:
     wakeup: Wakeup
     health: Health
     sign: Presence
-    namesakes: Namesakes
+    namesakes: DuplicateWriters
     changed: asyncio.Event
 
     def report_changed(self) -> None:
@@ -188,7 +188,7 @@ def _core(service: str, settings: NodeSettings, address: str) -> Core:
     desired.load()
     bus.watch(subjects.DESIRED_BUCKET, desired.show, check=problem)
     sign = reporting.new_sign(settings.node, service)
-    namesakes = Namesakes(bus, sign, on_change=changed.set)
+    namesakes = DuplicateWriters(bus, sign, on_change=changed.set)
     return Core(service, settings, address, layout, bus, desired, wakeup, Health(), sign, namesakes, changed)
 
 

@@ -65,7 +65,7 @@ def fitting(report: Report) -> bytes:
     return report.model_copy(update={**left, "warnings": (words,)}).model_dump_json().encode()
 
 
-class Namesakes:
+class DuplicateWriters:
     """Hears the signs of life under this service's own key, and tells of another process that gives them, too."""
 
     def __init__(self, bus: Bus, sign: Presence, *, on_change: Callable[[], None]) -> None:

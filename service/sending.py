@@ -22,7 +22,7 @@ OUTBOX_EVENTS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutboundEvent:
     """An event on its way."""
 
     subject: str
@@ -35,18 +35,18 @@ class Outbox:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self._tried: Letter | None = None
-        self._letters: deque[Letter] = deque(maxlen=OUTBOX_EVENTS)
+        self._tried: OutboundEvent | None = None
+        self._events: deque[OutboundEvent] = deque(maxlen=OUTBOX_EVENTS)
         self._work = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._letters)
+        return len(self._events)
 
-    def add(self, letter: Letter) -> None:
+    def add(self, event: OutboundEvent) -> None:
         """Queue an event; where the outbox is full, the oldest is dropped and counted."""
-        if len(self._letters) == OUTBOX_EVENTS:
+        if len(self._events) == OUTBOX_EVENTS:
             metrics.EVENTS_DROPPED.labels(why="nats away").inc()
-        self._letters.append(letter)
+        self._events.append(event)
         self._work.set()
 
     def sender(self, stream: JetStreamContext) -> Callable[[], Awaitable[None]]:
@@ -56,36 +56,36 @@ class Outbox:
             await jetstream.ensure_streams(stream, is_node=True)  # a peer that listens would hide that no stream does
             while True:
                 self._work.clear()
-                while self._letters:
-                    letter = self._letters[0]
-                    await self._post(stream, letter)
-                    if self._letters and self._letters[0] is letter:
-                        self._letters.popleft()
+                while self._events:
+                    event = self._events[0]
+                    await self._post(stream, event)
+                    if self._events and self._events[0] is event:
+                        self._events.popleft()
                 self.job.succeed()
                 await self._work.wait()
 
         return send
 
-    async def _post(self, stream: JetStreamContext, letter: Letter) -> None:
-        kind = subjects.event_type(letter.subject)
+    async def _post(self, stream: JetStreamContext, event: OutboundEvent) -> None:
+        kind = subjects.event_type(event.subject)
         try:
-            await self._publish(stream, letter)
+            await self._publish(stream, event)
         except NatsError as error:
             if not jetstream.is_too_big(error):
                 raise
             metrics.EVENTS_DROPPED.labels(why="too big").inc()
-            log.warning("event dropped: nats takes none so big", type=kind, bytes=len(letter.data))
+            log.warning("event dropped: nats takes none so big", type=kind, bytes=len(event.data))
         else:
             metrics.EVENTS_SENT.labels(type=kind).inc()
 
-    async def _publish(self, stream: JetStreamContext, letter: Letter) -> None:
+    async def _publish(self, stream: JetStreamContext, event: OutboundEvent) -> None:
         """Send an event. An id that was taken before the event was ever sent was taken by somebody else."""
-        headers = {"Nats-Msg-Id": letter.id}
-        is_first, self._tried = self._tried is not letter, letter
-        receipt = await stream.publish(letter.subject, letter.data, headers=headers)
+        headers = {"Nats-Msg-Id": event.id}
+        is_first, self._tried = self._tried is not event, event
+        receipt = await stream.publish(event.subject, event.data, headers=headers)
         if receipt.duplicate and is_first:
-            log.warning("somebody had taken the id of an event; it is sent under another", subject=letter.subject)
-            await stream.publish(letter.subject, letter.data)
+            log.warning("somebody had taken the id of an event; it is sent under another", subject=event.subject)
+            await stream.publish(event.subject, event.data)
 
 
 class KeptValues:

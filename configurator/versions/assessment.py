@@ -40,7 +40,7 @@ class _Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LoadTimeouts:
     """For how many seconds a version may load. A new model's load holds up all reloads, so it may get fewer."""
 
     update: float
@@ -64,10 +64,10 @@ class Assessments:
     )  # who could be judged, and who could not
 
 
-def assess(view: View, patience: Patience, *, retried: dict[Key, str | None]) -> Assessments:
+def assess(view: View, timeouts: LoadTimeouts, *, retried: dict[Key, str | None]) -> Assessments:
     """Judge every version that was asked for; `retried` holds the retry request each quarantine record has followed."""
     keys = sorted(key for key in view.applied.asked.keys() | view.applied.crashes.keys() if key[0] in view.models)
-    cases = each(keys, lambda key: _judge_one(view, key, patience.of(view, key)))
+    cases = each(keys, lambda key: _judge_one(view, key, timeouts.of(view, key)))
     failed = {key: case.failure for key, case in cases.done.items() if case.failure}
     bugs = {key: one.reason for key, one in cases.troubles.items() if key[1] not in view.models[key[0]].good}
     again = each(sorted(retried), lambda key: _is_wanted_again(view, key, retried[key]))

@@ -30,7 +30,7 @@ class Seen(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class CleanupDependencies:
     """What every part of a pass shares: the monotonic clock, and what is wrong with single versions."""
 
     clock: Callable[[], float]
@@ -41,7 +41,13 @@ class Cleaner:
     """Removes versions in the safe order; remembers since when each has not been needed."""
 
     def __init__(
-        self, disk: Disk, settings: ConfiguratorSettings, *, sweeper: Sweeper, emitter: EventEmitter, around: Around
+        self,
+        disk: Disk,
+        settings: ConfiguratorSettings,
+        *,
+        sweeper: Sweeper,
+        emitter: EventEmitter,
+        around: CleanupDependencies,
     ) -> None:
         self._disk = disk
         self._settings = settings

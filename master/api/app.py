@@ -26,7 +26,7 @@ from master.api import (
     session,
 )
 from master.api.gate import Gate
-from master.api.limits import Places, Rate, Turns
+from master.api.limits import HistorySlots, Rate, StreamSlots
 from master.api.problems import ProblemDocument
 from master.api.proxies import Proxies
 from master.api.stream import Streams
@@ -87,8 +87,8 @@ def create(master: Master, *, pages: APIRouter) -> Api:
     trusted = proxies.parse(master.settings.trusted_proxies)
     app = _assemble(pages)
     app.state.master = master
-    app.state.streams = Streams(Places())
-    app.state.turns = Turns()
+    app.state.streams = Streams(StreamSlots())
+    app.state.turns = HistorySlots()
     app.state.tokens = tokens
     app.include_router(dashboard.router)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_PACKED_BYTES, compresslevel=4)

@@ -51,7 +51,7 @@ class Rate:
         bucket.tokens -= 1
 
 
-class Places:
+class StreamSlots:
     """Places for event streams, some for each caller."""
 
     def __init__(self, total: int = MAX_STREAMS, each: int = MAX_STREAMS_EACH) -> None:
@@ -79,7 +79,7 @@ class Places:
                 del self._taken[caller]
 
 
-class Turns:
+class HistorySlots:
     """Turns at looking into the history: few at once, few of one caller, and the others wait."""
 
     def __init__(self, total: int = MAX_LOOKS, each: int = MAX_LOOKS_EACH, waiting: int = MAX_LOOKS_WAITING) -> None:

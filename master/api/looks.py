@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.types import Receive
 
 from master.api.auth import Caller, Role
-from master.api.limits import Turns
+from master.api.limits import HistorySlots
 from master.api.respond import respond
 from master.api.rights import Viewer
 from master.reach import Master
@@ -24,7 +24,7 @@ V = TypeVar("V", bound=BaseModel)
 
 async def look(request: Request, caller: Caller, found: Coroutine[None, None, V]) -> Response:
     """Answer with what a look finds, unless the client goes first."""
-    turns = cast("Turns", request.app.state.turns)
+    turns = cast("HistorySlots", request.app.state.turns)
 
     async def taking_turns() -> V:
         async with turns.one(caller.name):
@@ -43,11 +43,11 @@ async def look(request: Request, caller: Caller, found: Coroutine[None, None, V]
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Requester:
     """Who asks for a change, or for what it would do."""
 
     caller: Caller
-    turns: Turns
+    turns: HistorySlots
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Take a turn for the dry run of one who may only look; who may change things waits for nobody."""
@@ -55,11 +55,11 @@ class Asking:
         return nullcontext() if is_operator else self.turns.one(self.caller.name)
 
 
-async def _asking(request: Request, caller: Viewer) -> Asking:
-    return Asking(caller, cast("Turns", request.app.state.turns))
+async def _asking(request: Request, caller: Viewer) -> Requester:
+    return Requester(caller, cast("HistorySlots", request.app.state.turns))
 
 
-Asked = Annotated[Asking, Depends(_asking)]
+Asked = Annotated[Requester, Depends(_asking)]
 
 
 async def until_gone(receive: Receive) -> None:

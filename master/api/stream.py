@@ -13,7 +13,7 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from master.answers import Entry
-from master.api.limits import Places
+from master.api.limits import StreamSlots
 from master.api.looks import until_gone
 from master.fleet.views import BoardNews, Freshness
 from service import logs, metrics
@@ -32,7 +32,7 @@ END = b'event: end\ndata: {"reason": "the master stops; come back with Last-Even
 class Streams:
     """All streams of one master."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: StreamSlots) -> None:
         self.places = places
         self.is_ending = False
 

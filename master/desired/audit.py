@@ -26,7 +26,7 @@ RETRY_SECONDS = 1.0
 EXPECTED_OF = "Nats-Expected-Last-Subject-Sequence-Subject"
 
 
-class Faster(Transient):
+class RecordedByAnother(Transient):
     """Another master wrote the record first; what it wrote is looked at."""
 
 
@@ -85,7 +85,7 @@ class Audit:
 
     def _note(self, model: ModelName, trouble: Trouble) -> None:
         """Say what keeps a change off the record; not that another master was faster, nor that NATS is away."""
-        if isinstance(trouble.error, Faster) or not self._bus.connection.is_connected:
+        if isinstance(trouble.error, RecordedByAnother) or not self._bus.connection.is_connected:
             return
         if trouble.is_bug and trouble.reason not in self._job.reason:
             log.bug("a bug; other models' changes go on record", error=trouble.error, model=model)
@@ -107,7 +107,7 @@ class Audit:
             log.info("desired state changed", model=model, revision=change.revision, actor=change.actor)
 
     async def _write(self, stream: JetStreamContext, change: ChangeMade, place: int) -> int:
-        """Write a change behind the record at this place; `Faster` where another master was."""
+        """Write a change behind the record at this place; `RecordedByAnother` where another master was."""
         subject, data = self._bus.envelope(
             messages.short(change), event_id=f"{subjects.DESIRED_BUCKET}/{change.model}/{change.revision}"
         )
@@ -120,7 +120,7 @@ class Audit:
         except APIError as error:
             if error.err_code not in WRONG_REVISION:
                 raise
-            raise Faster(f"another master put a change of model {change.model} on record") from error
+            raise RecordedByAnother(f"another master put a change of model {change.model} on record") from error
 
     async def _recorded(self, model: ModelName) -> tuple[int, int]:
         """Tell the newest revision of a model that is on record, and where in the stream."""

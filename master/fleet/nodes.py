@@ -16,7 +16,7 @@ from master.fleet.views import CellState, NodeLine, NodeRow, NodeState, Service,
 SERVICES = ("configurator", "puller")
 
 
-class Head(Report):
+class ReportSummary(Report):
     """A service's report without its models."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -61,7 +61,7 @@ class Known:
     """A service that has reported."""
 
     name: str
-    head: Head
+    head: ReportSummary
     refused: Refused | None = None  # the newest report, where it is not the one that `head` is of
     silence: Silence | None = None  # None while it is heard
     shared: Refused = NOT_SHARED  # which processes have its name, where they are several
@@ -106,10 +106,10 @@ class Node:
         return said.lost_since if said else None
 
 
-def unread(node: NodeName, service: str, at: datetime) -> Head:
+def unread(node: NodeName, service: str, at: datetime) -> ReportSummary:
     """What is known of a service of which no report could be read yet."""
     heard = Connection(is_connected=True, since=at)
-    return Head(
+    return ReportSummary(
         node=node, service=service, software="", started=at, reported=at, is_ready=False, last_pass=Pass(), nats=heard
     )
 
@@ -155,7 +155,7 @@ def assess(node: Node) -> Verdict:
     return Verdict(NodeState.WELL, "", max(known.head.started for known in services))
 
 
-def foreign(head: Head, cluster: str) -> str:
+def foreign(head: ReportSummary, cluster: str) -> str:
     """Say that a service is of another cluster; empty where it is not, or where either does not say."""
     if not cluster or head.cluster in {"", cluster}:
         return ""

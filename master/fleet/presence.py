@@ -21,7 +21,7 @@ Place = tuple[NodeName, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class LastPresence:
     """The last that stands under a key: a sign of life, or None where it was taken away."""
 
     at: datetime
@@ -38,7 +38,7 @@ class Word:
         return self.sign is not None and self.sign.is_last
 
 
-class SignsOfLife:
+class PresenceTracker:
     """Follows the bucket of presence and tells the fold who is heard, and which names two processes have."""
 
     def __init__(
@@ -53,7 +53,7 @@ class SignsOfLife:
 
     def begin(self, on_whole: Callable[[], None]) -> Follow:
         """Follow from the beginning; `on_whole` is called once all who are there have been told."""
-        last: dict[Place, Word] = {}
+        last: dict[Place, LastPresence] = {}
         begun: datetime | None = None  # when NATS was away, so were all signs: silence counts from here on
         is_live = False
 
@@ -65,7 +65,7 @@ class SignsOfLife:
                 return
             place = whose(entry.key)
             sign = None if entry.value is None else status.presence(entry.value, *place)
-            last[place] = Word(entry.time, sign)
+            last[place] = LastPresence(entry.time, sign)
             if not is_live:
                 return
             if sign is None or sign.process != self._own.process:
@@ -89,10 +89,10 @@ class SignsOfLife:
         else:
             self._state.alive(*place)
 
-    def _judge(self, last: dict[Place, Word], *, now: datetime, begun: datetime) -> None:
+    def _judge(self, last: dict[Place, LastPresence], *, now: datetime, begun: datetime) -> None:
         heard = self._state.heard
         for place in heard - last.keys():
-            last[place] = Word(begun, None)
+            last[place] = LastPresence(begun, None)
         for place, word in last.items():
             counts_from = max(word.at, begun) if place in heard else word.at
             if word.has_ended or now - counts_from > self._grace or not (word.is_sign or place in heard):

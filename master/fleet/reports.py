@@ -6,14 +6,14 @@ from pydantic_core import from_json, to_json
 from events import cost, wording
 from events.names import ModelName, NodeName
 from events.status import MAX_MODELS, MAX_REPORT_BYTES, MAX_REPORT_VALUES
-from master.fleet.nodes import SERVICES, Head
+from master.fleet.nodes import SERVICES, ReportSummary
 
 
 class BadReport(ValueError):
     """A report that cannot be read, in words that follow `the report is`."""
 
 
-class Stranger(BadReport):
+class ForeignReport(BadReport):
     """A report of another node or service than the one that was asked, or under whose key it stands."""
 
     def __init__(self, who: str) -> None:
@@ -21,22 +21,22 @@ class Stranger(BadReport):
         self.who = who
 
 
-def read(data: bytes, node: NodeName, service: str) -> tuple[Head, dict[ModelName, bytes]]:
-    """Read the report of a node's service; `BadReport` says why it cannot be, `Stranger` whose it is instead."""
+def read(data: bytes, node: NodeName, service: str) -> tuple[ReportSummary, dict[ModelName, bytes]]:
+    """Read the report of a node's service; `BadReport` says why it cannot be, `ForeignReport` whose it is instead."""
     if wrong := cost.problem(data, most_bytes=MAX_REPORT_BYTES, most_values=MAX_REPORT_VALUES):
         raise BadReport(wrong)
     try:
         raw = from_json(data)
         if wording.may_be_unsafe(data):
             raw = wording.clean_texts(raw)
-        head = Head.model_validate(raw)
+        head = ReportSummary.model_validate(raw)
     except ValidationError as error:
         raise BadReport(f"not readable: {wording.problems(error, whole='report')}") from error
     except ValueError as error:
         raise BadReport(f"not readable: {wording.of_library(error)}") from error
     if (head.node, head.service) != (node, service):
         what = head.service if head.service in SERVICES else "service"
-        raise Stranger(f"{head.node}'s {what}")
+        raise ForeignReport(f"{head.node}'s {what}")
     return head, _models(raw.get("models", {}))
 
 

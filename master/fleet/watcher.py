@@ -7,8 +7,8 @@ from datetime import datetime
 from events import desired, subjects
 from events.names import ModelName, NodeName
 from master.fleet.nodes import Refused
-from master.fleet.presence import SignsOfLife, whose
-from master.fleet.reports import BadReport, Stranger
+from master.fleet.presence import PresenceTracker, whose
+from master.fleet.reports import BadReport, ForeignReport
 from master.fleet.state import FleetState
 from master.fleet.stored import Stored
 from service import logs, metrics
@@ -22,7 +22,7 @@ log = logs.get("master.ear")
 class StatusWatcher:
     """Follows the buckets; whole once each has shown all it had."""
 
-    def __init__(self, fleet_state: FleetState, signs: SignsOfLife) -> None:
+    def __init__(self, fleet_state: FleetState, signs: PresenceTracker) -> None:
         self._state = fleet_state
         self._signs = signs
         self._missing = {subjects.STATUS_BUCKET, subjects.PRESENCE_BUCKET, subjects.DESIRED_BUCKET}
@@ -137,7 +137,7 @@ def hear_report(
     try:
         fleet_state.report(node, service, data)
     except BadReport as error:
-        if at_address and isinstance(error, Stranger):
+        if at_address and isinstance(error, ForeignReport):
             log.info("another answers at a service's last address", node=node, service=service, who=error.who)
             fleet_state.meet(node, service, error.who, at=at)
             return False

@@ -20,7 +20,7 @@ from events import cost
 from puller.bucket.connections import Connection, Connections
 from puller.download.engine import PIECE_BYTES
 from puller.exchange import signing
-from puller.exchange.neighbours import Failure, Word
+from puller.exchange.neighbours import Availability, Failure
 from puller.exchange.request import CRC_HEADER, Place
 from service.causes import cause
 from service.disk_threads import in_thread
@@ -138,7 +138,7 @@ class Link:
         self._sign = sign
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def word(self, *, after: int | None) -> Word | None:
+    async def word(self, *, after: int | None) -> Availability | None:
         """Ask which units are there; None where the neighbour does not take part. `NotGiven` where none comes."""
         try:
             async with asyncio.timeout(WORD_SECONDS):
@@ -208,12 +208,12 @@ def _crc(stated: str | None) -> int | None:
     return None if stated is None else int(stated, 16)
 
 
-def _word(body: bytes) -> Word:
+def _word(body: bytes) -> Availability:
     if problem := cost.problem(body, most_bytes=MAX_WORD_BYTES, most_values=16):
         raise NotGiven(Failure.BROKEN, f"its word is {problem}")
     with contextlib.suppress(ValueError, TypeError, KeyError):
         said = json.loads(body)
         has, coming, count = str(said["has"]), str(said["coming"]), said["bytes"]
         if _HEX.fullmatch(has) and _HEX.fullmatch(coming) and isinstance(count, int):
-            return Word(int(has, 16), int(coming, 16), count)
+            return Availability(int(has, 16), int(coming, 16), count)
     raise NotGiven(Failure.BROKEN, "its word cannot be read")

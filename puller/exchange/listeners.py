@@ -7,7 +7,7 @@ from typing import Final
 
 from events.names import NodeName
 from puller.exchange.client import Client, NotGiven
-from puller.exchange.neighbours import Word
+from puller.exchange.neighbours import Availability
 from puller.exchange.request import Place
 from puller.exchange.schedule import Schedule
 from service import logs
@@ -74,13 +74,13 @@ class Listeners:
         finally:
             link.close()
 
-    def _hear(self, node: NodeName, word: Word | None) -> int | None:
+    def _hear(self, node: NodeName, word: Availability | None) -> int | None:
         if word is None:
             self._lose(node)
             return None
         self.settled.add(node)
         whole = (1 << self.units) - 1
-        known = Word(word.has & whole, word.coming & whole, word.bytes_there)
+        known = Availability(word.has & whole, word.coming & whole, word.bytes_there)
         self.schedule.hear(node, known, now=asyncio.get_running_loop().time())
         self.on_news()
         return word.has.bit_count()

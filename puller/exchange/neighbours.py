@@ -11,7 +11,7 @@ FAILURES: Final = 2  # after so many broken answers in a row nothing more is ask
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Availability:
     """What a neighbour says of a version: the units it has, those it fetches from the bucket, its bytes altogether."""
 
     has: int
@@ -43,7 +43,7 @@ class Neighbour:
     is_avoided: bool = False  # nothing is taken from it
     is_late: bool = False  # what it says it fetches is not waited for
 
-    def hear(self, word: Word, *, now: float) -> None:
+    def hear(self, word: Availability, *, now: float) -> None:
         """Take its word."""
         if word.bytes_there > self.bytes_there or word.has & ~self.has:
             self.progressed_at = now

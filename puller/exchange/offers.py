@@ -18,7 +18,7 @@ from events.names import FileName, ModelName
 from events.pieces import piece_bytes
 from puller.exchange.cut import Unit, cut
 from puller.exchange.holdings import Crcs
-from puller.exchange.neighbours import Word
+from puller.exchange.neighbours import Availability
 from puller.exchange.request import Place
 from service.files import refuse_links
 from service.layout import Layout, Receipt, read_receipt, versions
@@ -31,14 +31,14 @@ class Offer:
     """The units of one version that are here. `folders`: where its files may be, the first that has one counts."""
 
     def __init__(self, units: tuple[Unit, ...], sizes: Mapping[FileName, int], *, folders: tuple[Path, ...]) -> None:
-        self.word = Word(has=0)
+        self.word = Availability(has=0)
         self.crcs: Crcs = {}  # what goes along with pieces whose file may not be whole yet
         self._units = {(part.name, part.number): number for number, unit in enumerate(units) for part in unit.parts}
         self._sizes = sizes
         self._folders = folders
         self._changed = asyncio.Event()
 
-    def say(self, word: Word) -> None:
+    def say(self, word: Availability) -> None:
         """Say what is here now."""
         is_news = word.has != self.word.has
         self.word = word
@@ -147,7 +147,7 @@ def _whole(receipt: Receipt, folder: Path) -> Offer:
     sizes = {record.name: record.size for record in receipt.files}
     units = cut(sizes)
     offer = Offer(units, sizes, folders=(folder,))
-    offer.say(Word(has=(1 << len(units)) - 1, bytes_there=sum(sizes.values())))
+    offer.say(Availability(has=(1 << len(units)) - 1, bytes_there=sum(sizes.values())))
     return offer
 
 

@@ -17,7 +17,7 @@ from puller.exchange.client import Client, NotGiven
 from puller.exchange.cut import Unit, last_of_request
 from puller.exchange.holdings import Holdings
 from puller.exchange.listeners import LOOK_SECONDS, Listeners
-from puller.exchange.neighbours import Failure, Word
+from puller.exchange.neighbours import Availability, Failure
 from puller.exchange.offers import Offer
 from puller.exchange.order import bits
 from puller.exchange.request import Place
@@ -184,7 +184,7 @@ class Run:
     def _say(self) -> None:
         """Tell neighbours what is here; what is still to be checked is on its way to them."""
         coming = self._schedule.coming | self._holdings.unchecked
-        self.offer.say(Word(self._holdings.offered, coming, self.work.meter.done))
+        self.offer.say(Availability(self._holdings.offered, coming, self.work.meter.done))
 
     def _wake(self) -> None:
         self._news.set()

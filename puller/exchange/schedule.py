@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final
 
 from events.names import NodeName
-from puller.exchange.neighbours import Failure, Neighbour, Word, had, offered
+from puller.exchange.neighbours import Availability, Failure, Neighbour, had, offered
 from puller.exchange.order import Shares, bits, weight
 from puller.exchange.steps import Finished, FromBucket, FromNeighbour, Step, Wait
 
@@ -72,7 +72,7 @@ class Schedule:
         """Whether nobody shares the work."""
         return self._shares.nodes == {self._me}
 
-    def hear(self, node: NodeName, word: Word, *, now: float) -> None:
+    def hear(self, node: NodeName, word: Availability, *, now: float) -> None:
         """Take a neighbour's word about the version; the first one makes it take part."""
         if node in self._liars or self._has_ended:
             return

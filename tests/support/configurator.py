@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from configurator import explain, status
-from configurator.app import Outside, wire
+from configurator.app import ProcessDependencies, wire
 from configurator.reconcile import Reconcile
 from configurator.serving import render
 from configurator.settings import ConfiguratorSettings
@@ -79,7 +79,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
 
     def begin(self) -> None:
         """Make a configurator that remembers nothing, as a start of the process does."""
-        outside = Outside(
+        process = ProcessDependencies(
             desired=lambda: DesiredState(
                 NODE, {name: Desired(policy=one) for name, one in self.policies.items()}, self.revisions
             ),
@@ -90,7 +90,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
             clock=lambda: self.serving.now,
         )
         disk = self.disk_kind(self.layout, self.settings.config_file)
-        self.dependencies = wire(disk, self.settings, serving=self.serving, outside=outside)
+        self.dependencies = wire(disk, self.settings, serving=self.serving, process=process)
         self.reconcile = Reconcile(self.dependencies, self.settings)
         self.due = self.serving.now
 

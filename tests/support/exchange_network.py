@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from events.names import NodeName
-from puller.exchange.neighbours import Failure, Word
+from puller.exchange.neighbours import Availability, Failure
 from puller.exchange.schedule import Schedule
 from puller.exchange.steps import Finished, FromBucket, FromNeighbour, Wait
 
@@ -59,11 +59,11 @@ class Node:
         """Whether it fetches and sends."""
         return self.is_there(now) and now < self.habits.stalls_at
 
-    def word(self, now: float) -> Word:
+    def word(self, now: float) -> Availability:
         """What it says."""
         if self.habits.boasts:
-            return Word(has=0, coming=(1 << 60) - 1, bytes_there=int(now * 1000))
-        return Word(self.schedule.held, self.schedule.coming, int(self.line * 1000) + self.from_neighbours)
+            return Availability(has=0, coming=(1 << 60) - 1, bytes_there=int(now * 1000))
+        return Availability(self.schedule.held, self.schedule.coming, int(self.line * 1000) + self.from_neighbours)
 
 
 @dataclass(slots=True)

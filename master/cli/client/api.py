@@ -48,7 +48,7 @@ class _Problem(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ChangeRequest:
     """A change of desired state that somebody asks for, and for which nodes; none means all."""
 
     change: Change
@@ -130,7 +130,7 @@ class Master:
                 return page.model_copy(update={"entries": tuple(entries)})
             before = str(page.before)
 
-    def change(self, model: ModelName, wish: Wish) -> Made:
+    def change(self, model: ModelName, wish: ChangeRequest) -> Made:
         """Change a model's desired state, or hear what that would do."""
         body = {"change": wish.fields, "nodes": wish.nodes or None, "dry_run": wish.is_dry_run}
         path, data = f"/v1/models/{model}/changes", _json(body)

@@ -30,7 +30,7 @@ from events.changes import (
 )
 from events.names import ModelName, Version
 from master.answers import Made
-from master.cli.client.api import Wish
+from master.cli.client.api import ChangeRequest
 from master.cli.exits import Exit, Failure
 from master.cli.output import sentences
 from master.cli.session import How, Model, OneVersion, Session, parsed
@@ -161,9 +161,9 @@ def _label(name: str, version: Version | None, *, accept_default: bool) -> SetLa
 
 def _change(session: Session, model: ModelName, change: Change, *, how: How, question: str = "") -> Exit:
     change = _with_words(change, how)
-    wish = Wish(change, nodes=how.where, is_dry_run=how.dry_run)
+    wish = ChangeRequest(change, nodes=how.where, is_dry_run=how.dry_run)
     if not how.dry_run and not how.yes and (question or session.screen.has_person):
-        foreseen = session.master.change(model, Wish(change, nodes=how.where, is_dry_run=True))
+        foreseen = session.master.change(model, ChangeRequest(change, nodes=how.where, is_dry_run=True))
         if not how.as_json:
             _show(session, foreseen)
         if foreseen.is_changed:

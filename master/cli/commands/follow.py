@@ -19,7 +19,7 @@ from master.cli.exits import Exit, Failure, Unreachable
 from master.cli.output import sentences
 from master.cli.output.screen import state
 from master.cli.session import Json, Model, Nodes, OneVersion, Session, parsed
-from master.cli.wait import hopeless
+from master.cli.wait import obstacles
 from master.cli.wait.goal import Goal, Reach, Share
 from master.cli.wait.waiting import AGAIN_SECONDS, Ring, Waiting
 
@@ -144,7 +144,7 @@ def _advice(master: Master, reach: Reach) -> str:
         page = master.history(limit=CHANGES, model=reach.model, kind=ChangeMade.type)
     except Failure:  # the reason stands without it
         return ""
-    told = hopeless.who(reach.obstacle, page.entries)
+    told = obstacles.who(reach.obstacle, page.entries)
     return f" ({told})" if told else ""
 
 

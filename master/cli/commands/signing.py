@@ -138,7 +138,7 @@ def write_signature(
     session: Session, folder: Path, model: ModelName, version: Version, *, signing: SigningKey
 ) -> tuple[bool, str]:
     """Sign a folder; tell whether a signature was written, and the fingerprint of the key."""
-    from master.cli.publish.signature import Pen, sign_folder  # noqa: PLC0415 - see above
+    from master.cli.publish.signature import SigningIdentity, sign_folder  # noqa: PLC0415 - see above
     from service.signatures.certificates import load_all  # noqa: PLC0415 - see above
     from service.signatures.keys import load_private  # noqa: PLC0415 - see above
 
@@ -146,8 +146,8 @@ def write_signature(
     key = load_private(signing.key, password=session.settings.signing_password.encode())
     chain = load_all(signing.certificate) if signing.certificate else ()
     with bar(session.screen, "SHA-256", _signed_bytes(folder)) as read:
-        pen = Pen(key, chain)
-        was_written = sign_folder(folder, model, version, pen=pen, provenance=provenance, read=read)
+        identity = SigningIdentity(key, chain)
+        was_written = sign_folder(folder, model, version, identity=identity, provenance=provenance, read=read)
     return was_written, key.public.fingerprint
 
 

@@ -25,7 +25,7 @@ from service.signatures.statement import PROVENANCE_NAME, SIGNATURE_NAME
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
+class SigningIdentity:
     """With what is signed: a key and, where it has one, its chain of certificates."""
 
     key: PrivateKey
@@ -58,7 +58,7 @@ def sign_folder(
     model: ModelName,
     version: Version,
     *,
-    pen: Pen,
+    identity: SigningIdentity,
     provenance: Provenance | None = None,
     read: Read = nobody,
 ) -> bool:
@@ -67,18 +67,18 @@ def sign_folder(
     They are left then, because no two signatures are equal and a broken upload goes on with the one it began with.
     """
     digests = digests_of(folder, files_of(folder), read=read)
-    own, subject = Policy(keys={"own": pen.key.public}), statement.subject_of(model, version)
+    own, subject = Policy(keys={"own": identity.key.public}), statement.subject_of(model, version)
     before = _signed_before(folder / SIGNATURE_NAME, model, version, own)
     is_new = before is None or before.digests != digests
     if is_new:
-        _write(folder / SIGNATURE_NAME, sign(subject, digests, pen.key, chain=pen.chain))
+        _write(folder / SIGNATURE_NAME, sign(subject, digests, identity.key, chain=identity.chain))
     if provenance is None:
         return is_new
-    trusted = Trusted(Signer("own", pen.key.public.fingerprint), {name: digests[name] for name in sorted(digests)})
+    trusted = Trusted(Signer("own", identity.key.public.fingerprint), {name: digests[name] for name in sorted(digests)})
     there = origin(signature_in(folder / PROVENANCE_NAME), trusted, model, version, own)
     if there.provenance == provenance:
         return is_new
-    _write(folder / PROVENANCE_NAME, sign_provenance(provenance, subject, digests, pen.key, chain=pen.chain))
+    _write(folder / PROVENANCE_NAME, sign_provenance(provenance, subject, digests, identity.key, chain=identity.chain))
     return True
 
 

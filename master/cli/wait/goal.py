@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from events.desired import Desired
 from events.names import ModelName, NodeName, Version
-from master.cli.wait import hopeless
+from master.cli.wait import obstacles
 from master.fleet.views import CellRow, CellState
 
 _SHARE = re.compile(r"(?P<percent>[0-9]{1,3}(\.[0-9]+)?)%|(?P<count>[1-9][0-9]{0,5})|all")
@@ -89,7 +89,7 @@ class Reach(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class Circumstances:
     """What is known besides the model's cells."""
 
     nodes: frozenset[NodeName] = frozenset()  # the fleet's, where some of them have no cell
@@ -101,7 +101,7 @@ class Around:
     revision: int = 0  # of that document
 
 
-def judge(goal: Goal, cells: Iterable[CellRow], around: Around = Around()) -> Reach:
+def judge(goal: Goal, cells: Iterable[CellRow], around: Circumstances = Circumstances()) -> Reach:
     """Compare the goal with the model's cells.
 
     A node without a cell has not heard of the model yet and counts; one that shall not have it does not.
@@ -138,7 +138,7 @@ def judge(goal: Goal, cells: Iterable[CellRow], around: Around = Around()) -> Re
 
 def _hopeless(
     goal: Goal,
-    around: Around,
+    around: Circumstances,
     *,
     counted: Collection[NodeName],
     nodes: Collection[NodeName],
@@ -150,7 +150,7 @@ def _hopeless(
     most = len(goal.nodes) or (around.total if around.total is not None else None)
     if most and goal.share.count is not None and goal.share.count > most:
         return "", f"{goal.share.count} nodes are asked for, and there {'is' if most == 1 else 'are'} {most}"
-    blocked, kind, words = hopeless.worst(around.desired, goal.version, nodes=nodes, cells=rows)
+    blocked, kind, words = obstacles.worst(around.desired, goal.version, nodes=nodes, cells=rows)
     if blocked and len(nodes) - blocked < goal.share.of(len(nodes)):
         return kind, words
     needed = goal.share.of(len(counted))

@@ -14,7 +14,7 @@ from events.desired import Desired
 from events.names import ModelName
 from master.cli.client.api import Master
 from master.cli.exits import Failure, NotFound, Unreachable
-from master.cli.wait.goal import Around, Goal, Reach, judge
+from master.cli.wait.goal import Circumstances, Goal, Reach, judge
 from master.fleet.stored import Stored
 from master.fleet.views import NodeState
 
@@ -87,7 +87,7 @@ class Waiting:
         rows = master.nodes() if is_partial else []
         spread = view.versions if view else ()
         stored = self._desired(view.revision) if view else UNSET
-        around = Around(
+        around = Circumstances(
             nodes=frozenset(row.node for row in rows),
             lost=frozenset(row.node for row in rows if row.state is NodeState.LOST),
             total=total,

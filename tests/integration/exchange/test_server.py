@@ -14,7 +14,7 @@ from events.names import FileName, Version
 from puller.disk import crc32c
 from puller.exchange import server
 from puller.exchange.cut import Part, cut
-from puller.exchange.neighbours import Word
+from puller.exchange.neighbours import Availability
 from puller.exchange.request import Place
 from tests.support.exchange_port import MODEL, VERSION, Disk, ask, disk, send, serving
 
@@ -86,7 +86,7 @@ async def test_units_of_a_version_on_its_way(here: Disk) -> None:
             first = units[0].parts[0]
             assert (await ask(port, place.file(weights), byte_range=(first.start, first.end))).status == 404
             news = asyncio.create_task(ask(port, f"{place.target}?after=0"))
-            offer.say(Word(has=1, coming=2, bytes_there=first.size))
+            offer.say(Availability(has=1, coming=2, bytes_there=first.size))
             assert json.loads((await news).body) == {"has": "1", "coming": "2", "bytes": first.size}
             given = await ask(port, place.file(weights), byte_range=(first.start, first.end))
             assert given.body == LARGE[first.start : first.end]
@@ -112,7 +112,7 @@ async def test_any_range_of_any_piece(here: Disk) -> None:
         with offers.coming(place, units, sizes) as offer:
             for _ in range(300):
                 has, known = dice.randrange(1 << len(units)), dice.sample(parts, dice.randrange(len(parts) + 1))
-                offer.say(Word(has=has))
+                offer.say(Availability(has=has))
                 offer.crcs = {(part.name, part.number): _crc(part) for _, part in known}
                 name = dice.choice([*FILES, "none"])
                 start, end = sorted(max(0, dice.choice(edges)) for _ in range(2))

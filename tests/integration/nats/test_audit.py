@@ -19,7 +19,7 @@ from master.desired.store import CHANGE_HEADER
 from master.history.event_stream import Filter
 from service import jetstream, settings, streams
 from service.jobs import Job
-from service.sending import Letter, Outbox
+from service.sending import OutboundEvent, Outbox
 from service.settings import Settings
 from service.tasks import end
 from tests.support.master import secured_master
@@ -169,7 +169,7 @@ async def test_a_duplicate_acknowledgement_is_looked_into(secured: Secured, kind
                 subjects.event(NODE, subjects.MASTER, "change.made"), b"", headers={"Nats-Msg-Id": "id"}
             )
         outbox = Outbox(Job("sending", on_change=lambda: None))
-        outbox.add(Letter(place, b"who did what", "id"))
+        outbox.add(OutboundEvent(place, b"who did what", "id"))
         sending = asyncio.create_task(outbox.job.persist(outbox.sender(stream)))
         await eventually(lambda: not outbox)
         await end([sending])

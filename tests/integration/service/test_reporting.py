@@ -12,7 +12,7 @@ from events.names import NodeName
 from infra.local.client import nats_client
 from service import jetstream, settings
 from service.bus import Bus
-from service.reporting import Namesakes, keep_beating, new_sign
+from service.reporting import DuplicateWriters, keep_beating, new_sign
 from service.settings import Settings
 from service.tasks import end
 from tests.support.stack import NatsServer, eventually
@@ -22,11 +22,11 @@ BEAT_SECONDS = 0.05
 
 
 @asynccontextmanager
-async def machine(server: NatsServer) -> AsyncIterator[Namesakes]:
+async def machine(server: NatsServer) -> AsyncIterator[DuplicateWriters]:
     """A puller of this name; it ends cleanly."""
     bus = Bus(settings.load(Settings, {"MM_NODE": NODE, "MM_NATS_URL": server.url}), "puller")
     sign = new_sign(NODE, "puller")
-    namesakes = Namesakes(bus, sign, on_change=lambda: None)
+    namesakes = DuplicateWriters(bus, sign, on_change=lambda: None)
     running = [asyncio.create_task(job) for job in (bus.run(), keep_beating(bus, sign, seconds=BEAT_SECONDS))]
     try:
         await eventually(lambda: bus.connection.is_connected)

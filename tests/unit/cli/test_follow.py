@@ -12,7 +12,7 @@ from master.answers import Entry, HistoryPage
 from master.cli.client.api import Master
 from master.cli.client.http import Reply
 from master.cli.exits import Exit, Unreachable
-from master.cli.wait.goal import Around, Goal, Reach, Share, judge
+from master.cli.wait.goal import Circumstances, Goal, Reach, Share, judge
 from master.cli.wait.waiting import Waiting
 from master.fleet.stored import Stored
 from master.fleet.views import CellRow, CellState, ModelView, VersionSpread
@@ -139,7 +139,7 @@ def test_each_node_that_counts_is_counted_once() -> None:
     """Nodes without the model yet count, nodes that shall not have it do not, lost ones serve nothing for sure."""
     unwanted = cell(NODES[2], state=CellState.ABSENT).model_copy(update={"desired": ()})
     cells = [cell(NODES[0], V4), cell(NODES[1], V4, state=CellState.LOST), unwanted]
-    reach = judge(Goal(LINE, V4), cells, Around(nodes=frozenset(NODES[:4])))
+    reach = judge(Goal(LINE, V4), cells, Circumstances(nodes=frozenset(NODES[:4])))
     assert (reach.serving, reach.total) == (1, 3)
     assert [(one.node, one.state) for one in reach.missing] == [
         (NODES[1], CellState.LOST),
@@ -150,7 +150,7 @@ def test_each_node_that_counts_is_counted_once() -> None:
 def test_single_nodes_can_be_waited_for() -> None:
     """--node narrows the goal to the canary."""
     goal = Goal(LINE, V4, nodes=frozenset({NODES[0]}))
-    assert judge(goal, [cell(NODES[0], V4), cell(NODES[1], V3)], Around(quarantined=9)).is_reached
+    assert judge(goal, [cell(NODES[0], V4), cell(NODES[1], V3)], Circumstances(quarantined=9)).is_reached
 
 
 def test_a_version_that_is_about_to_be_unloaded_is_not_served() -> None:
@@ -211,17 +211,19 @@ def test_a_policy_of_one_node_stands_against_all_but_not_against_enough() -> Non
     """Of ten nodes one is pinned elsewhere: all is out of reach, 90% is not."""
     cells = [cell(node, V3, desired=V3) for node in NODES]
     desired = Desired(nodes={NODES[0]: Policy(want=Pinned(versions=(V3,)))})
-    assert judge(Goal(LINE, V4), cells, Around(desired=desired)).reason == "the model is pinned to 3"
-    assert not judge(Goal(LINE, V4, share=Share.parse("90%")), cells, Around(desired=desired)).is_hopeless
+    assert judge(Goal(LINE, V4), cells, Circumstances(desired=desired)).reason == "the model is pinned to 3"
+    assert not judge(Goal(LINE, V4, share=Share.parse("90%")), cells, Circumstances(desired=desired)).is_hopeless
 
 
 def test_more_nodes_than_there_are_are_not_waited_for() -> None:
     """Nor a node that nobody has heard of."""
     cells = [cell(NODES[0], V3), cell(NODES[1], V3)]
-    reach = judge(Goal(LINE, V4, share=Share.parse("3")), cells, Around(total=2))
+    reach = judge(Goal(LINE, V4, share=Share.parse("3")), cells, Circumstances(total=2))
     assert reach.reason == "3 nodes are asked for, and there are 2"
-    assert not judge(Goal(LINE, V4, share=Share.parse("2")), cells, Around(total=2)).is_hopeless
-    reach = judge(Goal(LINE, V4, nodes=frozenset({NodeName("n99")})), cells, Around(total=2, nodes=frozenset(NODES)))
+    assert not judge(Goal(LINE, V4, share=Share.parse("2")), cells, Circumstances(total=2)).is_hopeless
+    reach = judge(
+        Goal(LINE, V4, nodes=frozenset({NodeName("n99")})), cells, Circumstances(total=2, nodes=frozenset(NODES))
+    )
     assert reach.reason == "no node n99 has ever reported; `nodes` lists those that have"
 
 
@@ -253,7 +255,7 @@ def test_a_report_from_before_the_last_change_is_no_proof() -> None:
     """After `unpin` a node still tells of the pin for a moment: that it serves the version then is soon over."""
     old, new, silent = (cell(node, V4) for node in NODES[:3])
     old, new = old.model_copy(update={"revision": 6}), new.model_copy(update={"revision": 7})
-    reach = judge(Goal(LINE, V4), [old, new, silent], Around(revision=7))
+    reach = judge(Goal(LINE, V4), [old, new, silent], Circumstances(revision=7))
     assert (reach.serving, reach.is_reached) == (2, False)
     assert [(one.node, one.reason) for one in reach.missing] == [
         (NODES[0], "has not told yet that it follows revision 7 of what is wanted")

@@ -4,7 +4,7 @@ import pytest
 
 from configurator.serving.applied_config import AppliedConfig, Asked, Key
 from configurator.serving.states import State, Status
-from configurator.versions.assessment import STALE_SECONDS, Patience, assess
+from configurator.versions.assessment import STALE_SECONDS, LoadTimeouts, assess
 from configurator.view import Model, View
 from events.desired import Policy
 from events.names import ModelName, Version
@@ -53,7 +53,7 @@ CASES = {
 def test_what_is_quarantined(case: str) -> None:
     """A version that failed goes, with the reason; anything that may still come right stays."""
     seen, reason = CASES[case]
-    found = assess(seen, Patience(10.0), retried={}).quarantine
+    found = assess(seen, LoadTimeouts(10.0), retried={}).quarantine
     if reason is None:
         assert found == {}
     else:
@@ -63,12 +63,12 @@ def test_what_is_quarantined(case: str) -> None:
 @pytest.mark.parametrize(("good", "expected"), [(False, (ONE,)), (True, ())])
 def test_what_is_tested(good: bool, expected: tuple[Key, ...]) -> None:
     """An available version is tested once, until it is good."""
-    assert assess(view(Status(State.AVAILABLE), asked=FRESH, good=good), Patience(10), retried={}).test == expected
+    assert assess(view(Status(State.AVAILABLE), asked=FRESH, good=good), LoadTimeouts(10), retried={}).test == expected
 
 
 def test_an_available_version_with_an_error_is_not_tested() -> None:
     """AVAILABLE counts with code 0 only."""
-    assert assess(view(Status(State.AVAILABLE, 2), asked=FRESH), Patience(10), retried={}).test == ()
+    assert assess(view(Status(State.AVAILABLE, 2), asked=FRESH), LoadTimeouts(10), retried={}).test == ()
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_a_request_to_try_again_counts_once(
     """The record remembers which request it has followed."""
     retry = {Version(1): request_id} if request_id else {}
     model = Model(policy=Policy(retry=retry), quarantined={Version(1): "broken"})
-    assert assess(View(NOW, {M: model}, AppliedConfig()), Patience(10), retried={ONE: followed}).release == expected
+    assert assess(View(NOW, {M: model}, AppliedConfig()), LoadTimeouts(10), retried={ONE: followed}).release == expected

@@ -2,7 +2,7 @@
 
 from events.names import NodeName
 from puller.exchange import schedule
-from puller.exchange.neighbours import BUSY_SECONDS, QUIET_SECONDS, Failure, Word
+from puller.exchange.neighbours import BUSY_SECONDS, QUIET_SECONDS, Availability, Failure
 from puller.exchange.schedule import Schedule
 from puller.exchange.steps import Finished, FromBucket, FromNeighbour, Wait
 
@@ -30,7 +30,7 @@ def test_nothing_to_do() -> None:
 def test_whole_neighbour() -> None:
     """A node that comes late takes everything from a neighbour that has it."""
     one = Schedule(A, key="k", units=4)
-    one.hear(B, Word(ALL), now=0)
+    one.hear(B, Availability(ALL), now=0)
     assert [type(one.next(now=0)) for _ in range(4)] == [FromNeighbour] * 4
 
 
@@ -39,7 +39,7 @@ def test_shares_are_disjoint() -> None:
     nodes = {name: Schedule(name, key="k", units=4) for name in (A, B, C)}
     for name, one in nodes.items():
         for other in nodes.keys() - {name}:
-            one.hear(other, Word(0), now=0)
+            one.hear(other, Availability(0), now=0)
     taken = [step.unit for one in nodes.values() for step in _steps(one) if isinstance(step, FromBucket)]
     assert sorted(taken) == [0, 1, 2, 3]
 
@@ -47,14 +47,14 @@ def test_shares_are_disjoint() -> None:
 def test_under_way_elsewhere() -> None:
     """What a neighbour fetches already is waited for, whosever share it is."""
     one = Schedule(A, key="k", units=4)
-    one.hear(B, Word(0, coming=ALL), now=0)
+    one.hear(B, Availability(0, coming=ALL), now=0)
     assert isinstance(one.next(now=0), Wait)
 
 
 def test_lost_neighbour() -> None:
     """The share of a neighbour that is gone is fetched by who is left."""
     one = Schedule(A, key="k", units=4)
-    one.hear(B, Word(0, coming=ALL), now=0)
+    one.hear(B, Availability(0, coming=ALL), now=0)
     one.lose(B)
     assert len(_steps(one)) == 4
 
@@ -62,9 +62,9 @@ def test_lost_neighbour() -> None:
 def test_quiet_neighbour() -> None:
     """A neighbour that fetches and whose bytes do not grow loses its share after a while."""
     one = Schedule(A, key="k", units=4)
-    one.hear(B, Word(0, coming=ALL, bytes_there=10), now=0)
+    one.hear(B, Availability(0, coming=ALL, bytes_there=10), now=0)
     assert isinstance(one.next(now=0), Wait)
-    one.hear(B, Word(0, coming=ALL, bytes_there=10), now=QUIET_SECONDS - 1)
+    one.hear(B, Availability(0, coming=ALL, bytes_there=10), now=QUIET_SECONDS - 1)
     assert isinstance(one.next(now=QUIET_SECONDS - 1), Wait)
     assert isinstance(one.next(now=QUIET_SECONDS), FromBucket)
 
@@ -74,7 +74,7 @@ def test_progress_is_patience() -> None:
     one = Schedule(A, key="k", units=4)
     now = 0.0
     while now < schedule.ROUNDS * schedule.UNMEASURED_SECONDS + 1:
-        one.hear(B, Word(0, coming=ALL, bytes_there=int(now)), now=now)
+        one.hear(B, Availability(0, coming=ALL, bytes_there=int(now)), now=now)
         if isinstance(one.next(now=now), FromBucket):
             break
         now += 1
@@ -84,7 +84,7 @@ def test_progress_is_patience() -> None:
 def test_busy_neighbour() -> None:
     """A neighbour without a free place is asked again a moment later."""
     one = Schedule(A, key="k", units=1)
-    one.hear(B, Word(1), now=0)
+    one.hear(B, Availability(1), now=0)
     assert one.next(now=0) == FromNeighbour(0, B)
     one.failed(0, Failure.BUSY, now=0)
     assert isinstance(one.next(now=0), Wait)
@@ -94,7 +94,7 @@ def test_busy_neighbour() -> None:
 def test_always_busy() -> None:
     """Units that only neighbours without a free place have come from the bucket when patience has ended."""
     one = Schedule(A, key="k", units=1)
-    one.hear(B, Word(1), now=0)
+    one.hear(B, Availability(1), now=0)
     now = 0.0
     while now < 1000 and not isinstance(step := one.next(now=now), FromBucket):
         if isinstance(step, FromNeighbour):
@@ -107,22 +107,22 @@ def test_always_busy() -> None:
 def test_liar() -> None:
     """A neighbour that gave a wrong unit is left alone, also when it comes again."""
     one = Schedule(A, key="k", units=2)
-    one.hear(B, Word(0b11), now=0)
+    one.hear(B, Availability(0b11), now=0)
     step = one.next(now=0)
     assert isinstance(step, FromNeighbour)
     one.failed(step.unit, Failure.LIED, now=0)
-    one.hear(B, Word(0b11), now=1)
+    one.hear(B, Availability(0b11), now=1)
     assert [type(one.next(now=1)) for _ in range(2)] == [FromBucket] * 2
 
 
 def test_broken_twice() -> None:
     """A neighbour that broke two answers is asked no more, and its units come from elsewhere."""
     one = Schedule(A, key="k", units=1)
-    one.hear(B, Word(1), now=0)
+    one.hear(B, Availability(1), now=0)
     for _ in range(2):
         assert isinstance(one.next(now=0), FromNeighbour)
         one.failed(0, Failure.BROKEN, now=0)
-        one.hear(B, Word(1), now=0)
+        one.hear(B, Availability(1), now=0)
     assert one.next(now=0) == FromBucket(0)
 
 
@@ -149,7 +149,7 @@ def test_alone_by_long_requests() -> None:
 def test_shared_by_short_requests() -> None:
     """A node with neighbours takes nothing by the way: it may be another's share."""
     one = Schedule(A, key="k", units=20)
-    one.hear(B, Word(0), now=0)
+    one.hear(B, Availability(0), now=0)
     step = one.next(now=0)
     assert isinstance(step, FromBucket)
     assert one.follow(step.unit, last=19) == range(step.unit, step.unit + 1)

@@ -3,7 +3,7 @@
 from events import subjects
 from events.names import NodeName
 from events.status import Presence
-from master.fleet.presence import SignsOfLife
+from master.fleet.presence import PresenceTracker
 from master.fleet.state import FleetState
 from master.fleet.views import NodeState
 from service.watch import Entry, Follow
@@ -24,7 +24,7 @@ class Heard:
         self.fleet_state = FleetState()
         for service in (PULLER, CONFIGURATOR):
             self.fleet_state.report(A, service, said("a", service, {}))
-        signs = SignsOfLife(self.fleet_state, OWN, grace_seconds=10, beat=lambda: None)
+        signs = PresenceTracker(self.fleet_state, OWN, grace_seconds=10, beat=lambda: None)
         self.follow: Follow = signs.begin(lambda: None)
 
     def tell(self, found: Presence, seconds: float) -> None:

@@ -10,7 +10,7 @@ import pytest
 from master.api import openapi
 from master.api.auth import Tokens
 from master.api.gate import BODY_SECONDS, HEADERS, Gate
-from master.api.limits import MAX_REMEMBERED, Places, Rate
+from master.api.limits import MAX_REMEMBERED, Rate, StreamSlots
 from master.api.problems import Problem
 from tests.support import virtual_time
 from tests.support.master_api import ELSEWHERE, a_master, client
@@ -240,7 +240,7 @@ def test_only_so_many_clients_are_remembered() -> None:
 
 def test_places_for_streams_are_given_back() -> None:
     """Each caller has some, all together have more, and a stream that ends makes room."""
-    places = Places(total=2, each=1)
+    places = StreamSlots(total=2, each=1)
     with places.one("a"), places.one("b"):
         for caller in ("a", "c"):
             with pytest.raises(Problem), places.one(caller):

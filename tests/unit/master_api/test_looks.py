@@ -8,7 +8,7 @@ from starlette.types import Message
 from events.names import NodeName
 from master.answers import HistoryPage
 from master.api.app import create
-from master.api.limits import Turns
+from master.api.limits import HistorySlots
 from master.api.problems import Problem
 from master.history.event_stream import Filter
 from service import http
@@ -87,7 +87,7 @@ def test_few_look_at_once_and_too_many_are_sent_away() -> None:
     """The others wait for their turn; nobody else is kept from his."""
 
     async def scene() -> None:
-        turns = Turns(total=4, each=2, waiting=3)
+        turns = HistorySlots(total=4, each=2, waiting=3)
         inside: list[str] = []
 
         async def look(caller: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from master.answers import Entry
-from master.api.limits import Places
+from master.api.limits import StreamSlots
 from master.api.problems import Problem
 from master.api.stream import END, HEARTBEAT, HELLO, TAKE_SECONDS, EventStream, Follower, Streams, frames
 from master.fleet.views import Freshness
@@ -89,7 +89,7 @@ class Line:
 
 def test_a_client_that_takes_nothing_is_cut_off() -> None:
     """It holds one event and one place, and not for ever."""
-    places = Places(total=1, each=1)
+    places = StreamSlots(total=1, each=1)
 
     async def follow() -> float:
         seconds = await Line(takes=1).follow(Streams(places), coming((1, 1), (1, 2)))
@@ -113,7 +113,7 @@ def test_a_client_that_goes_away_gives_its_place_back_soon() -> None:
     async def follow() -> float:
         line = Line(takes=99)
         asyncio.get_running_loop().call_later(3, line.gone.set)
-        return await line.follow(Streams(Places()), entries())
+        return await line.follow(Streams(StreamSlots()), entries())
 
     assert virtual_time.run(follow()) < 4
     assert len(closed) == 1
@@ -123,7 +123,7 @@ def test_streams_end_with_a_word_when_the_master_stops() -> None:
     """The client comes back to another master instead of waiting for this one."""
 
     async def follow() -> list[bytes]:
-        streams, client = Streams(Places()), Line(takes=99)
+        streams, client = Streams(StreamSlots()), Line(takes=99)
         job = asyncio.create_task(streams.run())
         asyncio.get_running_loop().call_later(2, job.cancel)
         await client.follow(streams, coming())
@@ -136,7 +136,7 @@ def test_there_are_only_so_many_places() -> None:
     """The one too many is refused before it has begun."""
 
     async def follow() -> None:
-        await Line(takes=99).follow(Streams(Places(total=0)), coming())
+        await Line(takes=99).follow(Streams(StreamSlots(total=0)), coming())
 
     with pytest.raises(Problem, match="event streams"):
         virtual_time.run(follow())
