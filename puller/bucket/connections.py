@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,8 @@ from service.google_access import Way
 
 STRAIGHT: Final = Way()
 IDLE_SECONDS: Final = 30.0  # longer than a pause within a transfer, shorter than routers remember a silent connection
+
+Later = Callable[[float, Callable[[], None]], object]  # has something called after so many seconds
 
 
 @dataclass(slots=True)
@@ -64,10 +67,20 @@ class Connections:
             connection.close()
         return None
 
-    def give_back(self, connection: Connection) -> None:
-        """Keep a connection whose answer was read to its end."""
+    def give_back(self, connection: Connection, later: Later) -> None:
+        """Keep a connection whose answer was read to its end, until it has been idle for `IDLE_SECONDS`."""
         connection.is_used, connection.idle_since = True, time.monotonic()
         self._idle.append(connection)
+        later(IDLE_SECONDS, self._close_idle)
+
+    def _close_idle(self) -> None:
+        now = time.monotonic()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            if now - connection.idle_since < IDLE_SECONDS:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     def connect(self) -> Connection:
         """Open a connection. Blocking. Raises `OSError`."""

@@ -53,7 +53,7 @@ class HttpEngine:
                 yield count
         finally:
             if answer.is_read:
-                self._connections.give_back(answer.connection)
+                self._connections.give_back(answer.connection, asyncio.get_running_loop().call_later)
             else:
                 answer.close()
 

@@ -90,7 +90,7 @@ class Client:
             if connection is not None:
                 connection.close()
             raise
-        connections.give_back(connection)
+        connections.give_back(connection, asyncio.get_running_loop().call_later)
         return stated
 
     def close(self) -> None:

@@ -26,11 +26,12 @@ class Limit:
 
 # Memory: what libraries load on first use (a stream, a second engine) and caches of the allocator come on top once.
 # Threads and descriptors: pools fill up to their bounds (8 for the bucket, 6 of asyncio, a dozen of gRPC).
+# Connections: 8 to the bucket, 8 to the neighbour and 8 of its; each is closed once it was idle for half a minute.
 LIMITS: Final = {
     "memory MiB": Limit(1.5, 40.0),
     "threads": Limit(1.0, 16.0),
     "descriptors": Limit(1.0, 24.0),
-    "connections": Limit(1.0, 8.0),
+    "connections": Limit(1.0, 24.0),
     "staged": Limit(1.0, 0.0),
     "trash": Limit(1.0, 0.0),
 }

@@ -8,6 +8,7 @@ from events.manifest import Content
 from events.names import FileName
 from infra.local.connections import accepting
 from infra.local.ports import LOOPBACK
+from puller.bucket import connections
 from puller.bucket.access import Access
 from puller.bucket.objects import RemoteFile
 from puller.download.engine import Interrupted
@@ -26,6 +27,7 @@ class KeepingServer:
         self.answers: list[int] = []
         self.most_answers = 1000
         self.extra = b""
+        self.has_ended = asyncio.Event()  # a client closed its connection between two requests
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request after the other."""
@@ -35,6 +37,7 @@ class KeepingServer:
             try:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             except (asyncio.IncompleteReadError, ConnectionError):
+                self.has_ended.set()
                 return
             first, last = head.split("range: bytes=")[1].split("\r\n")[0].split("-")
             start, end = int(first), int(last) + 1
@@ -74,6 +77,16 @@ async def read_range(engine: HttpEngine, start: int, end: int) -> bytes:
     async for _ in engine.stream(FILE, start=start, end=end, write=lambda piece: pieces.append(bytes(piece))):
         pass
     return b"".join(pieces)
+
+
+async def test_an_idle_connection_is_closed(server: KeepingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node at rest holds none: neither descriptors of its own nor the server's."""
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.0)
+    async with accepting(server.serve, LOOPBACK) as port, asyncio.timeout(10):
+        engine = HttpEngine("bucket", Access(emulator=f"http://{LOOPBACK}:{port}"))
+        await read_range(engine, 0, 1)
+        await server.has_ended.wait()
+        engine.close()
 
 
 async def test_ranges_share_a_connection(server: KeepingServer) -> None:
