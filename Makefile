@@ -5,7 +5,7 @@ PYTHON_ENV := .venv/bin/python
 NODE_TOOL := node_modules/.bin
 ARGS ?=
 
-.PHONY: wheel help setup demo up check audit format test attack bench chaos compose-test swarm-test ui-test sbom lock clean
+.PHONY: wheel help setup demo up check audit format test attack bench chaos compose-test swarm-test ui-test rooms sbom lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ ui-test: setup ## the dashboard in a real browser over two real nodes; pictures 
 
 wheel: setup ## the command alone, small, for training images, CI and laptops: build/dist/*.whl
 	@$(PYTHON_ENV) -m infra.command
+
+rooms: setup ## draw which room of the code imports which: docs/rooms.svg
+	@$(PYTHON_ENV) -m infra.rooms > docs/rooms.svg
 
 sbom: ## bills of materials of the built images, in build/sbom
 	@mkdir -p build/sbom

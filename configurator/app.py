@@ -15,7 +15,7 @@ from configurator.event_emitter import EventEmitter
 from configurator.hand_made import HandMade
 from configurator.observe import Observer
 from configurator.observe import Serving as Asked
-from configurator.reconcile import Reconcile
+from configurator.reconcile import Reconciler
 from configurator.sender import Sender
 from configurator.serving.client import Serving
 from configurator.serving.reloader import Reloader
@@ -115,8 +115,8 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
         lambda: core.bus.connection.is_connected,
     )
     dependencies = wire(disk, settings, serving=serving, process=process)
-    reconcile = Reconcile(dependencies, settings)
-    reporter = Reporter(core, dependencies, reconcile, settings)
+    reconciler = Reconciler(dependencies, settings)
+    reporter = Reporter(core, dependencies, reconciler, settings)
 
     def on_room(_: bytes) -> None:
         dependencies.cleaner.ask_for_room()
@@ -137,7 +137,7 @@ def build(core: Core, settings: ConfiguratorSettings) -> Parts:
             lambda: serving.watch(wake),
         ),
         commands={
-            Reload: partial(_reload, reconcile, wake),
+            Reload: partial(_reload, reconciler, wake),
             ApplyRetention: partial(_retain, dependencies.cleaner, wake),
         },
     )
@@ -147,11 +147,11 @@ class Reporter:
     """Writes the report, and tells after a pass whether it has changed."""
 
     def __init__(
-        self, core: Core, dependencies: Dependencies, reconcile: Reconcile, settings: ConfiguratorSettings
+        self, core: Core, dependencies: Dependencies, reconciler: Reconciler, settings: ConfiguratorSettings
     ) -> None:
         self._core = core
         self._dependencies = dependencies
-        self._reconcile = reconcile
+        self._reconciler = reconciler
         self._settings = settings
         self._ages = status.Ages(clock=lambda: datetime.now(UTC))
         self._shown: tuple[object, ...] | None = None
@@ -159,7 +159,7 @@ class Reporter:
     def report(self) -> ConfiguratorReport:
         """The whole truth, now."""
         observer = self._dependencies.observer
-        view = self._reconcile.view
+        view = self._reconciler.view
         models = status.report(
             view,
             observer.folders,
@@ -169,7 +169,7 @@ class Reporter:
         )
         about = self._core.about()
         warnings = (*about.warnings, *self._dependencies.hand_made.warnings)[:MAX_MODELS]
-        moving = frozenset() if view.is_away else self._reconcile.moving - explain.held_up(view)
+        moving = frozenset() if view.is_away else self._reconciler.moving - explain.held_up(view)
         return ConfiguratorReport(
             **about.model_copy(update={"warnings": warnings}).model_dump(),
             serving=self._dependencies.emitter.serving,
@@ -182,7 +182,7 @@ class Reporter:
     async def one_pass(self) -> Outcome:
         """Run a pass, and bring gauges and fleet view up to date with it."""
         try:
-            return await self._reconcile()
+            return await self._reconciler.one_pass()
         finally:
             serving = self._dependencies.emitter.serving
             self._core.health.missing = "" if serving.is_connected else serving.reason
@@ -195,10 +195,10 @@ class Reporter:
                 self._core.report_changed()
 
 
-async def _reload(reconcile: Reconcile, wake: Callable[[], None], request: Command) -> tuple[str, ...]:
-    served = sorted(reconcile.view.base.items())
+async def _reload(reconciler: Reconciler, wake: Callable[[], None], request: Command) -> tuple[str, ...]:
+    served = sorted(reconciler.view.base.items())
     if not request.dry_run:
-        reconcile.say_again()
+        reconciler.say_again()
         wake()
     return tuple(f"{name}: versions {', '.join(map(str, sorted(entry.versions)))}" for name, entry in served)
 

@@ -35,7 +35,7 @@ LATER_SECONDS = 1.0
 AGE_SHARE = 0.05  # what began a second ago is looked at every 50 ms
 
 
-class Reconcile:
+class Reconciler:
     """The pass, and what is remembered from one to the next."""
 
     def __init__(self, dependencies: Dependencies, settings: ConfiguratorSettings) -> None:
@@ -57,7 +57,7 @@ class Reconcile:
         """Have the next pass send TensorFlow Serving the whole config again."""
         self._applied = applied_config.doubt(self._applied)
 
-    async def __call__(self) -> Outcome:
+    async def one_pass(self) -> Outcome:
         """Run a pass. Raises `Transient`."""
         dependencies = self._dependencies
         await self._start()

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from configurator import explain, status
 from configurator.app import ProcessDependencies, wire
-from configurator.reconcile import Reconcile
+from configurator.reconcile import Reconciler
 from configurator.serving import render
 from configurator.settings import ConfiguratorSettings
 from configurator.versions.disk import Disk
@@ -91,7 +91,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
         )
         disk = self.disk_kind(self.layout, self.settings.config_file)
         self.dependencies = wire(disk, self.settings, serving=self.serving, process=process)
-        self.reconcile = Reconcile(self.dependencies, self.settings)
+        self.reconciler = Reconciler(self.dependencies, self.settings)
         self.due = self.serving.now
 
     async def __aenter__(self) -> "Bench":
@@ -128,7 +128,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
     async def turn(self) -> None:
         """Run one pass, as the loop does."""
         try:
-            self.outcome = await self.reconcile()
+            self.outcome = await self.reconciler.one_pass()
             self.due = self.serving.now + min(self.settings.poll_seconds, self.outcome.again_in_seconds or 1e9)
         except Transient:
             self.due = self.serving.now + 1.0
@@ -166,7 +166,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
 
     def words(self, model: str = MODEL) -> str:
         """Say why a model is not served as desired."""
-        view = self.reconcile.view
+        view = self.reconciler.view
         return explain.difference(view, ModelName(model)) if ModelName(model) in view.models else ""
 
     def available(self, model: str = MODEL) -> set[int]:
@@ -175,7 +175,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
 
     def available_models(self) -> set[str]:
         """Tell which models answer requests."""
-        return {name for name in self.reconcile.view.models if self.available(name)}
+        return {name for name in self.reconciler.view.models if self.available(name)}
 
     def file(self) -> dict[ModelName, frozenset[Version]]:
         """Read the file that TensorFlow Serving starts with."""
@@ -195,12 +195,12 @@ class Bench(AbstractAsyncContextManager["Bench"]):
         """Make the report's part about models."""
         observer = self.dependencies.observer
         idle, troubles = self.dependencies.cleaner.idle, self.dependencies.troubles
-        models = status.report(self.reconcile.view, observer.folders, idle=idle, ages=self.ages, troubles=troubles)
-        return status.on_their_way(models, self.reconcile.moving)
+        models = status.report(self.reconciler.view, observer.folders, idle=idle, ages=self.ages, troubles=troubles)
+        return status.on_their_way(models, self.reconciler.moving)
 
     def serves_only(self, version: int, model: str = MODEL) -> bool:
         """Tell whether a version is confirmed and nothing else of its model is loaded."""
-        found = self.reconcile.view.models.get(ModelName(model))
+        found = self.reconciler.view.models.get(ModelName(model))
         return found is not None and found.good == {version} and self.available(model) == {version}
 
     def is_connected(self) -> bool:

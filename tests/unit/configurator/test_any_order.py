@@ -82,7 +82,9 @@ class AnyOrder(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.do(self.bench.run(seconds))
 
-    @precondition(lambda self: self.bench.reconcile.view.applied.config is not None and not self.bench.serving.is_stuck)
+    @precondition(
+        lambda self: self.bench.reconciler.view.applied.config is not None and not self.bench.serving.is_stuck
+    )
     @rule(model=models)
     def lose_folder(self, model: str) -> None:
         """Somebody deletes a model's folder by hand; the configurator gets to look before it can come back."""
@@ -122,6 +124,10 @@ class AnyOrder(RuleBasedStateMachine):
                 self.away_steps = 0
                 serving.start(self.bench.settings.config_file)
 
+    @property
+    def knows_config(self) -> bool:
+        return self.bench.reconciler.view.applied.config is not None
+
     def check_reloads(self) -> None:
         for config in self.bench.serving.reloads[self.sent :]:
             for entry in config.model_config_list.config:
@@ -153,7 +159,7 @@ class AnyOrder(RuleBasedStateMachine):
         epoch, was_served = self.served.get(model, (-1, False))
         if epoch == serving.epoch and was_served and not policy.removed:
             assert available, f"{model} was served and is not any more"
-        view = self.bench.reconcile.view
+        view = self.bench.reconciler.view
         good = view.models[model].good if model in view.models else frozenset()
         self.served[model] = (serving.epoch, bool(available & good) and not policy.removed)
 

@@ -111,7 +111,7 @@ async def test_a_version_that_was_not_to_blame_is_served_by_all(site: Site) -> N
     """The second try succeeds, and the word is taken back."""
     a, b = site.nodes.values()
     a.publish(7, load_seconds=1.0)
-    await site.until(lambda: a.reconcile.view.status(KEY) == Status(State.LOADING))
+    await site.until(lambda: a.reconciler.view.status(KEY) == Status(State.LOADING))
     a.serving.stop()
     b.publish(7)
     await site.until(lambda: b.words().startswith("version 7 waits: it may have taken"))

@@ -117,7 +117,7 @@ async def test_every_model_that_waits_names_the_new_model_that_holds_the_lock(tm
         bench.publish(2)
         bench.publish(1, model="z")
         await bench.run(70.0)
-        lock = status.reload_lock(bench.reconcile.view, bench.ages)
+        lock = status.reload_lock(bench.reconciler.view, bench.ages)
         assert lock
         assert lock.models == ("a",)
         assert 69.0 < (bench.ages.clock() - lock.since).total_seconds() < 75.0
@@ -145,7 +145,7 @@ async def test_a_load_that_never_ends_is_an_event_and_named_by_all_that_waits(tm
         assert f"at model a{AGE} 1 minute" in bench.words()
         bench.serving.start(bench.settings.config_file)
         await bench.until(lambda: bench.serves_only(2))
-        assert status.reload_lock(bench.reconcile.view, bench.ages) is None
+        assert status.reload_lock(bench.reconciler.view, bench.ages) is None
 
 
 async def test_removing_a_new_model_that_holds_the_lock_sets_it_free_at_once(tmp_path: Path) -> None:
