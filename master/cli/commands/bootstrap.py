@@ -15,7 +15,8 @@ from master.cli.exits import Exit, Failure
 from master.cli.session import Json, Nodes, Session, parsed
 
 if TYPE_CHECKING:  # Google's clients cost more start-up time than all of the other commands
-    from master.cli.google.bootstrap import Plan, Step
+    from master.cli.google.bootstrap import Step
+    from master.cli.google.gcloud import Plan
 
 OUTCOMES = {"made": "green", "was there": "green", "would be made": "cyan", "skipped": "dim", "failed": "red"}
 
@@ -73,7 +74,8 @@ def bootstrap(
     as_json: Json = False,
 ) -> Exit:
     """Make the topic, the bucket's notification and each --node's subscription, where they are missing."""
-    from master.cli.google.bootstrap import Commands, Outcome, Plan  # noqa: PLC0415 - see above
+    from master.cli.google.bootstrap import Outcome  # noqa: PLC0415 - see above
+    from master.cli.google.gcloud import Commands, Plan  # noqa: PLC0415 - see above
 
     place.check()
     plan = Plan(

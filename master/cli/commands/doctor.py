@@ -55,8 +55,8 @@ def _findings(session: Session, place: Place, serving_flags: str) -> Iterator[Fi
 def _google(session: Session, place: Place, nodes: Sequence[NodeName]) -> Iterator[Finding]:
     from master.cli.doctor import google_checks as checks  # noqa: PLC0415 - it costs half a second
     from master.cli.google import pubsub  # noqa: PLC0415 - as above
-    from master.cli.google.bootstrap import Plan  # noqa: PLC0415 - as above
     from master.cli.google.causes import SIGN_IN, GoogleFailure, NotAllowed  # noqa: PLC0415 - as above
+    from master.cli.google.gcloud import Plan  # noqa: PLC0415 - as above
 
     plan = Plan(place.home, place.bucket, place.topic, place.prefix)
     is_emulated = bool(session.settings.storage_emulator)

@@ -7,8 +7,9 @@ from events import resources, subscription
 from events.names import NodeName
 from master.cli.doctor.finding import Finding, good, unknown, warning, wrong
 from master.cli.google.bootstrap import Bucket as BootstrapBucket
-from master.cli.google.bootstrap import Plan, Topics, covers
+from master.cli.google.bootstrap import Topics, covers
 from master.cli.google.causes import GoogleFailure, Missing, NotAllowed
+from master.cli.google.gcloud import Plan
 from master.cli.google.pubsub import NoPermissions
 
 READ = ("storage.objects.get", "storage.objects.list")

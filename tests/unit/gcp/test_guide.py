@@ -4,7 +4,7 @@ from pathlib import Path
 
 from events.names import NodeName
 from infra import gcp
-from master.cli.google.bootstrap import Commands, Plan
+from master.cli.google.gcloud import Commands, Plan
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "google-cloud.md").read_text()
 NODE = NodeName("node-a")

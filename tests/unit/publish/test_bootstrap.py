@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from events.names import NodeName
-from master.cli.google.bootstrap import Bootstrap, Commands, Outcome, Plan, covers
+from master.cli.google.bootstrap import Bootstrap, Outcome, covers
+from master.cli.google.gcloud import Commands, Plan
 from master.cli.google.pubsub import Found
 from master.cli.google.storage import Notifier
 from tests.fakes.publishing import FakeSetup
