@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tests.chaos import content
 from tests.chaos.growth import table
 from tests.chaos.observations import (
     FOR_EVER,
@@ -77,6 +78,16 @@ def test_bytes_that_nobody_uploaded_break_the_first_rule() -> None:
     seen = good()
     seen.looks.append(Look(6.0, ("node-1", "alpha", 2), "12", "d1", "loading"))
     assert broken(seen) == [1]
+
+
+def test_an_empty_folder_may_stand_where_a_load_has_to_fail() -> None:
+    """Nothing of it can be served; where TensorFlow Serving says that it serves, the files were taken from under it."""
+    seen = good()
+    stand_in = Look(6.0, ("node-1", "alpha", 2), "12", content.digest({}), "loading")
+    seen.looks.append(stand_in)
+    assert found(seen) == []
+    seen.looks.append(replace(stand_in, state="available"))
+    assert [violation.rule for violation in found(seen)] == [1]
 
 
 def test_an_answer_that_nobody_uploaded_breaks_the_first_rule() -> None:
