@@ -1,4 +1,4 @@
-"""What TensorFlow Serving is at, and whether it could act on what it was told. Pure.
+"""What TensorFlow Serving is doing, and whether it had the time to act on the last reload. Pure.
 
 Its manager starts and ends one thing after the other. A version that has loaded, and one that is to be unloaded, waits
 until every request that began before has ended, and meanwhile the manager does nothing else, for any model. Nothing in

@@ -1,4 +1,4 @@
-"""The configurator, wired: the pass on TensorFlow Serving and the disk, and what rings its bell."""
+"""The configurator's wiring: everything is built here, nothing is decided."""
 
 import time
 from collections.abc import Callable
@@ -58,7 +58,7 @@ class TensorFlowServing(Predicts, Asked, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProcessDependencies:
-    """What else a pass touches: desired state, events, its own bell, the way to its peers, the monotonic clock."""
+    """What the process gives a pass: desired state, events, the loop's wake-up, NATS, the monotonic clock."""
 
     desired: Callable[[], DesiredState]
     emit: Callable[[Event], None]

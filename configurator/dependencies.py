@@ -1,4 +1,4 @@
-"""What a pass works on: every outside thing and every step with a memory of its own."""
+"""What a pass depends on: the disk, TensorFlow Serving, and the steps that keep state between passes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Telling: what changed between two looks becomes events, log lines and metrics, each piece of news once."""
+"""Turns what changed between two passes into events, log lines and metrics, each change once."""
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime

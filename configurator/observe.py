@@ -1,4 +1,4 @@
-"""Looking: disk, desired state and TensorFlow Serving become one `View`.
+"""Observes disk, desired state and TensorFlow Serving, and makes one `View` of them.
 
 A whole look asks TensorFlow Serving about every model; while something moves, only the moving models are asked
 between two whole looks, so that looking every few milliseconds costs little on a node with many models.

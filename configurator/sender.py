@@ -1,4 +1,4 @@
-"""Acting on TensorFlow Serving: a reload is written and sent, and one that does not come back is set free."""
+"""Writes and sends reloads, and ends one that does not come back."""
 
 import asyncio
 from collections.abc import Iterable

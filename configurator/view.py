@@ -1,4 +1,4 @@
-"""What one pass knows: the disk, desired state, TensorFlow Serving's own words, and what it was told. Values only.
+"""What one pass knows: the disk, desired state, TensorFlow Serving's states, and the config that it holds. Values only.
 
 `judge`, `plan`, `retention` and `explain` decide on a `View` and on nothing else, so each of them can be tested with
 tables, and all of them together against a simulated TensorFlow Serving.

@@ -1,4 +1,4 @@
-"""The master, put together: the values through which the API and the commands reach everything."""
+"""The master's wiring: the values through which API and commands reach everything."""
 
 import asyncio
 import gc

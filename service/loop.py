@@ -1,7 +1,7 @@
 """The loop every service is: run a pass on a hint or a tick, whichever is first.
 
-A hint is a bell that rings: hints coalesce, carry nothing, and may be lost; the tick heals. A pass looks at the world.
-After a ring the loop waits until the bell is quiet for `settle_min_seconds`, but no longer than `settle_max_seconds`,
+A hint wakes the loop: hints coalesce, carry nothing, and may be lost; the tick heals. A pass looks at the world.
+After a wake-up the loop waits until there is none for `settle_min_seconds`, but no longer than `settle_max_seconds`,
 so that a burst of hints costs one pass and a steady stream cannot hold the pass up.
 """
 
@@ -37,7 +37,7 @@ class Outcome:
 
 
 class Wakeup:
-    """Rung by hints; any number of rings before the next pass is one. Not for use from other threads."""
+    """Hints wake the loop; any number of wake-ups before the next pass is one. Not for use from other threads."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
@@ -47,7 +47,7 @@ class Wakeup:
         self._rung.set()
 
     async def wait(self, at_most_seconds: float) -> bool:
-        """Wait for a ring; tell whether one came in time."""
+        """Wait for a wake-up; tell whether one came in time."""
         try:
             async with asyncio.timeout(at_most_seconds):
                 await self._rung.wait()

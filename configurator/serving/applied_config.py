@@ -1,4 +1,4 @@
-"""What TensorFlow Serving was told, as far as that is known. It cannot be asked, so every answer is drawn from here.
+"""The config that TensorFlow Serving holds, as far as it is known: it cannot be asked for it.
 
 Each function takes the old knowledge and returns the new. OK to a reload makes the config known; any other end, and
 any loss of the connection, makes it unknown, and then whatever was ever sent since may be what it holds.

@@ -35,7 +35,7 @@ Result = Accepted | Rejected | Overdue
 
 
 class Reloader:
-    """Sends one config at a time, and rings when it has come back."""
+    """Sends one config at a time, and wakes the loop when the answer has come."""
 
     def __init__(self, send: Callable[[ModelServerConfig], Awaitable[None]], *, wake: Callable[[], None]) -> None:
         self._send = send

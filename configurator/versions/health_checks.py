@@ -1,4 +1,4 @@
-"""Acting on verdicts: samples are asked, quarantine records written and lifted."""
+"""Carries out assessments: asks versions their samples, writes and lifts quarantine records."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from service.sample import load
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What became of the verdicts."""
+    """What came of the assessments."""
 
     passed: frozenset[Key] = frozenset()
     changed: frozenset[Key] = frozenset()  # their quarantine is other than before

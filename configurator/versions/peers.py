@@ -32,7 +32,7 @@ TURN = "the nodes begin to load it one after the other"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """How words go out, and whether any can; `ring` has a pass begin, `clock` is monotonic."""
+    """How words go out, and whether any can; `wake` has a pass begin, `clock` is monotonic."""
 
     publish: Callable[[bytes], None]
     is_connected: Callable[[], bool]

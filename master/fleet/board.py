@@ -1,4 +1,4 @@
-"""The board as it changes: news of the fold, gathered for a moment, then shown.
+"""The board as it changes: changes of the fleet, gathered for a moment, then shown.
 
 What is told is what holds when it is told, so a reader that is slow misses states that have passed, and nothing else.
 """
@@ -15,18 +15,18 @@ GATHER_SECONDS = 0.04  # a report changes many cells, and a change many reports
 
 async def watch(fleet: FleetQueries) -> AsyncIterator[BoardNews]:
     """Give the news as they come, for ever; the first says to look at everything."""
-    bell = asyncio.Event()
-    news = ChangeFeed(bell.set)
-    fleet.fleet_state.readers.add(news)
+    changed = asyncio.Event()
+    feed = ChangeFeed(changed.set)
+    fleet.fleet_state.readers.add(feed)
     try:
-        news.whole()
+        feed.whole()
         while True:
-            await bell.wait()
-            told = fleet.tell(news)
-            news.clear()
-            bell.clear()
+            await changed.wait()
+            told = fleet.tell(feed)
+            feed.clear()
+            changed.clear()
             yield told
-            await bell.wait()
+            await changed.wait()
             await asyncio.sleep(GATHER_SECONDS)
     finally:
-        fleet.fleet_state.readers.discard(news)
+        fleet.fleet_state.readers.discard(feed)

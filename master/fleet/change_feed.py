@@ -1,7 +1,7 @@
 """What changed in the fleet since a reader last looked, so that a live view sends what is new and no more.
 
-The fold notes changes here as it takes reports; a reader empties it. A change in which models or nodes there are, or
-too many changes at once, make it `is_whole`: the reader then looks at everything anew.
+`FleetState` notes changes here as it takes reports; a reader empties it. A change in which models or nodes there are,
+or too many changes at once, make it `is_whole`: the reader then looks at everything anew.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ MAX_CELLS = 2_000  # of one look; so many cells are as dear as the whole window 
 
 
 class ChangeFeed:
-    """What one reader has not seen. `ring` is called at each change, and has to be quick."""
+    """What one reader has not seen. `wake` is called at each change, and has to be quick."""
 
-    def __init__(self, ring: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
         self.cells: set[tuple[ModelName, NodeName]] = set()
         self.models: set[ModelName] = set()
         self.nodes: set[NodeName] = set()
         self.is_whole = False
-        self._ring = ring
+        self._wake = wake
 
     def __bool__(self) -> bool:
         """Tell whether there is anything new."""
@@ -34,25 +34,25 @@ class ChangeFeed:
         self.nodes.add(node)
         if len(self.cells) > MAX_CELLS:
             self.whole()
-        self._ring()
+        self._wake()
 
     def model(self, name: ModelName) -> None:
         """Note that something else is wanted of a model."""
         if not self.is_whole:
             self.models.add(name)
-            self._ring()
+            self._wake()
 
     def node(self, name: NodeName) -> None:
         """Note that a node is otherwise."""
         if not self.is_whole:
             self.nodes.add(name)
-            self._ring()
+            self._wake()
 
     def whole(self) -> None:
         """Note that everything is to be looked at anew."""
         self.clear()
         self.is_whole = True
-        self._ring()
+        self._wake()
 
     def clear(self) -> None:
         """Begin anew."""

@@ -39,7 +39,7 @@ class LastPresence:
 
 
 class PresenceTracker:
-    """Follows the bucket of presence and tells the fold who is heard, and which names two processes have."""
+    """Follows the bucket of presence, and notes in `FleetState` who is heard and which names two processes have."""
 
     def __init__(
         self, fleet_state: FleetState, own: Presence, *, grace_seconds: float, beat: Callable[[], None]

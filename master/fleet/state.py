@@ -1,4 +1,4 @@
-"""What is known of the fleet: a fold of reports, signs of life and desired documents.
+"""What is known of the fleet, out of reports, signs of life and desired documents.
 
 Pure: no clock, no I/O. Whatever the order of what is told, the outcome is the same, so any number of masters agree.
 Counts are kept as cells change, so that a look at 1,000 nodes and 200 models costs no walk over all cells.

@@ -1,4 +1,4 @@
-"""What the master hears over NATS, told to the fold: reports, signs of life, desired documents."""
+"""Watches reports, signs of life and desired documents in NATS, and keeps `FleetState` by them."""
 
 import asyncio
 from collections.abc import Callable, Set
@@ -129,7 +129,7 @@ class StatusWatcher:
 def hear_report(
     fleet_state: FleetState, place: tuple[NodeName, str], data: bytes, *, at: datetime, at_address: bool = False
 ) -> bool:
-    """Take a service's report into the fold; where it cannot be read that is this service's trouble, and is shown.
+    """Take a service's report into `FleetState`; where it cannot be read that is this service's trouble, and is shown.
 
     At an address that was this service's another may live now: that one's report is no life of this service.
     """

@@ -27,7 +27,7 @@ R = TypeVar("R")
 GOOGLE = "https://storage.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 TIMEOUT_SECONDS = (5.0, 15.0)  # to connect, and between two pieces of an answer
-THREADS = 8  # every lane of a transfer, or eight lists at once
+THREADS = 8  # every range of a transfer that is under way, or eight lists at once
 
 
 class Access:

@@ -136,7 +136,7 @@ class HttpEngine:
 
 
 def _batch_bytes(bytes_per_second: int | None) -> int:
-    """How much a lane may bring at once, so that all lanes together bring no more than a burst."""
+    """How much one request may bring at once, so that all of them bring no more than a burst."""
     if bytes_per_second is None:
         return BATCH_BYTES
     return min(BATCH_BYTES, max(LEAST_BATCH_BYTES, int(bytes_per_second * BURST_SECONDS / THREADS)))

@@ -1,6 +1,6 @@
 """Transfers under way: each a task beside the passes, so that a big version does not hold up a small one.
 
-A task stages, has the bucket listed again while it seals the stage, publishes, and rings the bell. What went wrong is
+A task stages, has the bucket listed again while it seals the stage, publishes, and wakes the loop. What went wrong is
 kept with the time of the next try; the plan of a later pass decides whether there is one.
 """
 

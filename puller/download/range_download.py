@@ -33,7 +33,7 @@ Note = Callable[[StagedFile, Piece], bool]
 
 
 class RangeDownload:
-    """Fetches ranges, whoever asks."""
+    """Downloads ranges in a few tries, each from where the one before ended."""
 
     def __init__(self, engine: Engine, *, bandwidth: Bandwidth, retries: RetryPolicy) -> None:
         self._engine = engine

@@ -32,7 +32,7 @@ from service.layout import FileRecord, Layout, Receipt
 
 # Eight requests at a time fill a fast link to a region (one gives 50 to 100 MB/s). Each holds a piece of half a MiB in
 # our memory and about as much in the engine's: 8 MiB in flight, whatever the size of the files.
-LANES: Final = 8
+RANGES_AT_ONCE: Final = 8
 
 Bring = Callable[[Work], Awaitable[None]]
 
@@ -109,7 +109,7 @@ class Transfer:
         """Keep what was given; `reserve_bytes` of the disk stay free, None for the rate means no limit."""
         self._exchange = exchange
         self._ranges = RangeDownload(engine, bandwidth=Bandwidth(bytes_per_second), retries=retries)
-        self._lanes = asyncio.Semaphore(LANES)
+        self._places = asyncio.Semaphore(RANGES_AT_ONCE)
         self._layout = layout
         self._reserve_bytes = reserve_bytes
         self._admission = asyncio.Lock()
@@ -180,7 +180,7 @@ class Transfer:
                 stage.note(file, piece)
                 return on_piece is None or on_piece()
 
-            async with self._lanes:
+            async with self._places:
                 await self._ranges.fetch(file, start=start, end=end, note=note, meter=meter)
             written(file)
 
@@ -205,4 +205,4 @@ class Transfer:
             for file, start, end in ranges:
                 await work.fetch(file, start, end)
 
-        await gather_all(take() for _ in range(LANES))
+        await gather_all(take() for _ in range(RANGES_AT_ONCE))

@@ -36,7 +36,7 @@ class Taken:
 
 @dataclass(slots=True)
 class Hints:
-    """Collects hints and rings the bell. `monotonic` gives seconds."""
+    """Collects hints and wakes the loop. `monotonic` gives seconds."""
 
     wake: Callable[[], None]
     monotonic: Callable[[], float]

@@ -1,6 +1,6 @@
 """Waiting for nodes to serve a version: looks at the fleet, again and again, and knows when to give up.
 
-The event stream is only a doorbell: it looks at each ring and, in case the stream is away, every few seconds anyway. A
+The event stream only says when to look; in case it is away, it looks every few seconds anyway. A
 master that restarts meanwhile is waited for.
 """
 
@@ -56,7 +56,7 @@ class Waiting:
             self.ring(min(left, POLL_SECONDS))
 
     def _give_up_the_unknown(self) -> None:
-        """Take a version of which no node has told by now for a slip of the pen."""
+        """Take a version of which no node has told by now for a mistyped one."""
         if self._last and self._last.is_unknown and not self.is_ahead:
             reason = (
                 f"no node has version {self.goal.version} of {self.goal.model} or sees it in its bucket; --ahead waits"

@@ -8,7 +8,7 @@ from events.names import FileName, Version
 from puller.disk import ranges
 from puller.disk.room import NoRoom
 from puller.download.engine import Interrupted
-from puller.download.transfer import LANES, Fetched, Wanted
+from puller.download.transfer import RANGES_AT_ONCE, Fetched, Wanted
 from service.errors import Transient
 from tests.fakes.bucket import Fault, break_off, end_early, flip, go_on, hang, refuse
 from tests.support.puller_world import MODEL, World, contents
@@ -103,7 +103,7 @@ async def test_requests_at_once_are_bounded_over_all_versions(world: World) -> N
             world.bucket.write(f"m/{version}/f{number}", DATA)
     transfer = world.transfer()
     await asyncio.gather(world.fetch(1, transfer=transfer), world.fetch(2, transfer=transfer))
-    assert world.bucket.most_running == LANES
+    assert world.bucket.most_running == RANGES_AT_ONCE
 
 
 async def test_no_room_is_said_before_the_first_byte(world: World) -> None:
