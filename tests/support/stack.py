@@ -25,6 +25,7 @@ pytest shows the last words of its stack's parts.
 
 import asyncio
 import inspect
+import re
 import sys
 import time
 import uuid
@@ -149,6 +150,15 @@ def show_logs(stack: Stack) -> None:
 
 
 Condition = Callable[[], object] | Callable[[], Awaitable[object]]
+
+
+def refusing(supervisor: Supervisor, limits: str) -> NatsServer:
+    """A server whose JetStream is as these words of its configuration say."""
+    folder, port, monitor = supervisor.new_folder("nats"), supervisor.ports.reserve(), supervisor.ports.reserve()
+    command = parts.nats(folder, port, monitor)
+    text = re.sub(r"(?m)^jetstream .*$", limits.format(store=folder / "jetstream"), (folder / "nats.conf").read_text())
+    (folder / "nats.conf").write_text(text)
+    return NatsServer(f"nats://{LOOPBACK}:{port}", supervisor.start(command))
 
 
 async def eventually(condition: Condition, *, seconds: float = EVENTUALLY_SECONDS) -> None:

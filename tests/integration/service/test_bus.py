@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,7 +16,6 @@ from nats.js.errors import NotFoundError
 from events import cloudevents, messages, subjects
 from events.messages import ServingStarted
 from events.names import NodeName
-from infra.local import parts
 from infra.local.client import nats_client
 from infra.local.ports import LOOPBACK
 from infra.local.supervisor import Supervisor
@@ -27,7 +25,7 @@ from service.jobs import Job
 from service.settings import Settings
 from service.tasks import end
 from service.watch import Entry, Follow
-from tests.support.stack import NatsServer, eventually
+from tests.support.stack import NatsServer, eventually, refusing
 
 MEGABYTE = 1_000_000
 
@@ -207,15 +205,6 @@ async def test_outbox_is_bounded_while_nats_is_away(nats_server: NatsServer) -> 
     for _ in range(2500):
         bus.emit(ServingStarted())
     assert len(bus._outbox) == 2000
-
-
-def refusing(supervisor: Supervisor, limits: str) -> NatsServer:
-    """A server whose JetStream is as these words of its configuration say."""
-    folder, port, monitor = supervisor.new_folder("nats"), supervisor.ports.reserve(), supervisor.ports.reserve()
-    command = parts.nats(folder, port, monitor)
-    text = re.sub(r"(?m)^jetstream .*$", limits.format(store=folder / "jetstream"), (folder / "nats.conf").read_text())
-    (folder / "nats.conf").write_text(text)
-    return NatsServer(f"nats://{LOOPBACK}:{port}", supervisor.start(command))
 
 
 async def test_one_consumer_for_each_service_however_often_it_starts(
