@@ -89,7 +89,7 @@ def _judge_one(view: View, key: Key, load_seconds: float) -> _Case:
 def _is_open(view: View, key: Key) -> bool:
     name, version = key
     model = view.models.get(name)
-    return model is not None and version in model.candidates and not model.is_unmanaged
+    return model is not None and version in model.usable and not model.is_unmanaged
 
 
 def _failure(view: View, key: Key, load_seconds: float) -> str:

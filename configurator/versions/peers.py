@@ -55,7 +55,7 @@ class Peers:
         self._own: tuple[Crash, ...] = ()
         self._said = -math.inf
         self._followed: dict[Key, str | None] = {}  # which request to try it again a suspected version had followed
-        self._seen: dict[ModelName, dict[Version, float]] = {}  # when a version was first there to be loaded
+        self._seen: dict[ModelName, dict[Version, float]] = {}  # since when a version waits for its first load here
 
     def hear(self, data: bytes) -> None:
         """Take a peer's word; ValueError where it is none."""
@@ -121,12 +121,16 @@ class Peers:
         return replace(model, held=held, waits=waits)
 
     def _turns(self, name: ModelName, model: Model, now: float) -> list[Version]:
-        """Name the versions to be loaded for the first time whose turn has not come on this node."""
-        before = self._seen.get(name, {})
-        seen = self._seen[name] = {version: before.get(version, now) for version in _first_loads(model)}
+        """Name the versions to be loaded for the first time whose turn has not come on this node.
+
+        One whose load has begun has had its turn, however that ends.
+        """
+        before, idle = self._seen.get(name, {}), _first_loads(model)
+        seen = {version: before.get(version, now) if version in idle else -math.inf for version in _untried(model)}
+        self._seen[name] = seen
         if not (self._stagger_seconds and self._heard and self._link.is_connected()):
             return []
-        return [version for version, since in seen.items() if now < since + self._delay((name, version))]
+        return [version for version in idle if now < seen[version] + self._delay((name, version))]
 
     def _tellers(self, key: Key, model: Model) -> tuple[list[NodeName], bool]:
         """Name the nodes that tell of a crash since it was last to be tried again, and say whether one is certain."""
@@ -151,5 +155,11 @@ class Peers:
 
 def _first_loads(model: Model) -> list[Version]:
     """Name the versions that could be served, were not found good, and are neither loading nor served."""
-    idle = (version for version in model.on_disk - model.quarantined.keys() - model.good)
-    return [version for version in idle if not (version in model.statuses and model.statuses[version].is_active)]
+    return [
+        version for version in _untried(model) if not (version in model.statuses and model.statuses[version].is_active)
+    ]
+
+
+def _untried(model: Model) -> frozenset[Version]:
+    """Name the versions that could be served and were not found good."""
+    return model.usable - model.good

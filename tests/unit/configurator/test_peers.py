@@ -240,8 +240,9 @@ def test_first_loads_begin_one_after_the_other() -> None:
     one = peers(B, stagger=8.0)
     one.hear(Crashes(node=A).model_dump_json().encode())
     assert not turns(one, there(good=[SEVEN]), 0.0)
-    assert not turns(one, there(statuses={SEVEN: Status(State.LOADING)}), 0.0)
     assert turns(one, there(), 0.0)
+    assert not turns(one, there(statuses={SEVEN: Status(State.LOADING)}), 0.0)
+    assert not turns(one, there(statuses={SEVEN: Status(State.END, 5, "gone")}), 0.0)  # it has had its turn
     assert not turns(peers(C, stagger=8.0), there(), 0.0)  # who has heard of nobody is alone
 
 
@@ -258,6 +259,19 @@ async def test_a_turn_that_has_not_come_is_said(tmp_path: Path) -> None:
         assert bench.report()[MODEL].is_moving
         assert bench.available() == {1}
         await bench.until(lambda: bench.serves_only(7))
+
+
+async def test_a_version_that_fails_in_its_turn_is_tried_once(tmp_path: Path) -> None:
+    """Its turn does not come again: it is judged, and goes into quarantine."""
+    async with Bench(tmp_path, stagger_seconds=3, heed_peers=True) as bench:
+        bench.serving.start()
+        await bench.serve(1)
+        bench.is_on_nats = True
+        bench.dependencies.peers.hear(Crashes(node=A).model_dump_json().encode())
+        sent = len(bench.serving.reloads)
+        bench.publish(7, load_seconds=0.5, fail={"code": "DATA_LOSS", "message": "bytes are gone"})
+        await bench.until(lambda: "bytes are gone" in bench.words() and bench.serves_only(1))
+        assert len(bench.serving.reloads) - sent == 2  # one names it, one does not any more
 
 
 def test_who_is_new_is_told() -> None:
