@@ -42,6 +42,21 @@ async def test_a_puller_that_comes_later(world: World, nats_connection: Client) 
     assert fetched(later, "neighbours") > 0.9 * SIZE
 
 
+async def test_a_puller_that_comes_in_the_middle(world: World, nats_connection: Client) -> None:
+    """It shares with one that fetches alone and slowly, and has from it what that has already: all comes about once."""
+    await jetstream.bucket(nats_connection.jetstream(), subjects.PRESENCE_BUCKET)  # as a master has made it
+    one = world.start_puller("node-1", settle_seconds="60", bandwidth_mib="1")
+    upload(world, 1)
+    await eventually(lambda: _done(one) > 4 * 1024 * 1024)
+    later = world.start_puller("node-2", settle_seconds="60", bandwidth_mib="1")
+    assert one.state(1) == "downloading"
+    await eventually(lambda: one.state(1) == later.state(1) == "published", seconds=120)
+    assert one.files(1) == later.files(1) == FILES
+    assert fetched(one, "neighbours") > 0
+    assert fetched(later, "neighbours") > 0
+    assert fetched(one, "bucket") + fetched(later, "bucket") < 1.5 * SIZE
+
+
 async def test_without_exchange(world: World) -> None:
     """A node that is told to stay by itself says so, and fetches everything from the bucket."""
     upload(world, 1)
@@ -73,3 +88,9 @@ def fetched(puller: RunningPuller, source: str) -> float:
 
 def _neighbours(puller: RunningPuller) -> int:
     return puller.report.exchange.neighbours if puller.report.exchange else 0
+
+
+def _done(puller: RunningPuller) -> int:
+    """How many bytes of the version a puller has."""
+    entry = puller.version(1)
+    return entry.progress.bytes_done if entry and entry.progress else 0
