@@ -8,7 +8,7 @@ from events.names import MAX_VERSION, ModelName, NodeName, Version
 from events.status import Progress, PulledVersion, ServedStage, ServedVersion, Stage
 from events.wording import CUT, first_line
 from master.fleet.cells import Cell
-from master.fleet.nodes import Node, moment, silence
+from master.fleet.nodes import Node, moment, silence, unreached
 from master.fleet.places import Halves, Place
 from master.fleet.views import CellRow, CellState, CellView, VersionRow
 
@@ -45,7 +45,7 @@ def view(node: Node, name: ModelName, *, cell: Cell, policy: Policy) -> CellView
     versions = _versions(halves)
     shown = row(node, name, cell)
     sentences = [
-        *_silent_halves(node),
+        *_halves(node),
         _verdict(shown),
         _policy(policy),
         _serving(shown),
@@ -60,14 +60,16 @@ def _is_signed(version: VersionRow) -> bool:
     return bool(version.signed_by) and version.served is ServedStage.SERVING
 
 
-def _silent_halves(node: Node) -> Iterator[str]:
-    """Say first which half of a node is not heard: what is told of it is as old as that."""
+def _halves(node: Node) -> Iterator[str]:
+    """Say first which half of a node is not heard, or what it does not reach: what is told of it is as old as that."""
     halves = {"puller": "what is fetched is as it was then", "configurator": "what is served is as it was then"}
     for name, words in halves.items():
         if (known := node.services.get(name)) is None:
             yield f"No {name} of {node.name} has ever reported."
         elif silent := silence(known):
             yield f"{silent[0].upper()}{silent[1:]}: {words}."
+        else:
+            yield from (f"{told[0].upper()}{told[1:]}, since {moment(since)}." for told, since in unreached(known))
 
 
 def spoken(cells: Iterable[tuple[NodeName, CellState, str]]) -> Iterator[str]:

@@ -170,6 +170,15 @@ def silence(known: Known) -> str:
     return f"the {known.name} {what} {moment(known.silence.since)}"
 
 
+def unreached(known: Known) -> list[tuple[str, datetime]]:
+    """Say what a service does not reach, why, and since when."""
+    return [
+        (f"the {known.name} does not reach {name}: {connection.reason}", connection.since)
+        for name, connection in known.head.connections.items()
+        if not connection.is_connected and not _is_left_out(name, connection)
+    ]
+
+
 def _troubles(known: Known) -> list[tuple[str, datetime]]:
     if known.silence:
         return [("; ".join(filter(None, (silence(known), _met(known)))), known.silence.since)]
@@ -178,11 +187,7 @@ def _troubles(known: Known) -> list[tuple[str, datetime]]:
         return [(f"the {known.name}'s report is {known.refused.reason}", known.refused.since)]
     found = [(known.shared.reason, known.shared.since)] if known.shared.reason else []
     found += [(known.foreign, head.started)] if known.foreign else []
-    found += [
-        (f"the {known.name} does not reach {name}: {connection.reason}", connection.since)
-        for name, connection in head.connections.items()
-        if not connection.is_connected and not _is_left_out(name, connection)
-    ]
+    found += unreached(known)
     if head.last_pass.error:
         found.append((f"the {known.name} fails: {head.last_pass.error}", head.last_pass.finished or head.started))
     elif not head.is_ready:

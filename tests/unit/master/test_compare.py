@@ -71,6 +71,17 @@ def test_a_node_whose_puller_is_dead_is_behind() -> None:
     assert shown.explain[1].startswith("m on c is behind since")
 
 
+def test_a_puller_that_does_not_reach_the_bucket_is_named_first() -> None:
+    """With what it waits for: nothing else that is said of the model's versions explains it."""
+    fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6))
+    known = json.loads(said("c", PULLER, {MODEL: serving(6)}))
+    known["bucket"] = {"is_connected": False, "since": at(3).isoformat(), "reason": "no answer in time"}
+    fleet_state.report(C, PULLER, json.dumps(known).encode())
+    node = fleet_state.nodes[C]
+    shown = explain.view(node, MODEL, cell=node.cells[MODEL], policy=Policy())
+    assert shown.explain[0] == ("The puller does not reach bucket: no answer in time, since 2026-01-01 00:00:03 UTC.")
+
+
 def test_what_a_dead_puller_had_under_way_is_not() -> None:
     """It said that the version is coming, and then it died."""
     fleet_state = fleet(serving(6, 7), serving(6, 7), serving(6, downloading=versions(7)[0]))
