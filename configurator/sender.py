@@ -11,6 +11,7 @@ from configurator.plan import Kind, Reload, Stuck
 from configurator.serving import applied_config, render
 from configurator.serving.applied_config import Key, PendingReload
 from configurator.serving.reloader import Reloader
+from configurator.serving.states import State
 from configurator.versions.disk import Disk
 from configurator.versions.sweeper import Sweeper
 from configurator.view import View
@@ -67,8 +68,10 @@ class Sender:
         removed = self.troubles.take_all("rescue", await each_async(ours, self._remove))
         if removed:
             self.sweeper.start()
-        # A version that was not taken up yet is waited for until it is there; an empty folder fails, and ends that.
-        missing = _by_model(removed if stuck.is_removed else stuck.missing)
+        # A version that was not taken up yet is waited for until it is there; an empty folder fails, and ends that. One
+        # that is being loaded is stopped only where its folder is gone.
+        gone = [key for key in removed if not _is_loading(view, key)]
+        missing = _by_model(gone if stuck.is_removed else stuck.missing)
         propped = await each_async(missing, lambda model: asyncio.to_thread(self.disk.prop, model, missing[model]))
         self.troubles.take_all("prop", propped)
         what = explain.models(stuck.models) if stuck.models else "models that are served"
@@ -91,3 +94,8 @@ def _by_model(keys: Iterable[Key]) -> dict[ModelName, list[Version]]:
     for model, version in keys:
         versions.setdefault(model, []).append(version)
     return versions
+
+
+def _is_loading(view: View, key: Key) -> bool:
+    status = view.status(key)
+    return status is not None and status.state is State.LOADING

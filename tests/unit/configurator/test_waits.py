@@ -8,7 +8,7 @@ from configurator import status
 from configurator.activity import lasting
 from events.desired import Policy
 from events.messages import LoadEndless, VersionQuarantined
-from events.names import Version
+from events.names import ModelName, Version
 from tests.support.configurator import Bench
 
 FAILS = {"code": "DATA_LOSS", "message": "bytes are gone", "times": 1}
@@ -158,6 +158,25 @@ async def test_removing_a_new_model_that_holds_the_lock_sets_it_free_at_once(tmp
         bench.want(Policy(removed=True), model="a")
         await bench.until(lambda: bench.serves_only(2), seconds=10.0)
         assert bench.on_disk("a") == set()
+
+
+@pytest.mark.parametrize("restarts", [(), ("before",), ("after",), ("before", "after")])
+async def test_removing_a_new_model_whose_load_has_begun_stops_it(tmp_path: Path, restarts: tuple[str, ...]) -> None:
+    """Whether the configurator that removes it is the one that introduced it, or began since."""
+    async with Bench(tmp_path, load_seconds=20.0, reload_seconds=30.0) as bench:
+        bench.serving.start()
+        bench.publish(3, model="a", hang=True)
+        await bench.run(3.2)
+        assert bench.serving.is_stuck
+        if "before" in restarts:
+            await bench.restart()
+        bench.want(Policy(removed=True, paused=True), model="a")
+        await bench.run(0.1)
+        if "after" in restarts:
+            await bench.restart()
+        await bench.until(lambda: not bench.layout.version(ModelName("a"), Version(3)).exists(), seconds=120.0)
+        bench.publish(1)
+        await bench.until(lambda: bench.serves_only(1))
 
 
 async def test_removing_a_new_model_whose_load_cannot_be_stopped_asks_for_a_restart_in_time(tmp_path: Path) -> None:
