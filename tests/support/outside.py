@@ -89,6 +89,7 @@ class Proxy:
     passwords: list[str] = field(default_factory=list)  # as they were sent, of those that sent one
     refuses: bool = False
     is_silent: bool = False  # takes connections and says nothing, as where packets are dropped
+    silent_about: str = ""  # the same for one host
     port: int = 0
 
     @property
@@ -117,7 +118,7 @@ class Proxy:
         self.asked.append(host)
         lines = [line.partition(": ") for line in head.decode("latin-1").split("\r\n")]
         self.passwords += [value for name, _, value in lines if name.lower() == "proxy-authorization"]
-        if self.is_silent:
+        if self.is_silent or host == self.silent_about:
             await reader.read()
             return
         if method != "CONNECT" or host not in self.backends or self.refuses:

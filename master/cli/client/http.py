@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from master.cli.exits import Broken, Exit, Failure, Unreachable
 
-TIMEOUT_SECONDS = 30.0
+CONNECT_SECONDS = 8.0  # where packets are dropped somebody waits for a word
+TIMEOUT_SECONDS = 30.0  # for the answer: commands wait for nodes
 SILENCE_SECONDS = 60.0  # an event stream without even a comment for so long is dead
 MAX_LINE_BYTES = 1024 * 1024
 CHECK = "check that the master runs and that MM_MASTER_URL is right; the nodes go on serving without it"
@@ -46,7 +47,7 @@ class Http:
         given = {"Accept": "application/json", **headers}
         if body is not None:
             given["Content-Type"] = "application/json"
-        with self._words(), closing(self._connect(self._timeout_seconds)) as connection:
+        with self._words(), self._connected(self._timeout_seconds) as connection:
             reply = self._ask(connection, method, path, body=body, headers=given)
             return Reply(reply.status, reply.read(), _headers(reply))
 
@@ -54,7 +55,7 @@ class Http:
     def stream(self, path: str, *, headers: Mapping[str, str]) -> Iterator[tuple[Reply, Iterator[str]]]:
         """Open a stream of lines; a reply that is an error comes whole, with no lines."""
         given = {"Accept": "text/event-stream", **headers}
-        with self._words(), closing(self._connect(SILENCE_SECONDS)) as connection:
+        with self._words(), self._connected(SILENCE_SECONDS) as connection:
             reply = self._ask(connection, "GET", path, body=None, headers=given)
             is_stream = reply.status == 200
             yield Reply(reply.status, b"" if is_stream else reply.read(), _headers(reply)), _lines(reply)
@@ -66,7 +67,15 @@ class Http:
         connection.request(method, f"{urlsplit(self.url).path}{path}", body=body, headers={**headers, **signed})
         return connection.getresponse()
 
-    def _connect(self, seconds: float) -> HTTPConnection:
+    @contextmanager
+    def _connected(self, seconds: float) -> Iterator[HTTPConnection]:
+        """Connect; after that each piece of an answer may take so long."""
+        with closing(self._connection(min(seconds, CONNECT_SECONDS))) as connection:
+            connection.connect()
+            connection.sock.settimeout(seconds)
+            yield connection
+
+    def _connection(self, seconds: float) -> HTTPConnection:
         parts = urlsplit(self.url)
         try:
             host, port = parts.hostname, parts.port

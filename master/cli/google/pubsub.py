@@ -26,7 +26,7 @@ class _Call(TypedDict):
 
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-CALL_SECONDS = 20.0
+CALL_SECONDS = 10.0
 # No retries: whoever runs a command can run it again, and would rather hear at once what is wrong.
 _ONCE: Final[_Call] = {"timeout": CALL_SECONDS, "retry": None}
 PUBLISHER_ROLE = "roles/pubsub.publisher"

@@ -21,14 +21,15 @@ from service.reading import Read, nobody
 
 
 class _Look(TypedDict):
-    timeout: float
+    timeout: tuple[float, float]
     retry: Retry
 
 
-TIMEOUT_SECONDS = 60.0
+CONNECT_SECONDS: Final = 8.0  # where packets are dropped somebody waits for a word
+TIMEOUT_SECONDS: Final = (CONNECT_SECONDS, 60.0)  # to connect, and between two pieces of an answer
 # Looking is tried again for so long only: a wrong address shall be told while somebody still sits there. Writing keeps
 # the two minutes of Google's client, for a line that breaks in the middle of a large upload.
-LOOK: Final[_Look] = {"timeout": TIMEOUT_SECONDS, "retry": DEFAULT_RETRY.with_timeout(8.0)}
+LOOK: Final[_Look] = {"timeout": (CONNECT_SECONDS, 12.0), "retry": DEFAULT_RETRY.with_timeout(8.0)}
 # What is sent in one request of a large file: a broken line costs at most so much anew, and memory for each worker.
 CHUNK_BYTES = 16 * 1024 * 1024
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"

@@ -5,15 +5,17 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from events.names import ModelName
+from infra.local.ports import LOOPBACK
 from master.cli.client.api import Master
 from master.cli.client.http import Http
-from master.cli.exits import Exit, Failure, Unreachable
+from master.cli.exits import Broken, Exit, Failure, Unreachable
 from master.cli.wait.waiting import Ring
 from tests.support.certificates import Authority
 
@@ -157,3 +159,17 @@ def test_an_address_that_is_none_is_a_usage_error(wrong: str) -> None:
 def test_a_host_nobody_knows_is_told() -> None:
     """Name resolution fails in words."""
     assert isinstance(failure(Master(Http("http://nobody.invalid:8000"))), Unreachable)
+
+
+def test_a_host_that_drops_packets_is_told_long_before_an_answer_is_due() -> None:
+    """Commands may wait half a minute for nodes; whether there is a master at all shows within seconds."""
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind((LOOPBACK, 0))
+        full.listen(0)
+        for _ in range(4):  # more than wait in line: the kernel drops what comes after them
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        http = Http(f"http://{LOOPBACK}:{full.getsockname()[1]}", timeout_seconds=3600)
+        with pytest.raises(Broken, match="did not answer in time"):
+            http.request("GET", "/v1/overview")

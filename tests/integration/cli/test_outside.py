@@ -112,3 +112,18 @@ def test_a_sign_in_that_gets_no_answer_is_told(
         said = " ".join((done.stdout + done.stderr).split())
         assert f"{STS}: it did not answer in time" in said
         assert "gcloud auth" not in said
+
+
+@pytest.mark.parametrize("host", [STORAGE, PUBSUB])
+def test_one_host_that_gives_no_answer_is_told(
+    gcs_server: GcsServer, proxy: Proxy, outside: dict[str, str], version: Path, host: str
+) -> None:
+    """Where the sign-in goes through and the rest does not, nobody waits for minutes either."""
+    proxy.silent_about = host
+    line: tuple[object, ...] = ("doctor", "--bucket", "models", "--topic", gcs_server.topic)
+    if host == STORAGE:
+        line = ("publish", version, "gs://models/line/9")
+    done = command(gcs_server, *line, **outside)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "did not answer in time" in said
+    assert "Traceback" not in said
