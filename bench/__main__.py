@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench import fleet, introduce, linking, machine, models, overhead, plots, report, rest, transfer
+from bench import exchange, fleet, introduce, linking, machine, models, overhead, plots, report, rest, transfer
 from bench.figures import Row
 from bench.report import Measured
 from infra.local.child import ROOT
@@ -24,6 +24,7 @@ Benchmark = Callable[[bool], Iterator[Row]]  # is told whether it shall be quick
 BENCHMARKS: dict[str, Benchmark] = {
     "overhead": overhead.measure,
     "transfer": transfer.measure,
+    "exchange": exchange.measure,
     "rest": rest.measure,
     "linking": linking.measure,
     "models": models.measure,

@@ -120,6 +120,11 @@ def rest(results: Results) -> Picture:
     return by_unit(results, "At rest (red: target)")
 
 
+def exchange(results: Results) -> Picture:
+    """What a site's line carries, and how long it takes."""
+    return by_unit(results, "Nodes of one site want one version (red: target)")
+
+
 def linking(results: Results) -> Picture:
     """What equal files save."""
     return by_unit(results, "A version that shares 80 % of its bytes")
@@ -170,6 +175,7 @@ def canvas(results: Results, title: str, *, rows: int, columns: int = 1) -> tupl
 DRAWINGS: Mapping[str, Callable[[Results], Picture]] = {
     "overhead": overhead,
     "transfer": transfer,
+    "exchange": exchange,
     "rest": rest,
     "linking": linking,
     "models": models,

@@ -50,11 +50,12 @@ class Testbed:
     gcs_folder: Path
     nats_url: str
     bucket: Bucket
+    gcs_host: str = LOOPBACK
 
     @property
     def gcs_url(self) -> str:
         """Where the GCS server answers."""
-        return f"http://{LOOPBACK}:{self.gcs_port}"
+        return f"http://{self.gcs_host}:{self.gcs_port}"
 
     def upload(self, folder: Path, model: ModelName, version: int) -> None:
         """Upload a folder as a version, the manifest last."""
@@ -64,7 +65,7 @@ class Testbed:
             Command(
                 "upload",
                 (str(programs.python()), *argv),
-                ready=http_ok(self.gcs_port, last),
+                ready=http_ok(self.gcs_port, last, host=self.gcs_host),
                 environment={"STORAGE_EMULATOR_HOST": self.gcs_url},
                 ready_seconds=UPLOAD_SECONDS,
             )
@@ -137,7 +138,7 @@ async def desire(client: Client, model: ModelName, document: Desired) -> None:
 
 def know_beforehand(plan: NodePlan, documents: Mapping[ModelName, Desired]) -> None:
     """Leave the node a copy of desired state, as if it had seen NATS before."""
-    store = DesiredStore(NODE, layout=Layout(plan.models), service="puller", on_change=_nobody)
+    store = DesiredStore(NodeName(plan.name), layout=Layout(plan.models), service="puller", on_change=_nobody)
     keys = {subjects.desired_key(model): doc.model_dump_json().encode() for model, doc in documents.items()}
     store.show({key: Entry(key, value, 1, datetime.now(UTC)) for key, value in keys.items()})
 

@@ -38,25 +38,25 @@ class Events:
     topic: str
 
 
-def nats(folder: Path, port: int, monitor: int) -> Command:
+def nats(folder: Path, port: int, monitor: int, *, host: str = LOOPBACK) -> Command:
     """The real NATS server with JetStream; `monitor` is its own HTTP port, which says when JetStream is up."""
     config = folder / "nats.conf"
-    config.write_text(NATS_CONFIG.format(host=LOOPBACK, port=port, monitor=monitor, store=folder / "jetstream"))
+    config.write_text(NATS_CONFIG.format(host=host, port=port, monitor=monitor, store=folder / "jetstream"))
     argv = (str(programs.nats_server()), "--config", str(config))
-    return Command("nats", argv, ready=http_ok(monitor, "/healthz"))
+    return Command("nats", argv, ready=http_ok(monitor, "/healthz", host=host))
 
 
-def gcs(folder: Path, port: int, *, events: Events, in_memory: bool = False) -> Command:
+def gcs(folder: Path, port: int, *, events: Events, in_memory: bool = False, host: str = LOOPBACK) -> Command:
     """The GCS server; it publishes every change of an object to the topic, which must exist before the first upload.
 
     In memory it loses its objects with a restart, and lists fast: on disk, each list reads the whole bucket.
     """
-    url = f"http://{LOOPBACK}:{port}"
+    url = f"http://{host}:{port}"
     flags = {
         "scheme": "http",
-        "host": LOOPBACK,
+        "host": host,
         "port": str(port),
-        "public-host": f"{LOOPBACK}:{port}",
+        "public-host": f"{host}:{port}",
         "external-url": url,
         "backend": "memory" if in_memory or not keeps_attributes(folder) else "filesystem",
         "filesystem-root": str(folder),
@@ -68,7 +68,7 @@ def gcs(folder: Path, port: int, *, events: Events, in_memory: bool = False) -> 
     return Command(
         "gcs",
         argv,
-        ready=http_ok(port, "/_internal/healthcheck"),
+        ready=http_ok(port, "/_internal/healthcheck", host=host),
         environment={"PUBSUB_EMULATOR_HOST": f"{LOOPBACK}:{events.pubsub_port}"},
     )
 

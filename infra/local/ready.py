@@ -31,14 +31,14 @@ def port_open(port: int) -> Condition:
     return answers
 
 
-def http_ok(port: int, path: str) -> Condition:
+def http_ok(port: int, path: str, *, host: str = LOOPBACK) -> Condition:
     """GET answers 200."""
-    return lambda: http_status(port, path) == http.client.OK
+    return lambda: http_status(port, path, host=host) == http.client.OK
 
 
-def http_status(port: int, path: str) -> int | None:
+def http_status(port: int, path: str, *, host: str = LOOPBACK) -> int | None:
     """The status code of one GET, or None when nobody answers."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=TRY_SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=TRY_SECONDS)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

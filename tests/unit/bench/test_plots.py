@@ -19,6 +19,12 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Figure("two files: puller / curl", "x", (1.5,), 1.1),
         Unmeasured("two files: gcloud", "not installed"),
     ),
+    "exchange": (
+        Figure("8 nodes: until all have published", "s", (17.5,)),
+        Figure("8 nodes / 1 node", "x", (1.04,), 1.25),
+        Figure("processor time of serving", "s/GB", (0.25,), 0.3),
+        Unmeasured("real pullers behind one line", "not allowed"),
+    ),
     "rest": (Figure("puller: memory", "MiB", (90.0,), 95.0), Figure("puller: processor", "% of a core", (0.1,))),
     "models": tuple(
         Figure(f"{count:,} models: {name}", "ms", (float(count),))
