@@ -66,6 +66,16 @@ class Cluster:
         while (serving := self.serving()) != list(versions):
             assert time.monotonic() < deadline, f"the nodes serve {serving}, not {versions}"
 
+    def until_nothing_is_wrong(self) -> list[str]:
+        """Wait until `doctor` finds nothing wrong; what it says then. A busy machine's nodes seem lost at times."""
+        deadline = time.monotonic() + EVENTUALLY_SECONDS
+        while True:
+            found = self.run("doctor").stdout.splitlines()
+            wrong = [line for line in found if line.startswith("wrong")]
+            if not wrong:
+                return found
+            assert time.monotonic() < deadline, wrong
+
     def serving(self) -> list[list[int]]:
         """Which versions each node serves."""
         return [cell["serving"] for cell in json.loads(self.do("model line --json"))["nodes"]]

@@ -22,7 +22,9 @@ from infra.local.pubsub.remote import Remote
 
 PROJECT = "contract"
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-PATIENCE_SECONDS = 15.0
+# A pull that its client gives up may still take a message, which is then away for its deadline, and a lost stream's for
+# another one: 10 s each at least.
+PATIENCE_SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
