@@ -6,11 +6,14 @@ Each puller is a host of its own (`bench/lan.py`); the bucket stands behind a li
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import log2
 from statistics import median
 
 from bench import lan, trees
 from bench.figures import Figure, Row, Unmeasured, ratios
 from bench.site import LAN_MBIT, LINE_MBIT, MODEL, VERSION, Shared, Site, site
+from bench.virtual_site import Habits, Network
+from events.names import NodeName
 from infra.local.supervisor import Supervisor
 
 MB, GB = 1_000_000, 1_000_000_000
@@ -29,6 +32,9 @@ class Plan:
     rounds: int
 
 
+UNITS, SIMULATED, QUICK_SIMULATED = 100, 1000, 100
+SIMULATED_STEP = 0.2  # seconds of virtual time
+MOST_SECONDS = 1000.0  # of virtual time
 FULL, QUICK = Plan(8, 400 * MB, 2), Plan(3, 60 * MB, 1)
 
 
@@ -43,16 +49,37 @@ class Found:
     serving: Sequence[float]  # seconds of processor time for one version given
 
 
-def measure(is_quick: bool, *, why_not: Callable[[], str] = lan.why_not) -> Iterator[Row]:  # noqa: FBT001 - as all
+def measure(is_quick: bool) -> Iterator[Row]:  # noqa: FBT001 - one signature for all benchmarks
+    """Measure real pullers, and simulate many more."""
+    yield from whole_site(QUICK if is_quick else FULL)
+    yield from simulate(QUICK_SIMULATED if is_quick else SIMULATED)
+
+
+def whole_site(plan: Plan, *, why_not: Callable[[], str] = lan.why_not) -> Iterator[Row]:
     """Fetch alone, without the exchange, together, and with one node killed, in turns."""
     if reason := why_not():
         yield Unmeasured(NAME, reason)
         return
-    plan = QUICK if is_quick else FULL
     with Supervisor() as supervisor, site(supervisor, nodes=plan.nodes) as place:
         total = deliver(place, plan.total)
         found = asyncio.run(rounds(place, plan, total))
     yield from rows(plan, total, found)
+
+
+def simulate(nodes: int) -> Iterator[Row]:
+    """Run the pullers' own decisions in virtual time, where a machine has no such number of nodes."""
+    network = Network(UNITS, {NodeName(f"n{number}"): Habits() for number in range(nodes)}, step=SIMULATED_STEP)
+    network.run(until=MOST_SECONDS)
+    ends = [node.done_at for node in network.nodes.values() if node.done_at is not None]
+    name = f"{nodes:,} simulated nodes"
+    if len(ends) < nodes:
+        yield Unmeasured(name, f"{nodes - len(ends)} of them lack the version after {MOST_SECONDS:g} virtual seconds")
+        return
+    least = UNITS / network.line + log2(nodes) / network.port
+    pieces = f"{UNITS} pieces, LAN {network.port / network.line:g} times the line; least: the version over the line"
+    optimum = f"{max(ends):.1f} s, least {least:.1f} s: the version over the line, one piece from node to node"
+    yield Figure(f"{name}: bytes over the line / version", "x", (network.egress / UNITS,), note=f"{pieces} once, 1")
+    yield Figure(f"{name}: until all have it / least", "x", (max(ends) / least,), note=optimum)
 
 
 def deliver(place: Site, size: int) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.exchange import MB, Found, Plan, measure, rows
+from bench.exchange import MB, Found, Plan, rows, simulate, whole_site
 from bench.figures import Figure, Unmeasured
 from bench.site import Shared
 
@@ -46,5 +46,15 @@ def test_the_least_that_the_line_needs_is_said() -> None:
 def test_a_machine_without_namespaces_gets_a_sentence() -> None:
     """Nothing is started and nothing fails; the row says why."""
     refused = "network namespaces are not allowed here: Operation not permitted"
-    (row,) = (row for row in measure(True, why_not=lambda: refused) if row.name == "real pullers behind one line")
+    (row,) = whole_site(Plan(2, MB, 1), why_not=lambda: refused)
     assert row == Unmeasured("real pullers behind one line", refused)
+
+
+def test_a_simulated_site_is_told_beside_the_optimum() -> None:
+    """Where every node talks to every other, the line carries the version once, and time is near the least."""
+    line, time = simulate(12)
+    assert isinstance(line, Figure)
+    assert isinstance(time, Figure)
+    assert line.value == pytest.approx(1.0)
+    assert 1.0 <= time.value < 1.25
+    assert "least 16." in time.note

@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.virtual_site import NEVER, STALL_SECONDS, Habits, Network
 from events.names import NodeName
 from puller.exchange.schedule import BUCKET_FETCHES, PATIENCE_SECONDS, ROUNDS, UNMEASURED_SECONDS
-from tests.support.exchange_network import NEVER, STALL_SECONDS, Habits, Network
 
 HONEST = st.builds(
     Habits, joins_at=st.sampled_from([0.0, 0.0, 0.3, 2.0, 30.0]), line_share=st.sampled_from([1.0, 1.0, 0.2])

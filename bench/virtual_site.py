@@ -4,11 +4,14 @@ One unit of a version is the unit of bytes. The line is shared by all that fetch
 port by all that it serves.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from events.names import NodeName
+from puller.exchange.neighbourhood import MAX_NEIGHBOURS
 from puller.exchange.neighbours import Availability, Failure
+from puller.exchange.order import weight
 from puller.exchange.schedule import Schedule
 from puller.exchange.steps import Finished, FromBucket, FromNeighbour, Wait
 
@@ -77,9 +80,13 @@ class Network:
     port: float = 30.0
     sees: Callable[[NodeName, NodeName, float], bool] = lambda _one, _other, _now: True
     nodes: dict[NodeName, Node] = field(init=False)
+    step: float = STEP_SECONDS  # how finely time runs; large sites need coarser steps
     now: float = 0.0
+    _hears: dict[NodeName, list[NodeName]] = field(init=False)  # whom each node listens to
+    _serves: Counter[NodeName] = field(default_factory=Counter)  # units that a node gives at the moment
 
     def __post_init__(self) -> None:
+        self._hears = {name: nearest(name, self.habits) for name in self.habits}
         self.nodes = {
             name: Node(name, habits, Schedule(name, key="k", units=self.units)) for name, habits in self.habits.items()
         }
@@ -92,7 +99,7 @@ class Network:
                 if node.moves(self.now) and not node.habits.boasts:
                     self._decide(node)
             self._flow()
-            self.now += STEP_SECONDS
+            self.now += self.step
 
     def honest(self) -> list[Node]:
         """The nodes that must get the version."""
@@ -108,18 +115,19 @@ class Network:
         return sum(node.line for node in self.nodes.values())
 
     def _talk(self) -> None:
+        words = {name: node.word(self.now) for name, node in self.nodes.items()}
         for node in self.nodes.values():
-            for other in self.nodes.values():
-                if other is node or not node.is_there(self.now):
-                    continue
+            if not node.is_there(self.now):
+                continue
+            for other in (self.nodes[name] for name in self._hears[node.name]):
                 if other.is_there(self.now) and self.sees(node.name, other.name, self.now):
                     if self._is_time(node, other):
-                        node.schedule.hear(other.name, other.word(self.now), now=self.now)
+                        node.schedule.hear(other.name, words[other.name], now=self.now)
                 elif self.now >= other.habits.dies_at + other.habits.is_noticed_after or other.is_there(self.now):
                     node.schedule.lose(other.name)
 
     def _is_time(self, node: Node, other: Node) -> bool:
-        return other.name not in node.schedule.neighbours or self.now % WORD_SECONDS < STEP_SECONDS
+        return other.name not in node.schedule.neighbours or self.now % WORD_SECONDS < self.step
 
     def _decide(self, node: Node) -> None:
         while len(node.left) < PLACES:
@@ -144,16 +152,9 @@ class Network:
         other = self.nodes[step.node]
         if not other.is_there(self.now):
             return Failure.BROKEN
-        if self._served(step.node) >= SERVED_AT_ONCE:
+        if self._serves[step.node] >= SERVED_AT_ONCE:
             return Failure.BUSY
         return None if other.schedule.held >> step.unit & 1 else Failure.MISSING
-
-    def _served(self, name: NodeName) -> int:
-        return sum(
-            isinstance(step, FromNeighbour) and step.node == name
-            for node in self.nodes.values()
-            for step in node.steps.values()
-        )
 
     def _flow(self) -> None:
         weights = sum(
@@ -163,7 +164,7 @@ class Network:
             for step in node.steps.values()
             if isinstance(step, FromBucket)
         )
-        served = {name: self._served(name) for name in self.nodes}
+        served = self._serves.copy()
         for node in self.nodes.values():
             if node.moves(self.now):
                 for unit in tuple(node.steps):
@@ -172,15 +173,15 @@ class Network:
     def _move(self, node: Node, unit: int, *, weights: float, served: Mapping[NodeName, int]) -> None:
         step = node.steps[unit]
         if isinstance(step, FromBucket):
-            count = min(node.left[unit], self.line * node.habits.line_share / max(weights, 1) * STEP_SECONDS)
+            count = min(node.left[unit], self.line * node.habits.line_share / max(weights, 1) * self.step)
             node.line += count
         else:
             other = self.nodes[step.node]
             if not other.is_there(self.now) or node.silent[unit] >= STALL_SECONDS:
                 self._end(node, unit, Failure.BROKEN)
                 return
-            count = self.port / max(1, served[step.node]) * STEP_SECONDS if other.moves(self.now) else 0.0
-        node.silent[unit] = 0.0 if count else node.silent[unit] + STEP_SECONDS
+            count = self.port / max(1, served[step.node]) * self.step if other.moves(self.now) else 0.0
+        node.silent[unit] = 0.0 if count else node.silent[unit] + self.step
         node.left[unit] -= count
         if node.left[unit] <= 1e-9:
             self._complete(node, unit)
@@ -208,10 +209,22 @@ class Network:
     def _begin(self, node: Node, step: FromBucket | FromNeighbour, run: range) -> None:
         node.steps[step.unit], node.runs[step.unit] = step, run
         node.left[step.unit], node.silent[step.unit] = 1.0, 0.0
+        if isinstance(step, FromNeighbour):
+            self._serves[step.node] += 1
 
     def _end(self, node: Node, unit: int, why: Failure) -> None:
         node.schedule.failed(unit, why, now=self.now)
         self._forget(node, unit)
 
     def _forget(self, node: Node, unit: int) -> None:
+        if isinstance(step := node.steps[unit], FromNeighbour):
+            self._serves[step.node] -= 1
         del node.steps[unit], node.left[unit], node.silent[unit], node.runs[unit]
+
+
+def nearest(name: NodeName, site: Mapping[NodeName, Habits]) -> list[NodeName]:
+    """Whom a node talks to: everybody, of very many those that stand next to it, as `Neighbourhood` chooses."""
+    others = [other for other in site if other != name]
+    if len(others) <= MAX_NEIGHBOURS:
+        return others
+    return sorted(others, key=lambda other: weight(name, 0, other))[:MAX_NEIGHBOURS]
