@@ -27,6 +27,7 @@ from infra.local.client import nats_client
 from infra.local.event_log import EventLog, listening
 from infra.local.ready import http_ok
 from infra.local.supervisor import Supervisor
+from puller.exchange.neighbourhood import SETTLED_SECONDS
 
 MODEL, VERSION = ModelName("shared"), Version(1)
 HTTP_PORT = 8001
@@ -118,6 +119,7 @@ class Site:
             ]
             if exchange:
                 await _until(lambda: all(one.neighbours() == nodes - 1 for one in running))
+            await asyncio.sleep(SETTLED_SECONDS)  # until then a fresh puller waits for its neighbours' signs of life
             yield client, running
 
     @asynccontextmanager
