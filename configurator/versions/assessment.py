@@ -70,9 +70,10 @@ def assess(view: View, timeouts: LoadTimeouts, *, retried: dict[Key, str | None]
     cases = each(keys, lambda key: _judge_one(view, key, timeouts.of(view, key)))
     failed = {key: case.failure for key, case in cases.done.items() if case.failure}
     bugs = {key: one.reason for key, one in cases.troubles.items() if key[1] not in view.models[key[0]].good}
+    held = {(name, version): why for name, model in view.models.items() for version, why in model.held.items()}
     again = each(sorted(retried), lambda key: _is_wanted_again(view, key, retried[key]))
     return Assessments(
-        quarantine={**failed, **bugs},  # what serves well goes on, though it cannot be judged
+        quarantine={**held, **failed, **bugs},  # what serves well goes on, though it cannot be judged
         release=tuple(key for key, is_wanted in again.done.items() if is_wanted),
         test=tuple(key for key, case in cases.done.items() if case.is_untested),
         cases=Each({**again.done, **cases.done}, {**again.troubles, **cases.troubles}),

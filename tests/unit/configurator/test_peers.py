@@ -16,6 +16,7 @@ from events.crash import BadWord, Crash, Crashes
 from events.desired import Pinned, Policy
 from events.names import ModelName, NodeName, Version
 from events.status import ServedStage
+from service.layout import quarantined
 from tests.support.configurator import MODEL, Bench
 
 A, B, C = (NodeName(name) for name in "abc")
@@ -88,11 +89,12 @@ async def test_a_version_that_kills_goes_down_on_one_node(site: Site) -> None:
     assert site.crashes == Counter(a=2)
     assert b.available() == {1}
     assert b.words() == (
-        "version 7 waits: it took TensorFlow Serving down on a; `model-manager retry m 7` has it tried again"
+        "version 7 is in quarantine: it took TensorFlow Serving down on a; `model-manager retry m 7` has it tried again"
     )
     assert b.on_disk() == {1, 7}
     line = b.state(7)
-    assert (line.state, b.words()) == (ServedStage.QUARANTINED, f"version 7 waits: {line.reason}")
+    assert (line.state, b.words()) == (ServedStage.QUARANTINED, f"version 7 is in quarantine: {line.reason}")
+    assert not quarantined(b.layout, MODEL)[SEVEN].took_down
     b.want(Policy(retry={SEVEN: "again"}))
     await site.until(lambda: site.crashes["b"])
 
@@ -137,7 +139,7 @@ async def test_a_pinned_version_waits_too(site: Site) -> None:
     await site.run(10)
     assert site.crashes["b"] == 0
     assert b.available() == {1}
-    assert "version 7 waits: it took TensorFlow Serving down on a" in b.words()
+    assert "version 7 is in quarantine: it took TensorFlow Serving down on a" in b.words()
 
 
 async def test_what_serves_is_never_touched(site: Site) -> None:
