@@ -123,11 +123,11 @@ def _waiting(view: View, name: ModelName, version: Version) -> str:
     pending = view.applied.pending
     entry = (pending.config if pending else view.base).get(name)
     if entry is None or version not in entry.versions:
-        return f"version {version} waits for {_turn(view, name)}"
+        return f"version {version} waits for {_turn(view, name, version)}"
     return _progress(view, (name, version))
 
 
-def _turn(view: View, name: ModelName) -> str:
+def _turn(view: View, name: ModelName, version: Version) -> str:
     pending = view.applied.pending
     since = lasting(view.now - pending.sent) if pending else ""
     if (stuck := planning.stuck(view)) and not stuck.is_removed:
@@ -135,6 +135,11 @@ def _turn(view: View, name: ModelName) -> str:
         return f"TensorFlow Serving, whose last reload is stuck{where}; if that stays so, restart it"
     if holders := planning.awaited(view):
         return f"its turn: TensorFlow Serving is busy with {models(holders)}{since}"
+    if before := planning.suspected_before(view, (name, version)):
+        return (
+            f"version {before[1]} of model {before[0]}: TensorFlow Serving went away while it was loading both,"
+            " so they are tried one after the other"
+        )
     if planning.target(view, name) is None:
         words = "TensorFlow Serving to finish with its earlier instance"
     else:

@@ -97,6 +97,28 @@ async def test_a_new_model_that_ends_tensorflow_serving_among_many_is_alone_to_b
         assert [event.model for event in bench.events if isinstance(event, VersionQuarantined)] == ["killer"]
 
 
+@pytest.mark.parametrize(("slow", "killer"), [("a", "z"), ("z", "a")])
+async def test_an_update_that_loads_beside_one_that_ends_tensorflow_serving_is_not_to_blame(
+    tmp_path: Path, slow: str, killer: str
+) -> None:
+    """After the first death the updates that may be to blame are loaded one by one."""
+    async with Bench(tmp_path) as bench:
+        for name in (slow, killer):
+            bench.publish(1, model=name)
+        await bench.until(lambda: bench.serves_only(1, slow) and bench.serves_only(1, killer))
+        bench.publish(2, model=slow, load_seconds=3.0)
+        bench.publish(2, model=killer, crash=True)
+
+        def is_done() -> bool:
+            if not bench.serving.is_running:
+                bench.serving.start(bench.settings.config_file)
+            return bench.serves_only(2, slow) and "went away 2 times" in bench.words(killer)
+
+        await bench.until(is_done, seconds=120.0)
+        assert [event.model for event in bench.events if isinstance(event, VersionQuarantined)] == [killer]
+        assert bench.available(killer) == {1}
+
+
 async def test_many_new_models_need_few_reloads(tmp_path: Path) -> None:
     """On a fresh node all that are there come at once; beside what serves, twice as many each time."""
     async with Bench(tmp_path) as bench:
