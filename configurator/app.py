@@ -10,6 +10,7 @@ from typing import Protocol
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from configurator import explain, status
+from configurator.attestor import Attestor, signer
 from configurator.dependencies import Dependencies
 from configurator.event_emitter import EventEmitter
 from configurator.hand_made import HandMade
@@ -66,6 +67,7 @@ class ProcessDependencies:
     publish: Callable[[bytes], None] = lambda _: None
     is_connected: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
+    time: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 def wire(
@@ -98,6 +100,14 @@ def wire(
             disk, serving, emitter=emitter, smoke_seconds=settings.smoke_seconds, troubles=troubles
         ),
         emitter=emitter,
+        attestor=Attestor(
+            settings.node,
+            disk,
+            sign=signer(settings.attest_key),
+            emit=process.emit,
+            clock=process.time,
+            troubles=troubles,
+        ),
         troubles=troubles,
         clock=process.clock,
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from configurator.attestor import Attestor
 from configurator.event_emitter import EventEmitter
 from configurator.hand_made import HandMade
 from configurator.observe import Observer
@@ -38,5 +39,6 @@ class Dependencies:
     cleaner: Cleaner
     health_checks: HealthChecks
     emitter: EventEmitter
+    attestor: Attestor
     troubles: Troubles
     clock: Callable[[], float]  # monotonic

@@ -66,6 +66,7 @@ class Reconciler:
             self.view, dependencies.observer
         )  # before all that needs room or takes its time
         is_other = await self._judge()
+        await dependencies.attestor.look(self.view)
         chosen = plan(self.view)
         dependencies.troubles.take_all("plan", chosen.settled)
         trouble = await self._act(chosen)
@@ -141,6 +142,7 @@ class Reconciler:
         self._lost_since = now if self._lost_since is None else self._lost_since
         dependencies.observer.forget()
         dependencies.emitter.lost(reason)
+        dependencies.attestor.lost()
         self._see(now)
         dependencies.peers.tell(self.view, dependencies.observer.folders)
         self.view = replace(self.view, is_away=True, activity=Activity())

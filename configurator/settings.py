@@ -13,6 +13,17 @@ from service.settings import NodeSettings, Port, Seconds
 MIB: Final = 1024 * 1024
 
 
+def check_attest_key(path: Path) -> Path:
+    """Make sure at the start that the key is there and can sign."""
+    from service.signatures import keys  # noqa: PLC0415 - cryptography takes memory; few nodes need it here
+
+    try:
+        keys.load_private(path)
+    except keys.BadKey as error:
+        raise ValueError(str(error)) from error
+    return path
+
+
 class ConfiguratorSettings(NodeSettings):
     """The configurator's settings. A field's variable is `MM_` and its name in capitals."""
 
@@ -55,6 +66,9 @@ class ConfiguratorSettings(NodeSettings):
     heed_peers: bool = Field(
         default=True,
         description="do not load what took TensorFlow Serving down on another node until an operator retries it",
+    )
+    attest_key: Annotated[Path, AfterValidator(check_attest_key)] | None = Field(
+        None, description="private key (PEM) by which this node signs what it serves, for `model-manager prove`"
     )
     http_port: Port = Field(8002, description="port of /livez, /readyz, /status and /metrics")
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from events import bounds, wording
+from events.attested import Attested
 from events.bounds import AtMost, Count, Finite
 from events.names import ModelName, NodeName, Version
 
@@ -243,6 +244,14 @@ class CommandSent(Event):
     request: str = ""
 
 
+class ModelAttested(Event, Attested):
+    """The node signed what it serves of a model; `key` is the fingerprint of its key, `signature` is base64."""
+
+    type: ClassVar[str] = "model.attested"
+    key: Annotated[str, Field(max_length=64)]
+    signature: Annotated[str, Field(max_length=1024)]
+
+
 class ServingLost(Event):
     """TensorFlow Serving does not answer."""
 
@@ -283,6 +292,7 @@ _SPEAKERS: Mapping[str, tuple[type[Event], ...]] = {
         LoadEndless,
         VersionUnloaded,
         VersionRemoved,
+        ModelAttested,
         ServingLost,
         ServingStarted,
     ),

@@ -39,12 +39,14 @@ OURS: Mapping[str, str] = {
     "master/cli/client/api.py:forget": "an answer of the operator's own master",
     "master/cli/client/api.py:_get": "an answer of the operator's own master",
     "master/cli/client/api.py:_words": "an answer of the operator's own master",
+    "master/cli/proof.py:render": "statements that the command itself has just written",
     "master/cli/commands/follow.py:_entry": "an answer of the operator's own master",
 }
 
 # What handles one version or one model, by file: it may be used within `alone` and `each`, and by its like.
 STEPS: Mapping[str, frozenset[str]] = {
     "configurator/observe.py": frozenset({"_labels", "_policy"}),
+    "configurator/attestor.py": frozenset({"_make", "_version"}),
     "configurator/versions/disk.py": frozenset({"_folder"}),
     "configurator/versions/assessment.py": frozenset({"_judge_one", "_is_wanted_again"}),
     "configurator/versions/health_checks.py": frozenset({"_test", "_quarantine"}),

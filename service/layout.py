@@ -59,6 +59,7 @@ class Receipt(BaseModel):
     staged: datetime
     files: Annotated[tuple[FileRecord, ...], AtMost(bounds.MAX_FILES)]
     signed_by: Annotated[str, AfterValidator(clean)] = ""  # whom this node believed when it was published
+    signed_digest: str = ""  # SHA-256 in hexadecimal that the subject of the believed statement has
     provenance: Annotated[str, AfterValidator(clean)] = ""  # by whom and out of what it was built, in words
     doubt: Annotated[str, AfterValidator(clean)] = ""  # why it was published though nobody was believed
 

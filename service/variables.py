@@ -15,6 +15,7 @@ MOST_LETTERS: Final = 80
 # What not all services read. `tests/unit/test_readme.py` says where a name is missing here.
 OF_PARTS: Final = frozenset(
     {
+        "MM_ATTEST_KEY",
         "MM_BANDWIDTH_MIB",
         "MM_BILLING_PROJECT",
         "MM_BUCKET",

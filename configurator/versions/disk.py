@@ -20,7 +20,7 @@ from service import files, layout, logs
 from service.errors import Transient
 from service.files import disk_errors, is_empty, is_folder, refuse_links
 from service.isolation import Each, each
-from service.layout import Layout, Quarantine
+from service.layout import Layout, Quarantine, Receipt
 
 log = logs.get("configurator.disk")
 
@@ -84,8 +84,12 @@ class Disk:
 
     def fingerprint(self, key: Key) -> str | None:
         """Sum up the bytes of a version, by its receipt."""
-        receipt = layout.read_receipt(self._layout, *key)
+        receipt = self.receipt(key)
         return receipt.fingerprint if receipt else None
+
+    def receipt(self, key: Key) -> Receipt | None:
+        """Read what was published under a version's number; None where there is no receipt of ours."""
+        return layout.read_receipt(self._layout, *key)
 
     def quarantine(self, record: Quarantine) -> None:
         """Remember that a version is not to be tried again. Raises `Transient`."""

@@ -20,6 +20,7 @@ PANELS: Mapping[str, Sequence[str]] = {
         "show.model",
         "show.explain",
         "history.history",
+        "prove.prove",
         "follow.watch",
     ),
     "Change what is wanted": (

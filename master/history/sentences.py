@@ -56,6 +56,11 @@ def _mib(size: float) -> str:
     return f"{size / MIB:.1f} MiB"
 
 
+def _attested(event: m.ModelAttested) -> str:
+    named = listed([version.version for version in event.served[:MOST_NAMED]]) if event.served else "no version"
+    return f"{named}{' and more' if event.others or len(event.served) > MOST_NAMED else ''}"
+
+
 _SENTENCES: Mapping[type, Callable[..., str]] = {
     m.NotificationReceived: lambda event: (
         f"heard of {event.object_name} of {event.model} (generation {event.generation})"
@@ -94,6 +99,7 @@ _SENTENCES: Mapping[type, Callable[..., str]] = {
     m.LoadEndless: _because("is loading without end"),
     m.VersionUnloaded: _about("is unloaded"),
     m.VersionRemoved: _because("was removed from disk"),
+    m.ModelAttested: lambda event: f"{event.node} signed that it serves {_attested(event)} of {event.model}",
     m.ServingLost: lambda event: f"TensorFlow Serving does not answer: {event.reason}",
     m.ServingStarted: lambda _: "TensorFlow Serving is there",
     m.ChangeMade: _changed,

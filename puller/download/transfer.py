@@ -70,6 +70,7 @@ class Wanted:
             staged=staged,
             files=records,
             signed_by=belief.signed_by,
+            signed_digest=belief.digest,
             provenance=belief.provenance,
             doubt=belief.doubt,
         )

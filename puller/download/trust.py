@@ -20,7 +20,7 @@ from service.signatures import assess, bundle, origin, provenance
 from service.signatures.assess import Trusted, Untrusted
 from service.signatures.policy import BadPolicy, Mode, Policy, load
 from service.signatures.sign import digests_of
-from service.signatures.statement import PROVENANCE_NAME, SIGNATURE_NAME
+from service.signatures.statement import PROVENANCE_NAME, SIGNATURE_NAME, root
 
 log = logs.get("puller.trust")
 
@@ -61,6 +61,11 @@ class Belief:
     def signed_by(self) -> str:
         """The signer, for people; empty where none is believed."""
         return str(self.trusted.signer) if self.trusted and not self.doubt else ""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 that the signed statement has as its subject's; empty where the signer is not believed."""
+        return root(self.trusted.digests.values()) if self.trusted and not self.doubt else ""
 
     @property
     def provenance(self) -> str:

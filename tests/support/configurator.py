@@ -71,6 +71,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
         self.publish_word: Callable[[bytes], None] = lambda _: None
         self.is_on_nats = False
         self.due = 0.0
+        self.later = timedelta()  # by so much the wall clock went on while nothing else did
         self.outcome = Outcome()
         self.on_step: Callable[[], None] = lambda: None
         self.ages = status.Ages(lambda: EPOCH + timedelta(seconds=self.serving.now))
@@ -88,6 +89,7 @@ class Bench(AbstractAsyncContextManager["Bench"]):
             publish=self.publish_word,
             is_connected=lambda: self.is_on_nats,
             clock=lambda: self.serving.now,
+            time=lambda: EPOCH + timedelta(seconds=self.serving.now) + self.later,
         )
         disk = self.disk_kind(self.layout, self.settings.config_file)
         self.dependencies = wire(disk, self.settings, serving=self.serving, process=process)

@@ -11,7 +11,7 @@ const LOOKS = [
   [/failed|quarantined|endless|refused|lost|no_space/, "failed", "×"],
   [/incomplete|mutated/, "behind", "–"],
   [/^change|^command/, "quarantined", "✎"],
-  [/served|available|passed|serving.started/, "serving", "•"],
+  [/served|available|passed|attested|serving.started/, "serving", "•"],
   [/./, "updating", "↑"],
 ];
 

@@ -31,6 +31,7 @@ export const KINDS = [
   "load.endless",
   "version.unloaded",
   "version.removed",
+  "model.attested",
   "serving.lost",
   "serving.started",
   "change.made",

@@ -51,7 +51,8 @@ def written(model: BaseModel) -> dict[str, object]:
 @pytest.mark.parametrize("kind", messages.ALL, ids=lambda kind: kind.type)
 def test_events_of_before_are_read(kind: type[Event]) -> None:
     """Each event type is read back with every field, and written as it was."""
-    files = ("events.jsonl", "events_of_loads.jsonl", "events_of_exchange.jsonl", "events_of_late_files.jsonl")
+    names = ("events", "events_of_loads", "events_of_exchange", "events_of_late_files", "events_of_proofs")
+    files = [f"{name}.jsonl" for name in names]
     lines = [json.loads(line) for file in files for line in golden(file).splitlines()]
     line = next(line for line in lines if line["type"] == f"{cloudevents.TYPE_PREFIX}{kind.type}")
     assert_read_and_written(kind, line)
