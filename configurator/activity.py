@@ -60,6 +60,19 @@ def doing(view: View, key: Key) -> str:
     return f"{BUSY[state]} version {version} of model {name}{lasting(view.now - since)}"
 
 
+def suspected_before(view: View, key: Key) -> Key | None:
+    """Find what is loaded before a version: those that may have taken TensorFlow Serving down come one at a time.
+
+    So whoever it was is alone the next time, and no other version is blamed with it. None: it is the version's turn.
+    """
+    suspects = [
+        (name, version)
+        for (name, version), count in sorted(view.applied.crashes.items())
+        if count and name in view.models and version in view.models[name].wanted - view.models[name].good
+    ]
+    return suspects[0] if key in suspects and suspects[0] != key else None
+
+
 def lasting(seconds: float) -> str:
     """Put a time into words that change seldom, so that a report with them does too."""
     reached = [step for step in STEPS if seconds >= step]

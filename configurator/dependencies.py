@@ -26,7 +26,7 @@ class Connected(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What a pass works on."""
+    """What a pass depends on."""
 
     disk: Disk
     serving: Connected

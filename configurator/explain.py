@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from configurator import plan as planning
-from configurator.activity import doing, endless, had_time, holder, lasting
+from configurator.activity import doing, endless, had_time, holder, lasting, suspected_before
 from configurator.serving.applied_config import Key
 from configurator.serving.states import State
 from configurator.view import DEFAULT, Model, View
@@ -135,7 +135,7 @@ def _turn(view: View, name: ModelName, version: Version) -> str:
         return f"TensorFlow Serving, whose last reload is stuck{where}; if that stays so, restart it"
     if holders := planning.awaited(view):
         return f"its turn: TensorFlow Serving is busy with {models(holders)}{since}"
-    if before := planning.suspected_before(view, (name, version)):
+    if before := suspected_before(view, (name, version)):
         return (
             f"version {before[1]} of model {before[0]}: TensorFlow Serving went away while it was loading both,"
             " so they are tried one after the other"

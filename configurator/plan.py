@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from configurator.activity import had_time
+from configurator.activity import had_time, suspected_before
 from configurator.serving.applied_config import Config, Entry, Key, PendingReload
 from configurator.serving.states import State
 from configurator.view import Model, View
@@ -179,19 +179,6 @@ def _may_name(view: View, key: Key) -> bool:
     if current:
         return version in current.versions or (_is_at_rest(view, key) and suspected_before(view, key) is None)
     return all(_is_at_rest(view, (name, other)) for other in {version, *view.models[name].statuses})
-
-
-def suspected_before(view: View, key: Key) -> Key | None:
-    """Find what is loaded before a version: those that may have taken TensorFlow Serving down come one at a time.
-
-    So whoever it was is alone the next time, and no other version is blamed with it. None: it is the version's turn.
-    """
-    suspects = [
-        (name, version)
-        for (name, version), count in sorted(view.applied.crashes.items())
-        if count and name in view.models and version in view.models[name].wanted - view.models[name].good
-    ]
-    return suspects[0] if key in suspects and suspects[0] != key else None
 
 
 def _is_at_rest(view: View, key: Key) -> bool:

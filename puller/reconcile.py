@@ -38,7 +38,7 @@ DONE_WITH = ON_DISK | {Stage.NOT_WANTED, Stage.INVALID, Stage.UNTRUSTED}
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What a pass works with; `monotonic` gives seconds."""
+    """What a pass depends on; `monotonic` gives seconds."""
 
     observer: Observer
     survey: Survey

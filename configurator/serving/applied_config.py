@@ -53,7 +53,7 @@ class PendingReload:
 
 @dataclass(frozen=True, slots=True)
 class AppliedConfig:
-    """Everything remembered of the talk with one TensorFlow Serving."""
+    """What is known of the config that one TensorFlow Serving process holds, and of what was asked of it."""
 
     config: Config | None = None  # None: not known
     pending: PendingReload | None = None

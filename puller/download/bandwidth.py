@@ -7,7 +7,7 @@ BURST_SECONDS: Final = 0.25  # what may be taken at once after a quiet time
 
 
 class Bandwidth:
-    """Whoever took bytes waits until they were due."""
+    """Limits bytes per second: whoever took some waits until they were due."""
 
     def __init__(self, bytes_per_second: int | None) -> None:
         self._rate = bytes_per_second

@@ -15,7 +15,7 @@ from puller.download.transfer import Fetched, Wanted
 
 
 class ModelQuota:
-    """Stands before what stages files."""
+    """Refuses a version that would take its model over its share of the disk, and stages the others."""
 
     def __init__(self, fetcher: Fetcher, *, held: Callable[[ModelName], Awaitable[int]], model_bytes: int) -> None:
         """Keep what was given; `held` adds up what is on disk of a model."""
