@@ -181,7 +181,8 @@ def _quarantined(halves: Halves, served: ServedModel, *, policy: Policy) -> Verd
 
 
 def _moving(pulled: Iterable[PulledVersion], served: ServedModel) -> Verdict | None:
-    coming = [one for one in pulled if one.state in trouble.COMING]
+    # What is served is on the disk: the two reports come on their own, and the puller's may be the older one.
+    coming = [one for one in pulled if one.state in trouble.COMING and one.version not in served.serving]
     if line := trouble.loading(served):
         return Verdict(CellState.UPDATING, f"version {line.version} is being loaded", line.since)
     if coming:

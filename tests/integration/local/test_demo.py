@@ -161,7 +161,7 @@ async def test_what_is_printed_holds(tmp_path: Path, scratch: Path) -> None:
         up.send_signal(signal.SIGTERM)
         await up.wait()
     assert "done: 2 of 2 nodes serve version 1 of mine" in told
-    assert "2 nodes (2 well), 1 model: 2 serving" in told
+    assert "2 nodes (2 well), 1 model: 2 serving" in told, told
 
 
 async def paste(output: str, folder: str) -> str:

@@ -67,6 +67,13 @@ CASES = {
         NEW,
     ),
     "served as desired": (Halves((ON_DISK,), SERVES_7), Policy(), CellState.SERVING, "", OLD),
+    "served, and the puller has not told yet that it is on the disk": (
+        Halves((pulled(7, Stage.DOWNLOADING),), SERVES_7),
+        Policy(),
+        CellState.SERVING,
+        "",
+        OLD,
+    ),
     "a newer one comes": (
         Halves((ON_DISK, pulled(8, Stage.DOWNLOADING)), SERVES_7),
         Policy(),
